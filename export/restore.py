@@ -17,7 +17,9 @@ from gancam.inference.card import ModelCard
 from gancam.inference.variants import read_card
 from train import recipe as recipes
 from train.networks.colorizer import Colorizer
+from train.networks.dcgan import DcganGenerator
 from train.networks.inpaint import Gated, Inpaint
+from train.networks.mlp import DenseGenerator
 from train.networks.sr import SuperResolution
 from train.networks.sr_residual import ResidualSuperResolution
 from train.networks.stylegan import EqualisedLinear, ModulatedConv, StyledLayer, StyleGenerator
@@ -64,6 +66,8 @@ def restore(path: Path, recipe: Recipe | None = None) -> tuple[nn.Module, Recipe
                         network, recipe = enlarge(network, _enlargers(path, constants), recipe)
                         if card.resolution != network.resolution:
                             raise ValueError(f"its pictures are {card.resolution} wide, not {network.resolution}")
+                case DcganGenerator() | DenseGenerator():
+                    _plain_generator(network, _layers(path, constants, "Gemm", "ConvTranspose"))
                 case _:
                     raise ValueError(f"no network of family {recipe.network['family']!r} is read from a file")
     except (IndexError, RuntimeError, StopIteration, ValueError) as error:
@@ -86,8 +90,9 @@ def _numbers(path: Path) -> list[Array]:
     return [array.astype(np.float32) for array in arrays if array.dtype.kind == "f"]
 
 
-def _layers(path: Path, constants: Mapping[str, Array]) -> list[Layer]:
-    convolutions = [node for node in onnx.load(path).graph.node if node.op_type == "Conv"]
+def _layers(path: Path, constants: Mapping[str, Array], *kinds: str) -> list[Layer]:
+    """Kernel and bias of each layer of one of the `kinds` of operators, else of each convolution."""
+    convolutions = [node for node in onnx.load(path).graph.node if node.op_type in (kinds or ("Conv",))]
     none = np.zeros(0, np.float32)
     return [
         (constants[node.input[1]], constants[node.input[2]] if len(node.input) > 2 else none) for node in convolutions
@@ -237,6 +242,25 @@ def _inpaint(network: Inpaint, layers: list[Layer]) -> None:
             kernel[:, 0, 2, 2] -= 1.0
         _fill(one.weight, kernel)
         _fill(one.bias, bias)
+
+
+def _plain_generator(network: DcganGenerator | DenseGenerator, layers: list[Layer]) -> None:
+    """The inverse of `unconditional.plain_graph`: batch normalisation only adds what a layer has no bias for."""
+    own = [one for one in network.modules() if isinstance(one, nn.Linear | nn.ConvTranspose2d)]
+    norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d)]
+    if len(layers) != len(own):
+        raise ValueError(f"the file has {len(layers)} layers, the recipe {len(own)}")
+    for norm in norms:
+        assert norm.running_var is not None
+        norm.running_var.fill_(1 - norm.eps)
+        norm.weight.fill_(1)
+    for one, (kernel, bias) in zip(own, layers, strict=True):
+        _fill(one.weight, kernel)
+        if one.bias is None:  # its normalisation comes next, of a number for each channel
+            norm = norms.pop(0)
+            _fill(norm.bias, bias.reshape(norm.num_features, -1)[:, 0])
+        else:
+            _fill(one.bias, bias)
 
 
 def _style_generator(network: StyleGenerator, values: Sequence[Array]) -> None:

@@ -40,7 +40,7 @@ def read_model(name: str, recipe: Recipe) -> Start:
         raise ValueError(f"start {name!r}: a cyclegan has two networks and a model file one: begin from its run")
     found, made = _read(name, path, card, recipe)
     log.info("%s: what is learnt from it is under its licence, too: %s", name, card.licence)
-    settled = not any(isinstance(module, nn.BatchNorm2d) for module in found.modules())
+    settled = not any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) for module in found.modules())
     return Start(name, made.network, found.state_dict(), settled=settled)
 
 

@@ -49,6 +49,14 @@ class Frame:
         return replace(self, image=image, alpha=_scaled(self.alpha, image), decoded=None)
 
 
+def veiled(frame: Frame, opacity: Image) -> Frame:
+    """Let no more be seen of `frame` than `opacity` says, uint8 ``(h, w)``, which is scaled to it, of what it has."""
+    more = _scaled(opacity, frame.image)
+    if frame.alpha is not None and more is not None:
+        more = np.asarray(cv2.multiply(frame.alpha, more, scale=1 / 255), np.uint8)
+    return replace(frame, alpha=more)
+
+
 _CURES = {  # by the kind of a dtype
     "f": " (for floats in 0..1, (image * 255).astype('uint8'))",
     "u": " (for 16 bits, (image >> 8).astype('uint8'))",

@@ -15,7 +15,7 @@ import numpy as np
 
 from gancam.effects import Effect, EffectLike, ImageFunction, as_effect, playing, unique_names
 from gancam.errors import InputError, SinkError, shown
-from gancam.frame import Frame, Image, check_size
+from gancam.frame import Frame, Image, check_size, veiled
 from gancam.inference.chain import chained
 from gancam.inference.model import ImageModel
 from gancam.sinks import Sink
@@ -105,7 +105,11 @@ def frame_through(
     image, alpha = frame.image, frame.alpha
     shown = image if alpha is None or not effects else with_colours_spread(image, alpha)
     made = frame.with_image(through(shown, effects, time=time, after=after))
-    return made if shown is image or made.alpha is None else made.with_image(with_hidden(made.image, image, made.alpha))
+    if shown is not image and made.alpha is not None:
+        made = made.with_image(with_hidden(made.image, image, made.alpha))
+    for opacity in [effect.opacity for effect in effects]:
+        made = made if opacity is None else veiled(made, opacity)
+    return made
 
 
 def through(
@@ -417,7 +421,7 @@ class _Loop:
         said += [sink.notes for sink in self._sinks.values()]
         report.notes += [note for notes in said for note in notes]
         report.notes += self._failed
-        report.notes += [f"while closing: {error}" for error in errors]
+        report.notes += [f"while closing: {str(error) or 'given up'}" for error in errors]
         return errors
 
 

@@ -275,6 +275,20 @@ def test_errors_while_closing_do_not_hide_the_first_nor_each_other() -> None:
     assert [sink.closings for sink in sinks] == [[True], [True]]
     assert report.notes == ["while closing: closing fails"] * 2
 
+
+class Patient(Memory):
+    """Takes so long to close that Ctrl-C comes once more."""
+
+    def close(self, *, interrupted: bool = False) -> None:
+        raise KeyboardInterrupt
+
+
+def test_what_is_given_up_while_it_closes_is_told() -> None:
+    report = Report()
+    with pytest.raises(SinkError):
+        run(Countdown(5), [], [Memory(fails_at=2), Patient()], report=report)
+    assert report.notes == ["while closing: given up"]
+
     sinks = [Memory(fails_on_close=True), Memory()]
     with pytest.raises(SinkError, match="closing fails"):
         run(Countdown(5), [], sinks)

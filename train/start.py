@@ -183,12 +183,13 @@ def settle(network: nn.Module, show: Callable[[], None]) -> None:
 
     Its scale and offset are changed by as much as the averages are, so that batches, too, give almost the same.
     """
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     seen: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms}
 
     def look(norm: nn.Module, given: tuple[Tensor, ...]) -> None:
         x = given[0].double()
-        seen[norm].append(torch.stack([x.mean((0, 2, 3)), x.square().mean((0, 2, 3))]))
+        alike = (0, *range(2, x.dim()))
+        seen[norm].append(torch.stack([x.mean(alike), x.square().mean(alike)]))
 
     hooks = [norm.register_forward_pre_hook(look) for norm in norms]
     training = network.training
@@ -199,7 +200,7 @@ def settle(network: nn.Module, show: Callable[[], None]) -> None:
     for hook in hooks:
         hook.remove()
     for norm, moments in seen.items():
-        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
         if not moments or norm.running_mean is None or norm.running_var is None:
             continue
         mean, square = torch.stack(moments).mean(0)

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.no_times:
         old["times"] = times.measure(_all_ways(cards, peers), peers)
     old["sections"] = {name: sections[name] for name in SECTIONS if name in sections}
-    (out / "gallery.json").write_text(json.dumps(old, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "gallery.json").write_text(json.dumps(old, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
     total = sum(file.stat().st_size for file in out.rglob("*") if file.suffix in (".webp", ".mp4"))
     print(f"{out}: {total / 1e6:.2f} MB of pictures and clips")
     return 0

@@ -128,6 +128,11 @@ class Effect(ABC):
         return ""
 
     @property
+    def opacity(self) -> Image | None:
+        """How much is seen of each pixel made last, uint8 ``(h, w)``, of any size before the first; None: all of it."""
+        return None
+
+    @property
     def idle(self) -> str:
         """Why no frame would be changed with its parameters as they are, and what would do; empty where some may be."""
         return ""

@@ -38,6 +38,11 @@ class EffectSlot(EffectWrapper):
         return self._name
 
     @property
+    def opacity(self) -> Image | None:
+        """The effect's own; None while it is off."""
+        return self.effect.opacity if self.on else None
+
+    @property
     def status(self) -> str:
         """The effect's own; empty while it is off."""
         return self.effect.status if self.on else ""

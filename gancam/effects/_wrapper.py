@@ -73,6 +73,11 @@ class EffectWrapper(Effect):
         return self.effect.unfound
 
     @property
+    def opacity(self) -> Image | None:
+        """The effect's own."""
+        return self.effect.opacity
+
+    @property
     def idle(self) -> str:
         """The effect's own."""
         return self.effect.idle

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._contract import ModelEffect
-from gancam.errors import ModelError, NotFound, ParameterError, SourceError
+from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
 from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
 from gancam.media.images import read_colours
@@ -26,7 +26,17 @@ from gancam.vision.spill import own_colours
 _WIDEST = 24  # of the shorter side of the frame: the blur's radius at 1 is one part of so many
 _SMALL = 180  # pixels of the shorter side at which is blurred
 _SOMEBODY = 127  # opacity that only somebody has
+_NOTHING = "transparent"  # the colour of what is not there
 _BOXES = 3  # blurs by a box, one after the other, are as good as a Gaussian, and 20 times as fast
+
+
+def _check_colour(text: str) -> None:
+    """Raise ``MaskError`` for what is no colour, none and not nothing."""
+    if text and text.lower() != _NOTHING:
+        try:
+            masks.parse_colour(text)
+        except MaskError as error:
+            raise MaskError(f"{error}; {_NOTHING} leaves nothing there") from error
 
 
 @dataclass
@@ -38,8 +48,9 @@ class BackgroundParams(Params):
         "", kind="file", form="the path of a picture", help="a picture to be seen behind people instead"
     )
     colour: str = parameter(
-        "", kind="colour", parse=lambda text: text and masks.parse_colour(text), form="#rrggbb or a colour's name",
-        help="a colour to be seen behind people instead",
+        "", kind="colour", parse=_check_colour,
+        form=f"#rrggbb, a colour's name or {_NOTHING}",
+        help="a colour to be seen behind people instead; transparent: nothing, in files that hold that",
     )  # fmt: skip
     strength: float = parameter(1.0, minimum=0.0, maximum=1.0, help="how much of that is seen")
     stabilise: float = parameter(
@@ -65,6 +76,7 @@ class Background(ModelEffect):
     def __init__(self, model: ImageModel, params: BackgroundParams) -> None:
         super().__init__(model, params)
         self._person, self._planes = masks.Person(model), Planes()
+        self._opacity: Image = np.zeros((1, 1), np.uint8)
         self._looked = self._found = False  # whether it was shown a frame, and one with somebody in it
         self._picture = lru_cache(maxsize=1)(_picture)
         if params.image:
@@ -80,6 +92,8 @@ class Background(ModelEffect):
         self._looked, self._found = True, self._found or int(people.max()) > _SOMEBODY
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
+        elif params.colour.lower() == _NOTHING:
+            return self._cut_out(image, people)
         elif params.colour:
             behind = np.empty_like(image)
             behind[...] = masks.parse_colour(params.colour)[::-1]
@@ -94,6 +108,19 @@ class Background(ModelEffect):
                 for one in (behind, own)
             )
         return composite(behind, own, "normal", people, planes=self._planes)
+
+    def _cut_out(self, image: Image, people: Image) -> Image:
+        """People in their own colours, before black where nothing of them is; ``opacity`` is theirs from now on."""
+        share = self.params.strength
+        self._opacity = np.asarray(cv2.convertScaleAbs(people, alpha=share, beta=255 * (1 - share)), np.uint8)
+        if share < 1.0:
+            return image
+        return np.asarray(cv2.copyTo(own_colours(image, people), people), np.uint8)
+
+    @property
+    def opacity(self) -> Image | None:
+        """That of people, where nothing is to be behind them."""
+        return self._opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
     def reset(self) -> None:
         """Forget the frame before."""

@@ -107,6 +107,11 @@ def unfound(effects: Sequence[Effect]) -> list[str]:
     return [effect.unfound for effect in effects if effect.unfound]
 
 
+def veils(effects: Sequence[Effect]) -> bool:
+    """Tell whether what effects make has opacity."""
+    return any(effect.opacity is not None for effect in effects)
+
+
 def remembers(effects: Sequence[Effect], options: ProcessOptions) -> bool:
     """Tell whether a frame cannot be made without those before it."""
     return options.params is not None or any(effect.remembers for effect in effects)
@@ -283,9 +288,10 @@ def open_video(
                 source.tell_keeper(keeper)
             if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
                 source.keep_decoded(whole=False)
+        info = replace(source.footage, alpha=source.footage.alpha or veils(chain))
         return source, VideoOptions(
             fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
-            quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=source.footage,
+            quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=info,
             chroma=options.chroma,
             part=(options.first, options.end),
         )  # fmt: skip
@@ -356,7 +362,8 @@ def _image_through(
     notify: Callable[[str], None],
 ) -> None:
     read = read_pictures(path)
-    if not holds_alpha(target) and any(picture.alpha is not None for picture in read.pictures):
+    flat = not holds_alpha(target)
+    if flat and (veils(chain) or any(picture.alpha is not None for picture in read.pictures)):
         notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
         read = replace(read, pictures=[replace(picture, alpha=None) for picture in read.pictures])
     if len(read.pictures) > 1 and not holds_many(target, read.kind):
@@ -367,7 +374,8 @@ def _image_through(
         notify(f"{path}: {note}")
     first = read.pictures[0].image
     check_size(target, output_size(chain, (first.shape[1], first.shape[0])))
-    made = replace(read, pictures=_through_all(read.pictures, chain))
+    pictures = _through_all(read.pictures, chain)
+    made = replace(read, pictures=[replace(one, alpha=None) for one in pictures] if flat else pictures)
     for lost in write_pictures(target, made, overwrite=overwrite, quality=quality):
         notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")
 

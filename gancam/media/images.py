@@ -25,9 +25,9 @@ _FILM = "a video or an animation, not a picture"
 _NO_IMAGE = "not an image that OpenCV can read, or damaged"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _ALPHA = (".png", ".webp", ".tif", ".tiff")
-_LOSSY = (".jpg", ".jpeg")
+_LOSSY = (".jpg", ".jpeg", ".jfif")
 _ANIMATED, _PAGED = (".png", ".webp"), (".tif", ".tiff")
-_MOST = {".gif": 65535, ".webp": 16383, ".jpg": 65500, ".jpeg": 65500, ".png": 1_000_000}  # pixels of a side
+_MOST = {".gif": 65535, ".webp": 16383, ".png": 1_000_000} | dict.fromkeys(_LOSSY, 65500)  # pixels of a side
 _OTHERS = 1 << 20  # what OpenCV reads again
 _CMYK, _ASSOCIATED = 5, 1  # of TIFF: its kind of colours, and opacity that is multiplied into them
 _PHOTOMETRIC, _SAMPLES, _EXTRA = 262, 277, 338  # tags of TIFF
@@ -124,7 +124,7 @@ def encode_image(path: Path, image: Image, how: Sequence[int] = ()) -> bytes:
     check_size(path, (image.shape[1], image.shape[0]))
     try:
         with quiet_opencv():
-            done, data = cv2.imencode(path.suffix, image, how)
+            done, data = cv2.imencode(".jpg" if path.suffix.lower() in _LOSSY else path.suffix, image, how)
     except cv2.error as error:
         raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
     if not done:

@@ -10,7 +10,9 @@ from typing import Self
 from gancam.errors import NotFound, SourceError
 from gancam.files import check_path
 
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # endings of what is read and written as an image
+IMAGES = (  # endings of what is read and written as an image; the last is JPEG as Windows may save it
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jfif",
+)  # fmt: skip
 
 OTHER_VIDEOS = (  # of videos that are read, but not written
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".mjpeg", ".mpe", ".mpeg", ".mpg",
@@ -19,6 +21,7 @@ OTHER_VIDEOS = (  # of videos that are read, but not written
 OTHER_IMAGES = (  # of what is an image, but is not read; AVIF is where it moves
     ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",
     ".hdr", ".pfm", ".dds", ".psd", ".ico", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+    ".pcx",
 )  # fmt: skip
 
 

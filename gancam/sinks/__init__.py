@@ -1,6 +1,7 @@
 """Where frames go. One file a sink; `open_sink` finds the one that a name means."""
 
 import os
+import shlex
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -8,7 +9,7 @@ from types import ModuleType
 
 from gancam.errors import InputError, SinkError, shown
 from gancam.files import check_path
-from gancam.media.paths import OTHER_VIDEOS
+from gancam.media.paths import IMAGES, OTHER_VIDEOS, SequencePath
 from gancam.sinks.contract import Sink, SinkContext
 
 __all__ = ["Sink", "SinkContext", "check_target", "open_sink", "sink_word"]
@@ -71,6 +72,10 @@ def _resolved(target: str) -> tuple[ModuleType, str]:
         return video, target
     if target == "-":
         raise SinkError(f"-: {_STDOUT}")
+    if Path(target).suffix.lower() in IMAGES:
+        images = shlex.quote(target if SequencePath.of(target) else "out-%06d.png")
+        cure = f"record out.mp4, and gancam process out.mp4 {images} makes an image of each frame"
+        raise SinkError(f"{target}: images are not recorded live: {cure}; p of the window saves one")
     named = [vars(import_module(f"{__name__}.{name}")).get("FORM") for name in _modules()]
     words = sorted(form for form in named if form is not None)
     known = f"{', '.join(words)}, URLs and files ending in {', '.join(video.CONTAINERS)}"

@@ -43,11 +43,17 @@ _MP4 = Container("mp4", ("h264", "h265", "av1", "vp9"), AudioRule(_MP4_AUDIO, "a
 _MOV = Container("mov", ("h264", "h265", "prores"), AudioRule(_MOV_AUDIO, "aac"))
 _MKV = Container("matroska", ("h264", "h265", "vp9", "av1", "ffv1"), AudioRule(None, "libopus"))
 _WEBM = Container("webm", ("vp9", "av1"), AudioRule(("opus", "vorbis"), "libopus"))
-_TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "ac3", "eac3"), "aac"))
+_TS = Container("mpegts", ("h264", "h265"), AudioRule(("aac", "mp3", "mp2", "ac3", "eac3"), "aac"))
 NUT = replace(_MKV, format="nut")
 Y4M = Container("yuv4mpegpipe", ("rawvideo",), AudioRule((), ""))
 RAW = Container("rawvideo", ("bgr24",), AudioRule((), ""))
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
+_COPIES = (".3g2", ".3gp", ".f4v", ".flv", ".m2ts", ".mts")  # not written, and hold what an MP4 holds
+_REMAKES = {  # options of ffmpeg, whose usual ones spoil the picture
+    ".avi": "-c:v mjpeg -q:v 3 -c:a pcm_s16le",  # as every editor reads
+    ".mxf": "-c:v mpeg2video -q:v 3 -c:a pcm_s16le -ar 48000",
+    ".ogv": "-q:v 8",
+}
 _SILENT = AudioRule((), "")
 ANIMATIONS = {  # browsers show a frame for 100 ms where it is to be shown for 10 ms or less
     ".gif": Container("gif", ("gif",), _SILENT, most_fps=50),  # it counts in hundredths of a second
@@ -264,7 +270,8 @@ def unwritten(path: Path) -> str:
     if ending == ".y4m":
         cure = f"gancam process IN - --format y4m > {name} writes it to stdout"
     else:
-        cure = f"ffmpeg makes it of one: ffmpeg -i {shlex.quote(f'{path.stem}.mkv')} {name}"
+        made, how = (".mp4", "-c copy") if ending in _COPIES else (".mkv", _REMAKES.get(ending, "-q:v 3"))
+        cure = f"ffmpeg makes it of one: ffmpeg -i {shlex.quote(path.stem + made)} {how} {name}"
     return f"{path}: {ending} is read, but not written; {', '.join(CONTAINERS)} are, and {cure}"
 
 

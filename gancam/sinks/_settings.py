@@ -34,6 +34,7 @@ from gancam.sinks._codecs import (
 BEFORE_ALL = -(1 << 62)  # a tick before any
 _MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _MOST_SIDE = {"libx264": 16384, "libsvtav1": 16384, "libvpx-vp9": 65536}  # pixels of width and height
+_LEAST_SIDE = {"libx265": 32, "libsvtav1": 32}  # below, x265 writes past its memory, and SVT-AV1 may never end
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _LARGE = 1920 * 1088  # pixels above which live pictures are encoded at once: 2560x1440 in 18 ms of one core, not 44
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise
@@ -219,6 +220,7 @@ def prepare(
     if info.icc:
         notes.append("its colour profile (ICC) is left out: videos hold none, and players take the colours for sRGB")
     canvas = _canvas(path, container, codec, options, notes)
+    _check_sides(path, container, codec, canvas)
     if canvas.note:
         notes.append(canvas.note)
     if codec.lossless and options.quality is not None:
@@ -261,13 +263,30 @@ def _canvas(path: Path, container: Container, codec: Codec, options: VideoOption
     if codec.encoder == "prores_ks":  # it has no place to say that the range is full
         info = replace(info, colour=replace(info.colour, full_range=False))
     if info.alpha and not codec.alpha:
+        keepers = [name for name in container.codecs if name != codec.name and _is_veiled(name, container)]
         others = "vp9 in 4:2:0 (.webm), ffv1 (.mkv), prores (.mov) and PNG images do"
+        others = f"--codec {' or '.join(keepers)} keeps it" if keepers else others
         notes.append(f"its transparency is left out: {codec.name} holds none here, {others}")
     pixels = codec.alpha if info.alpha and codec.alpha else codec.pixels
     canvas = Canvas(options.size, where, info, pixels=pixels, fields=codec.fields)
     if options.chroma is None:
         notes += _coarser_chroma(container, codec, info, canvas)
     return canvas
+
+
+def _check_sides(path: Path, container: Container, codec: Codec, canvas: Canvas) -> None:
+    """Raise ``SinkError`` for pictures that are too small for an encoder."""
+    if min(canvas.even) < (least := _LEAST_SIDE.get(codec.encoder, 1)):
+        what = f"{codec.name} needs sides of {least} pixels, and this is {canvas.even[0]}x{canvas.even[1]}"
+        raise SinkError(f"{path}: {what}: --codec {container.codecs[0]} takes fewer")
+
+
+def _is_veiled(name: str, container: Container) -> bool:
+    """Whether a codec that `container` holds has opacity there, and can be had here."""
+    try:
+        return bool(choose_codec(name, None, container, container.format).alpha)
+    except SinkError:
+        return False
 
 
 def _coarser_chroma(container: Container, codec: Codec, info: VideoInfo, canvas: Canvas) -> list[str]:

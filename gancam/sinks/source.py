@@ -8,7 +8,7 @@ from gancam.frame import Frame
 from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._settings import VideoOptions
 from gancam.sinks.contract import SinkContext
-from gancam.sinks.video import check_live, encode_file
+from gancam.sinks.video import check_output, encode_file
 
 FORM = "source:FILE"
 _QUALITY = 95.0
@@ -32,7 +32,7 @@ def open(target: str, context: SinkContext) -> "SourceWriter":
 
 def check(target: str, *, overwrite: bool) -> None:
     """Find what would keep ``source:FILE`` from being opened; raises as ``VideoWriter`` does."""
-    check_live(Path(target), overwrite=overwrite)
+    check_output(Path(target), overwrite=overwrite)
 
 
 class SourceWriter(EncodedSink):

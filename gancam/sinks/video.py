@@ -1,12 +1,10 @@
 """A video file in MP4, MOV, Matroska, WebM or MPEG-TS, with the source's audio, clock and colours."""
 
 import os
-import shlex
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from gancam.errors import SinkError
 from gancam.files import check_target
 from gancam.media.info import VideoInfo
 from gancam.media.live_sound import SoundTap
@@ -34,7 +32,6 @@ __all__ = [
     "VideoWriter",
     "check",
     "check_codec",
-    "check_live",
     "check_output",
     "check_quality",
     "encode_file",
@@ -62,21 +59,7 @@ def open(path: str, context: SinkContext) -> "VideoWriter":
 
 def check(path: str, *, overwrite: bool) -> None:
     """Find what would keep a video file from being opened live; raises as ``VideoWriter`` does."""
-    check_live(Path(path), overwrite=overwrite)
-
-
-def check_live(path: Path, *, overwrite: bool) -> None:
-    """Find what would keep a ``VideoWriter`` from recording `path`; raises as that does."""
-    check_output(path, overwrite=overwrite)
-    if path.suffix.lower() in ANIMATIONS:
-        raise _unfinished(path)
-
-
-def _unfinished(path: Path) -> SinkError:
-    """The error of an animated picture that is to be made live."""
-    video, made = shlex.quote(f"{path.stem}.mp4"), shlex.quote(path.name)
-    when = "an animated picture is made when all frames are there"
-    return SinkError(f"{path}: {when}: record {video}, and gancam process {video} {made} makes it")
+    check_output(Path(path), overwrite=overwrite)
 
 
 class VideoWriter(EncodedSink):
@@ -114,7 +97,7 @@ class VideoWriter(EncodedSink):
         part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
         live: Whether the frames cannot be had again. Then the file has its name, and plays, from its first second on,
             and no more than its last is lost if the process is killed or the disk fills. The encoder looks at no
-            later frame, so the file is somewhat larger.
+            later frame, so the file is somewhat larger. (An animated picture is made in ``close`` all the same.)
         sound: What is heard while it is written, for its sound track, where there is no `audio_from`.
 
     Raises:
@@ -154,9 +137,10 @@ class VideoWriter(EncodedSink):
 def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
     """Open the encoder of a whole file: it, and the notes on what is left out. Raises as ``VideoWriter`` does."""
     if path.suffix.lower() in ANIMATIONS:
-        if options.live:
-            raise _unfinished(path)
         place, settings, notes = claim_file(path, options)
+        if options.live:
+            last = "which takes a few seconds for each that was recorded: Ctrl-C then gives it up"
+            notes.append(f"{path.name} is made in the end, of frames that wait beside it, {last}")
         return Encoder(settings, WholeAnimation(settings, options, place, notes)), notes
     if options.live:
         growing = GrowingFile(path, options)

@@ -12,8 +12,9 @@ from gancam.errors import GancamError, InputError, SourceError
 from gancam.frame import Frame
 from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
+from gancam.sources.cut_off import is_cut_off
 from gancam.sources.decoders import Decoder, frames_ahead, log
-from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, is_cut_off
+from gancam.sources.extent import LATE, Extent, breaks_off, frames_within
 from gancam.sources.ranges import cut_short
 from gancam.units import counted
 
@@ -191,7 +192,7 @@ class Reading:
             self._notes.append(f"the video stops early: {counted(self._extent.frames, 'frame')} promised, {came} came")
         elif is_cut_off(self._path):
             self._short = True
-            told = f"the file is shorter than it says, {counted(came, 'frame')} came"
+            told = f"the file is cut off, {counted(came, 'frame')} came"
             self._notes.append(f"the video stops early: {told}")
         elif self._breaks_off(last):
             self._short = True

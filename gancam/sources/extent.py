@@ -12,11 +12,11 @@ from pathlib import Path
 import av
 
 from gancam.media.info import MOST_FPS
+from gancam.sources.cut_off import is_cut_off
 
 _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
 _READ = 0.97  # of a file's bytes: where the last packet ends; what follows is an index
 LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
-_SEGMENT = 0x18538067  # the element of Matroska that holds all but the head
 
 
 @dataclass(frozen=True)
@@ -145,30 +145,13 @@ def shortage(
     if counted and promised is not None and len(times) < promised:
         return f"{promised} frames promised"
     if is_cut_off(path):
-        return "the file is shorter than it says"
+        return "the file is cut off"
     last, end = (
         max(times, default=Fraction(0)),
         end_of(container, stream) if "matroska" in container.format.name else None,
     )
     late = end is not None and end - last > LATE
     return f"damaged after {float(last):.1f} s" if late and breaks_off(path, max(float(last), 0.0)) else ""
-
-
-def is_cut_off(path: Path) -> bool:
-    """Tell whether a Matroska, WebM or AVI file is shorter than its own head says."""
-    with suppress(OSError, IndexError), path.open("rb") as file:
-        head = file.read(256)
-        if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
-            told = int.from_bytes(head[4:8], "little")
-            return told < (1 << 32) - 1 and told > path.stat().st_size  # 8 bytes more, which some count and some do not
-        if head[:4] == b"\x1aE\xdf\xa3":
-            size, start = _length(head, 4)
-            at = start + size
-            if int.from_bytes(head[at : at + 4], "big") == _SEGMENT:
-                size, start = _length(head, at + 4)
-                unknown = size == (1 << 7 * (start - at - 4)) - 1
-                return not unknown and path.stat().st_size < start + size
-    return False
 
 
 def breaks_off(path: Path, last: float) -> bool:
@@ -186,9 +169,3 @@ def breaks_off(path: Path, last: float) -> bool:
             if packet.pos is not None:
                 end = max(end, packet.pos + packet.size)
     return 0 < end < _READ * path.stat().st_size
-
-
-def _length(data: bytes, at: int) -> tuple[int, int]:
-    """A length of EBML (RFC 8794), and where it ends."""
-    count = 9 - data[at].bit_length()
-    return int.from_bytes(data[at : at + count], "big") & ((1 << 7 * count) - 1), at + count

@@ -51,7 +51,7 @@ class VideoFile(Source):
     ``Frame.duration`` is the time until the next frame; of the last one what the file says.
 
     ``frames`` is the container's own count where it has one, else its duration times the rate until the end, then how
-    many came. When fewer come than were counted, or the file is shorter than it says, ``notes`` says so after the last.
+    many came. When fewer come than were counted, or the file is cut off, ``notes`` says so after the last.
 
     Where a stream changes its picture size, what follows is scaled to the first, and ``notes`` and the log say so once.
 

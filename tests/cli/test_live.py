@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageSequence
 
 from gancam.cli.bars import BatchBars
 from gancam.cli.live import _stop_after, outside_effects
@@ -109,6 +111,19 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     refused("live", "test", "-e", "none", "--loop", says="--loop: is for video files")
     refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
     refused("live", "no-such-camera", "-e", "none", says="camera's index or name")
+
+
+def test_an_animated_picture_is_made_in_the_end(tmp_path: Path) -> None:
+    """With the frames of before the effects, too; and it is told that it takes a while."""
+    out, before = tmp_path / "a.webp", tmp_path / "b.gif"
+    done = here("live", "test", "-e", "none", "--to", out, "--to", f"source:{before}", "--seconds", "0.3")
+    assert done.returncode == 0, done.stderr
+    assert "a.webp is made in the end, of frames that wait beside it, which takes a few seconds for each" in done.stderr
+    assert re.findall(r"wrote (\S+) \([\d.]+ [kM]B\)", done.stdout) == [str(out), str(before)]
+    assert sorted(tmp_path.iterdir()) == [out, before]
+    for path in (out, before):
+        with Pillow.open(path) as picture:
+            assert ImageSequence.all_frames(picture)[3:]
 
 
 def test_what_was_recorded_is_named(tmp_path: Path) -> None:

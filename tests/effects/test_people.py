@@ -64,6 +64,23 @@ def test_it_is_told_that_nobody_was_found(effect: gancam.Background, people: Ima
     assert effect.unfound == ""
 
 
+def test_nothing_may_be_behind_people(effect: gancam.Background, people: Image) -> None:
+    assert effect.opacity is None
+    effect.params.colour = "Transparent"
+    assert effect.opacity is not None  # before the first frame, so that a file with a place for it is opened
+    result = effect(people)
+    assert effect.opacity.shape == people.shape[:2]
+    assert (effect.opacity[SHIRT] == 255).all()
+    assert np.array_equal(result[SHIRT], people[SHIRT])
+    assert (effect.opacity[WALL] == 0).all()
+    assert (result[WALL] == 0).all()  # what was there is in no file
+    effect.params.strength = 0.5
+    assert np.array_equal(effect(people), people)
+    assert (effect.opacity[WALL] == 128).all()
+    effect.params.strength = 0.0
+    assert effect.opacity is None
+
+
 def test_half_a_blur_has_no_sharp_edges_below_it(people: Image) -> None:
     half, weak = (
         load("background", device="cpu", threads=1, stabilise=0, strength=strength, blur=blur)(people)

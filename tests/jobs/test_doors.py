@@ -41,7 +41,7 @@ def test_live_replaces_a_log_of_its_own_and_never_what_it_plays(folder: Path) ->
 
 
 def test_a_still_is_no_video(folder: Path) -> None:
-    read = "; images are read as .png, .jpg, .jpeg, .webp, .bmp, .tif, .tiff"
+    read = "; images are read as .png, .jpg, .jpeg, .webp, .bmp, .tif, .tiff, .jfif"
     refused("process", "still.ppm", "out.mp4", says=f"still.ppm: a still image, not a video{read}\n")
     refused("live", "in.png", "-e", "none", "--to", "out.mp4", says="in.png: a still image, not a video\n")
 
@@ -73,9 +73,11 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         (
             "in.mp4 out?put.avi",
             "out put.avi: .avi is read, but not written; .mp4, .m4v, .mov, .mkv, .webm, .ts are, "
-            "and ffmpeg makes it of one: ffmpeg -i 'out put.mkv' 'out put.avi'",
+            "and ffmpeg makes it of one: ffmpeg -i 'out put.mkv' -c:v mjpeg -q:v 3 -c:a pcm_s16le "
+            "'out put.avi'",
         ),
-        ("in.mp4 OUT.WMV", "OUT.WMV: .wmv is read, but not written; "),
+        ("in.mp4 a.flv", "and ffmpeg makes it of one: ffmpeg -i a.mp4 -c copy a.flv"),
+        ("in.mp4 OUT.WMV", "ffmpeg -i OUT.mkv -q:v 3 OUT.WMV"),
         ("in.mp4 a.y4m", "and gancam process IN - --format y4m > a.y4m writes it to stdout"),
         ("in.mp4 out.png", "the input must be one too"),
         ("in.png out-%06d.png", "in.png is an image, so the output must be one too"),
@@ -136,11 +138,15 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
         ("in.mp4 --to windw", "windw: no such output"),
         ("in.mp4 --to x.avi", "x.avi: .avi is read, but not written; .mp4, .m4v"),
         ("in.mp4 --to source:x.avi", "x.avi: .avi is read, but not written; .mp4, .m4v"),
+        ("in.mp4 --to nowhere/out.gif", "there is no folder"),
         (
-            "in.mp4 --to x.gif",
-            "x.gif: an animated picture is made when all frames are there: record x.mp4, ",
+            "in.mp4 --to f-%d.png",
+            "f-%d.png: images are not recorded live: record out.mp4, and gancam process out.mp4 f-%d.png",
         ),
-        ("in.mp4 --to source:x.webp", "record x.mp4, and gancam process x.mp4 x.webp makes it"),
+        (
+            "in.mp4 --to a.jpg",
+            "and gancam process out.mp4 out-%06d.png makes an image of each frame; p of the window saves one",
+        ),
         ("in.mp4 --to -", "-: live video goes to other programs as mjpeg:8080"),
         ("in.mp4 --to mjpeg:eighty", "needs mjpeg:PORT"),
         ("in.mp4 --size 640", "needs WIDTHxHEIGHT"),

@@ -15,6 +15,7 @@ from PIL import ImageCms
 
 from gancam.errors import SinkError, SourceError
 from gancam.frame import Image
+from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, read_pictures
@@ -386,3 +387,16 @@ def test_a_video_that_is_called_an_image_is_told(tmp_path: Path) -> None:
         film = make_clip(tmp_path / name).rename(tmp_path / "film.png")
         with pytest.raises(SourceError, match=r"film\.png: a video, by its content: give it the ending of one"):
             read_image(film)
+
+
+def test_a_jpeg_by_the_name_that_windows_gives_it_is_an_image(tmp_path: Path) -> None:
+    """Read and written with all that belongs to it, and taken from a folder."""
+    with Pillow.open(io.BytesIO(cv2.imencode(".png", still("lake"))[1].tobytes())) as picture:
+        picture.save(tmp_path / "in.jfif", "JPEG", quality=95, icc_profile=PROFILE, exif=exif(6))
+    process_image(tmp_path / "in.jfif", tmp_path / "out.JFIF", [], quality=90)
+    before, after = (read_pictures(tmp_path / name) for name in ("in.jfif", "out.JFIF"))
+    assert after.pictures[0].image.shape == before.pictures[0].image.shape
+    assert (tmp_path / "out.JFIF").read_bytes()[:2] == b"\xff\xd8"
+    assert after.metadata.icc == PROFILE
+    (item,) = find_inputs([str(tmp_path / "in.jfif")], tmp_path / "made").items
+    assert item.target == tmp_path / "made" / "in.jfif"

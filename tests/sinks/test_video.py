@@ -264,7 +264,9 @@ def test_offset_between_sound_and_picture_survives_a_transport_stream(tmp_path: 
 
 
 def test_audio_goes_into_a_transport_stream_untouched(tmp_path: Path) -> None:
-    source = make_clip(tmp_path / "a.mp4", audio=[("aac", 0.1), ("libmp3lame", 0.0)], languages=["eng", "fra"])
+    """MP2 too, which broadcasts have."""
+    sound = [("aac", 0.1), ("libmp3lame", 0.0), ("mp2", 0.0)]
+    source = make_clip(tmp_path / "a.mkv", audio=sound, languages=["eng", "fra", "deu"])
     assert copy(source, tmp_path / "b.ts") == []
     was, now = packets_of(source), packets_of(tmp_path / "b.ts")
     for before, after in zip(was, now, strict=True):
@@ -591,3 +593,25 @@ def test_the_largest_side_of_an_encoder_is_told(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "a.mp4", fps=30, size=(16388, 16)) as writer,
     ):
         writer.write(Frame(np.zeros((16, 16388, 3), np.uint8), 0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "size", "instead"),
+    [
+        ("a.mp4", "h265", (40, 30), "h264"),
+        ("a.mp4", "av1", (66, 16), "h264"),
+        ("a.webm", "av1", (16, 66), "vp9"),
+    ],
+)
+def test_the_smallest_side_of_an_encoder_is_told(
+    tmp_path: Path, name: str, codec: str, size: tuple[int, int], instead: str
+) -> None:
+    """With these x265 ended the process by a fault of memory, and SVT-AV1 never ended."""
+    said = f"{codec} needs sides of 32 pixels, and this is {size[0]}x{size[1]}: --codec {instead} takes fewer"
+    with pytest.raises(SinkError, match=re.escape(said)):
+        VideoWriter(tmp_path / name, fps=25, size=size, codec=codec)
+    with VideoWriter(tmp_path / name, fps=25, size=(max(size[0], 32), max(size[1], 32)), codec=codec) as sink:
+        for frame in TestPattern((max(size[0], 32), max(size[1], 32)), frames=6):
+            sink.write(frame)
+    assert len(times_of(tmp_path / name)) == 6
+    assert list(tmp_path.iterdir()) == [tmp_path / name]

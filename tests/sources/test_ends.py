@@ -13,6 +13,7 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
+from gancam.sources.cut_off import is_cut_off
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, scenery
 from tests.helpers.jobs import cut_short
@@ -119,7 +120,7 @@ def test_a_matroska_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
     path.write_bytes(data[: data.rindex(b"\x1c\x53\xbb\x6b") - 60])
     with VideoFile(path) as source:
         frames = list(source)
-        assert source.notes == [f"the video stops early: the file is shorter than it says, {len(frames)} frames came"]
+        assert source.notes == [f"the video stops early: the file is cut off, {len(frames)} frames came"]
     assert 0 < len(frames) < 6
     assert (frames[-1].duration or 0) < 1  # not to the end that is promised
 
@@ -138,8 +139,73 @@ def test_an_avi_that_is_cut_off_says_so(tmp_path: Path) -> None:
         assert source.frames == 60
         came = len(list(source))
         assert source.frames == came
-        assert source.notes == [f"the video stops early: the file is shorter than it says, {came} frames came"]
+        assert source.notes == [f"the video stops early: the file is cut off, {came} frames came"]
     assert 20 < came < 45
+
+
+@pytest.mark.parametrize(
+    ("ending", "form", "codec", "sound"),
+    [
+        (".flv", "flv", "libx264", "aac"),
+        (".ts", "mpegts", "libx264", "aac"),
+        (".m2ts", "mpegts", "libx264", ""),
+        (".mpg", "mpeg", "mpeg2video", "mp2"),
+        (".vob", "vob", "mpeg2video", ""),
+        (".wmv", "asf", "wmv2", ""),
+        (".ogv", "ogg", "libvpx", "libopus"),
+        (".mxf", "mxf", "mpeg2video", ""),
+        (".mp4", "mp4", "libx264", "aac"),
+    ],
+)
+def test_what_is_cut_off_is_told_of_every_format(
+    tmp_path: Path, ending: str, form: str, codec: str, sound: str
+) -> None:
+    """In whatever place; and of whole files, with junk behind them or not, it is not."""
+    whole = make_clip(
+        tmp_path / f"a{ending}", images=scenery(64, 48, 60), fps=25, time_base=Fraction(1, 25), codec=codec, form=form,
+        options={"auto-alt-ref": "0"} if codec == "libvpx" else {"g": "30"}, audio=[(sound, 0.0)] if sound else [],
+    )  # fmt: skip
+    if form == "mp4":
+        whole = in_fragments(whole, tmp_path / "fragments.mp4")
+    data, cut = whole.read_bytes(), tmp_path / f"cut{ending}"
+    for more in (b"", b"\0\0", bytes(3000), b"\n"):
+        cut.write_bytes(data + more)
+        with VideoFile(cut) as source:
+            assert (len(list(source)), source.notes) == (60, [])
+    found = []
+    for length in range(len(data) // 2 + 1, len(data) - 200, len(data) // 30):
+        cut.write_bytes(data[:length])
+        found.append(is_cut_off(cut))
+    assert found.count(False) <= 2  # where it ends with a packet, or hardly behind one
+    cut.write_bytes(data[: len(data) * 6 // 10 + 1])
+    with VideoFile(cut) as source:
+        came = len(list(source))
+        assert 5 < came <= 60
+        assert "the video stops early: " in source.notes[-1]
+        assert f"{came} " in source.notes[-1]
+
+
+def in_fragments(source: Path, path: Path) -> Path:
+    """The streams of `source` as MP4 that begins to play before it ends."""
+    words = {"movflags": "frag_keyframe+empty_moov", "frag_duration": "400000"}
+    with av.open(source) as film, av.open(path, "w", options=words) as made:
+        streams = {stream.index: made.add_stream_from_template(stream) for stream in film.streams}
+        for packet in film.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                made.mux(packet)
+    return path
+
+
+def test_an_flv_that_ends_with_a_tag_is_cut_off_where_its_head_tells_of_more(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "a.flv", images=scenery(64, 48, 60), fps=25, time_base=Fraction(1, 25))
+    data, at = whole.read_bytes(), 13
+    for _ in range(40):
+        at += 15 + int.from_bytes(data[at + 1 : at + 4], "big")
+    (tmp_path / "cut.flv").write_bytes(data[:at])
+    assert is_cut_off(tmp_path / "cut.flv")
+    (tmp_path / "live.flv").write_bytes(data[:at].replace(b"\0\x08filesize", b"\0\x08elephant"))
+    assert not is_cut_off(tmp_path / "live.flv")
 
 
 @pytest.mark.parametrize("rate", [240, 1000, 1200, 2000])

@@ -145,7 +145,7 @@ def test_a_file_that_was_cut_off_is_lost_in_part(tmp_path: Path) -> None:
     out = copied(cut, tmp_path / "out.mkv")
     found = {one.name: one for one in verify(cut, out)}
     assert found["end of the input"].verdict == "lost"
-    assert found["end of the input"].before == "the file is shorter than it says"
+    assert found["end of the input"].before == "the file is cut off"
     assert {one.name: one.verdict for one in verify(whole, cut)}["end of the output"] == "lost"
 
 

@@ -12,7 +12,7 @@ from PIL import ImageOps, UnidentifiedImageError
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 SHRUNK = 1.25, 2.0  # how many times smaller what is warped is: what is shrunk is sharp again after it was turned
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jfif"}
 
 
 def image_files(folder: Path) -> list[Path]:
