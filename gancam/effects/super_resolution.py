@@ -19,7 +19,7 @@ from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
 from gancam.vision.blocks import deblocked
-from gancam.vision.chroma import settled
+from gancam.vision.chroma import Settled
 from gancam.vision.fit import scaled
 from gancam.vision.temporal import TemporalFilter
 
@@ -85,7 +85,7 @@ class SuperResolution(ModelEffect):
         card, even = model.card, 2 * model.card.multiple
         self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=self._reach, follows=True)
-        self._calm = TemporalFilter()
+        self._calm, self._settled = TemporalFilter(), Settled()
         self._darker = _darker(card.brightens)
         self._saving = False
         self._tiles = TileBudget(device=lambda: model.device)
@@ -113,9 +113,10 @@ class SuperResolution(ModelEffect):
             image = self._calm(image, self.params.stabilise)
         else:
             self._calm.reset()
+            self._settled.reset()
         sharp = self._sharpen(image, time)
         if clean > 0.0:
-            sharp = settled(sharp, clean)
+            sharp = self._settled(sharp, clean, still=self.params.stabilise > 0.0)
         if strength == 1.0:
             return sharp
         return np.asarray(cv2.addWeighted(sharp, strength, self._interpolate(image), 1.0 - strength, 0.0), np.uint8)
@@ -190,6 +191,7 @@ class SuperResolution(ModelEffect):
             super().reset()
             self._changed.reset()
             self._calm.reset()
+            self._settled.reset()
 
     @property
     def remembers(self) -> bool:

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
@@ -35,19 +36,50 @@ def coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
     return result
 
 
-def settled(image: Image, strength: float) -> Image:
-    """Give the picture's colours the outlines of its luma: chroma that a codec smeared, or a network, goes back there.
+class Settled:
+    """Gives a picture's colours the outlines of its luma: chroma that a codec smeared, or a network, goes back there.
 
     Around each pixel chroma is taken for a linear function of luma (fast guided filter, https://arxiv.org/abs/1505.00996).
     Where it is far from that it stays: red berries among leaves as light as they are.
-
-    Args:
-        image: uint8 ``(H, W, 3)`` BGR.
-        strength: 0 to 1.
     """
+
+    def __init__(self) -> None:
+        self._off: list[MatLike] = []  # how far chroma was off in the picture before, 128 for not at all
+
+    def __call__(self, image: Image, strength: float, *, still: bool = False) -> Image:
+        """Give `image` with its colours at their outlines.
+
+        Args:
+            image: uint8 ``(H, W, 3)`` BGR.
+            strength: 0 to 1.
+            still: What is off by one level more or less than in the picture before is off by as much as there: such
+                levels come and go with a video's noise.
+        """
+        height, width = image.shape[:2]
+        if min(height, width) < _SHRUNK * _FEWEST:
+            return image
+        off = _strays(image)
+        if still and len(self._off) == len(off) and self._off[0].shape == off[0].shape:
+            for now, before in zip(off, self._off, strict=True):
+                _, near = cv2.threshold(cv2.absdiff(now, before), 1, 255, cv2.THRESH_BINARY_INV)
+                cv2.copyTo(before, near, now)
+        self._off = off
+        goes = np.arange(256) - 128.0
+        goes *= strength * np.exp(-np.square(goes / _STRAYED))
+        tables = [np.round(128 + factor * goes).astype(np.uint8) for factor in _OF_CR + _OF_CB]
+        red, less, blue, fewer = (cv2.LUT(off[place // 2], table) for place, table in enumerate(tables))
+        change = cv2.merge([blue, cv2.addWeighted(less, 1, fewer, 1, -128), red])
+        change = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.addWeighted(image, 1, change, 1, -128), np.uint8)
+
+    def reset(self) -> None:
+        """Forget the picture before."""
+        self._off = []
+
+
+def _strays(image: Image) -> list[MatLike]:
+    """How far Cr and Cb are from linear in luma, plus 128, at half the size."""
     height, width = image.shape[:2]
-    if min(height, width) < _SHRUNK * _FEWEST:
-        return image
     shape, size = (width // 2, height // 2), (width // _SHRUNK, height // _SHRUNK)
     half = cv2.cvtColor(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YCrCb)
     luma, *chroma = cv2.split(half)
@@ -62,13 +94,4 @@ def settled(image: Image, strength: float) -> Image:
         slope, base = (cv2.resize(each, shape, interpolation=cv2.INTER_LINEAR) for each in lines)
         line = cv2.add(cv2.multiply(slope, luma, dtype=cv2.CV_32F), base, dtype=cv2.CV_8U)
         off.append(cv2.addWeighted(line, 1, plane, -1, 128))
-    reds, blues = off
-    goes = np.arange(256) - 128.0
-    goes *= strength * np.exp(-np.square(goes / _STRAYED))
-    tables = [np.round(128 + factor * goes).astype(np.uint8) for factor in _OF_CR + _OF_CB]
-    red, less, blue, fewer = (
-        cv2.LUT(plane, table) for plane, table in zip((reds, reds, blues, blues), tables, strict=True)
-    )
-    change = cv2.merge([blue, cv2.addWeighted(less, 1, fewer, 1, -128), red])
-    change = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.addWeighted(image, 1, change, 1, -128), np.uint8)
+    return off

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.vision.chroma import settled
+from gancam.vision.chroma import Settled
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
 
@@ -24,7 +24,7 @@ def test_colours_that_were_smeared_come_nearer_to_their_outlines(name: str, scal
     image = still(name)
     small = cv2.resize(image, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
     came = cv2.resize(saved(np.asarray(small, np.uint8), 20), image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-    made = settled(np.asarray(came, np.uint8), 1.0)
+    made = Settled()(np.asarray(came, np.uint8), 1.0)
     assert psnr(colours(made), colours(image)) > psnr(colours(np.asarray(came, np.uint8)), colours(image)) + 0.1
     lumas = (cv2.cvtColor(each, cv2.COLOR_BGR2GRAY).astype(int) for each in (came, made))
     assert np.abs(np.subtract(*lumas)).mean() < 0.6  # its luma is as it was
@@ -33,8 +33,8 @@ def test_colours_that_were_smeared_come_nearer_to_their_outlines(name: str, scal
 def test_grey_stays_and_so_does_what_is_not_to_be_settled() -> None:
     image = still("otters")
     grey = np.asarray(cv2.merge([image[..., 1]] * 3), np.uint8)
-    assert np.array_equal(settled(grey, 1.0), grey)
-    assert np.array_equal(settled(image, 0.0), image)
+    assert np.array_equal(Settled()(grey, 1.0), grey)
+    assert np.array_equal(Settled()(image, 0.0), image)
 
 
 def test_a_colour_of_the_picture_that_luma_does_not_tell_of_stays() -> None:
@@ -45,7 +45,7 @@ def test_a_colour_of_the_picture_that_luma_does_not_tell_of_stays() -> None:
     spots = [(x, y) for x in range(30, 320, 40) for y in range(30, 240, 40)]
     for spot in spots:
         cv2.circle(image, spot, 7, red, -1)
-    made = settled(image, 1.0)
+    made = Settled()(image, 1.0)
     for x, y in spots:
         assert np.abs(made[y, x].astype(int) - red).max() < 12
 
@@ -53,6 +53,21 @@ def test_a_colour_of_the_picture_that_luma_does_not_tell_of_stays() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (31, 400), (33, 47), (480, 641)])
 def test_any_size(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
-    made = settled(image, 1.0)
+    made = Settled()(image, 1.0)
     assert made.shape == image.shape
     assert made.dtype == np.uint8
+
+
+def test_levels_that_come_and_go_in_a_video_stay() -> None:
+    image = still("lake")
+    rng = np.random.default_rng(5)
+    frames = [np.clip(image + rng.normal(0, 1, image.shape), 0, 255).round().astype(np.uint8) for _ in range(4)]
+    held = Settled()
+    alone = [Settled()(frame, 1.0) for frame in frames]
+    given = [held(frame, 1.0, still=True) for frame in frames]
+    assert np.array_equal(given[0], alone[0])
+    came, stayed = ([made.astype(int) - frame for made, frame in zip(each, frames, strict=True)]
+                    for each in (alone, given))  # fmt: skip
+    assert np.abs(stayed[3] - stayed[2]).mean() < 0.5 * np.abs(came[3] - came[2]).mean()
+    held.reset()
+    assert np.array_equal(held(frames[3], 1.0, still=True), alone[3])
