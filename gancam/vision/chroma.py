@@ -6,6 +6,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.planes import Planes
 
 _SHRUNK = 4  # times smaller than the picture, where luma and chroma are compared in 3x3
 _FLAT = 20.0  # squared grey levels by which luma varies there where it tells little of chroma
@@ -44,6 +45,7 @@ class Settled:
     """
 
     def __init__(self) -> None:
+        self._planes = Planes()
         self._off: list[MatLike] = []  # how far chroma was off in the picture before, 128 for not at all
 
     def __call__(self, image: Image, strength: float, *, still: bool = False) -> Image:
@@ -69,8 +71,9 @@ class Settled:
         tables = [np.round(128 + factor * goes).astype(np.uint8) for factor in _OF_CR + _OF_CB]
         red, less, blue, fewer = (cv2.LUT(off[place // 2], table) for place, table in enumerate(tables))
         change = cv2.merge([blue, cv2.addWeighted(less, 1, fewer, 1, -128), red])
-        change = cv2.resize(change, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.addWeighted(image, 1, change, 1, -128), np.uint8)
+        whole = self._planes("change", image.shape, np.uint8)
+        cv2.resize(change, (width, height), dst=whole, interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.addWeighted(image, 1, whole, 1, -128), np.uint8)
 
     def reset(self) -> None:
         """Forget the picture before."""
@@ -82,8 +85,9 @@ def _strays(image: Image) -> list[MatLike]:
     height, width = image.shape[:2]
     shape, size = (width // 2, height // 2), (width // _SHRUNK, height // _SHRUNK)
     half = cv2.cvtColor(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YCrCb)
-    luma, *chroma = cv2.split(half)
-    guide, *others = (plane.astype(np.float32) for plane in cv2.split(cv2.resize(half, size)))
+    luma, *chroma = (cv2.extractChannel(half, channel) for channel in range(3))  # cv2.split takes five times as long
+    less = cv2.resize(half, size)
+    guide, *others = (cv2.extractChannel(less, channel).astype(np.float32) for channel in range(3))
     mean = cv2.blur(guide, (3, 3))
     varies = cv2.blur(cv2.multiply(guide, guide), (3, 3)) - cv2.multiply(mean, mean) + np.float32(_FLAT)
     off = []
