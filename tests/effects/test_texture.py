@@ -377,6 +377,13 @@ def test_patches_fit_where_the_surroundings_repeat_and_not_elsewhere() -> None:
 def test_nothing_known_is_nothing_to_learn_from() -> None:
     image = still("lake")
     assert textured(image, np.ones(image.shape[:2], np.uint8)) is None
+
+
+def test_a_side_beyond_what_opencv_counts_gets_no_texture() -> None:
+    image = np.zeros((48, 1 << 15, 3), np.uint8)
+    hole = np.zeros(image.shape[:2], np.uint8)
+    hole[8:40, 1000:1040] = 1
+    assert textured(image, hole) is None
     made = image.copy()
     everything = np.ones(image.shape[:2], np.uint8)
     add(made, everything, wide_parts(everything), 1.0)

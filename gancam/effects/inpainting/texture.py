@@ -41,6 +41,7 @@ STRENGTH, AROUND = 3.0, 15  # weight of the strength of gradients, and the pixel
 USUAL = 15  # places a side of which the strength in the middle of their order is usual
 BLOCK, BUSY = 21, (11.0, 14.0)  # pixels a side of patches, and levels by which they vary where all is calm, and busy
 TRUST = 0.92  # what a place of the hole counts for each place that it is further in, in a search
+_LONGEST = (1 << 15) - 64  # pixels of a side, with those that are added to it
 SURE = 1.3  # by how much less what is found there counts for each place, in a mean
 FEWEST = 16  # known patches: with fewer there is nothing to learn from
 REPEATS = 0.11, 0.06  # of how much what is beside varies: so unlike, patches do not repeat it at all, and surely do
@@ -104,9 +105,11 @@ def textured(image: Image, hole: Mask, spared: Mask | None = None) -> Texture | 
         spared: not 0 where nothing is taken from, either; None: nowhere.
 
     Returns:
-        None where too little is known to learn from.
+        None where too little is known to learn from, and for a side longer than what OpenCV counts (32767 pixels).
     """
     height, width = hole.shape
+    if max(height, width) > _LONGEST:
+        return None
     unit = FINEST
     while int(np.count_nonzero(hole)) / unit**2 > MOST:
         unit *= 2
