@@ -15,28 +15,29 @@ from gancam.vision.spreading import spread
 
 _LONGEST = 960  # pixels of the longer side of the picture in which those in front are replaced by what is around them
 _LOOKS = 2  # once more for those behind these
+_HALF = 127  # of 255
 _LEAST = 0.0005  # of the picture: less is nobody
 
 Look = Callable[[Image], Mask]
 
 
 def behind(image: Image, marked: Mask, look: Look) -> Mask:
-    """Return 255 where people are in `image` whom those who are `marked` kept from being seen, else 0.
+    """Return how much of each pixel are people in `image` whom those who are `marked` kept from being seen.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
-        marked: uint8 ``(H, W)``, not 0 where somebody is.
-        look: says of a picture where people are, 255 there, uint8 ``(H, W)``.
+        marked: how much of each pixel is somebody, uint8 ``(H, W)``; more than half of it: nobody else is.
+        look: says the same of a picture.
     """
-    found, known = np.zeros_like(marked), marked > 0
+    found, known = np.zeros_like(marked), marked > _HALF
     for _ in range(_LOOKS):
         if not known.any() or known.all():
             break
         more = np.where(known, np.uint8(0), look(_without(image, known)))
-        if cv2.countNonZero(more) < _LEAST * more.size:
+        if np.count_nonzero(more > _HALF) < _LEAST * more.size:
             break
-        found |= more
-        known |= more > 0
+        found = np.maximum(found, more)
+        known |= more > _HALF
     return found
 
 

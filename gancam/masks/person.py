@@ -144,9 +144,19 @@ class Person(MaskSource):
     def opacity(self, image: ImageLike, *, time: float | None = None) -> NDArray[np.uint8]:
         """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255.
 
-        The first of a scene without a `time` is taken for an image by itself, and looked at more closely.
+        The first of a scene without a `time` is taken for an image by itself, and looked at more closely: also without
+        those who were found, which are all that the network sees of a group.
         """
         image = check_image(image)
+        found = self._found_in(image, time)
+        if not self._is_image or self.wide:
+            return found
+        return np.asarray(
+            cv2.max(found, behind(image, found, lambda rest: Person(self._model)._found_in(rest, None))), np.uint8
+        )
+
+    def _found_in(self, image: Image, time: float | None) -> NDArray[np.uint8]:
+        """The same in one look at all of it."""
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
         if not self._goes_on(small) or self._whole.window != frame or self.hold == 0.0:
@@ -189,10 +199,13 @@ class Person(MaskSource):
         What may be somebody is, where somebody surely is part of it: else flowers and cliffs would be.
         """
 
-        def look(picture: Image) -> Mask:
-            return pieces_of(_marked(Person(self._model, wide=True).opacity(picture)), Person(self._model)(picture))
+        def sure(picture: Image) -> Mask:
+            return np.asarray(Person(self._model)._found_in(picture, None) > 127, np.uint8)
 
-        marked = pieces_of(_marked(opacity), Person(self._model)(image))
+        def look(picture: Image) -> Mask:
+            return pieces_of(_marked(Person(self._model, wide=True).opacity(picture)), sure(picture))
+
+        marked = pieces_of(_marked(opacity), sure(image))
         opacity = opacity & marked
         marked |= strays(image, marked, np.maximum(*self._whole.opinion.both()))
         return np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8)

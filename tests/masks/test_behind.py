@@ -59,7 +59,11 @@ def test_one_who_stands_alone_is_marked_as_before() -> None:
     """The network itself, shown a picture without the person whom it found, finds nobody more."""
     image = np.asarray(cv2.imread(str(Path(__file__).parents[2] / "samples" / "people.jpg")), np.uint8)
     alone = Person(wide=True)(image)
-    again = behind(image, alone, lambda picture: np.asarray(Person(wide=True).opacity(picture) // 128 * 255, np.uint8))
+    again = behind(
+        image,
+        alone * np.uint8(255),
+        lambda picture: np.asarray(Person(wide=True).opacity(picture) // 128 * 255, np.uint8),
+    )
     assert np.count_nonzero(again) < 0.002 * again.size
 
 
@@ -69,3 +73,23 @@ def test_what_is_nobody_is_not_marked_in_an_image_by_itself() -> None:
         image = still(name)
         if not Person()(image).any():
             assert not Person(wide=True)(image).any(), name
+
+
+def test_all_of_a_group_are_found_in_an_image_by_itself() -> None:
+    """Five in a row, of whom the network sees four at a time."""
+    image = np.asarray(cv2.imread(str(Path(__file__).parents[2] / "samples" / "people.jpg")), np.uint8)
+    one = Person()(image)
+    left, top, wide, tall = cv2.boundingRect(one)
+    size = round(0.33 * wide), round(0.33 * tall)
+    person, shape = (cv2.resize(each[top : top + tall, left : left + wide], size, interpolation=cv2.INTER_AREA)
+                     for each in (image, one * np.uint8(255)))  # fmt: skip
+    group, truth = np.full((720, 1280, 3), (150, 160, 165), np.uint8), np.zeros((720, 1280), np.bool_)
+    for index in range(5):
+        x, y = index * (1280 - size[0]) // 4, 720 - size[1] - index % 2 * 60
+        place = slice(y, y + size[1]), slice(x, x + size[0])
+        cv2.copyTo(person, np.asarray(shape > 127, np.uint8), group[place])
+        truth[place] |= shape > 127
+    found = Person().opacity(group) > 127
+    assert found[truth].mean() > 0.97
+    assert found[~truth].mean() < 0.001
+    assert found[truth].mean() > (Person().opacity(group, time=0.0) > 127)[truth].mean()
