@@ -165,7 +165,7 @@ def test_what_an_own_parser_needs_is_said_once() -> None:
         gancam.load("background:colour=greeen")
     text = str(error.value)
     assert text.startswith("colour='greeen': needs #rrggbb, red, green")
-    assert text.endswith("(did you mean 'green'?)")
+    assert text.endswith("(did you mean 'green'?); transparent leaves nothing there")
     assert (text.count("greeen"), text.count("needs")) == (1, 1)
     with pytest.raises(ParameterError, match=r"^box='1/2/3': not four numbers; needs x/y/width/height in pixels"):
         gancam.load("inpaint:box=1/2/3")

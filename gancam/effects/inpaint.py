@@ -122,7 +122,7 @@ class Inpaint(MaskedEffect):
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told = Told()
         self._looked = self._found = False  # whether parameters were to mark something since it was reset, and did
-        self._given = source
+        self._given, self._noted = source, list[MaskSource]()
         self._said: tuple[object, ...] | None = None
         self._source: MaskSource | None = None
         self._marks: MaskSource | None = None  # the same without recording
@@ -196,8 +196,7 @@ class Inpaint(MaskedEffect):
             self.background.reset()
             self._grain.reset()
             self._overlay.reset()
-            self._veils = ()
-            self._late = []
+            self._veils, self._late = (), []
             self._told.clear()
             self._looked = self._found = False
             self._drop_repairs()
@@ -249,11 +248,15 @@ class Inpaint(MaskedEffect):
                 scout.skip(image)
         for track in self._tracks() if whole else ():
             track.finished()
-        self.background = Background(scout.finish(), whole=whole_masks, people=people)
+        known = scout.finish()
+        self.background, opening = Background(known, whole=whole_masks, people=people), Background(known, people=people)
         self._said = None  # masks anew, but for those that were given
         self._sources()
         if self._given is not None:
             self._given.reset()
+        marks = self._marks or marks
+        for image in scout.opening:
+            self._with_belongings(opening, image, masks.check_mask(marks(image, time=None), image), None)
 
     def _are(self, kind: type[MaskSource]) -> bool:
         """Whether all that is marked are people, who may be marked late, and in part, or faces."""
@@ -290,9 +293,8 @@ class Inpaint(MaskedEffect):
     @property
     def unfound(self) -> str:
         """That nothing was filled, since nobody was found, or no face."""
-        if not self._looked or self._found:
-            return ""
-        return next((words for kind, words in NOBODY.items() if self._are(kind)), "")
+        nobody = self._looked and not self._found
+        return next((words for kind, words in NOBODY.items() if nobody and self._are(kind)), "")
 
     @property
     def idle(self) -> str:
@@ -308,9 +310,8 @@ class Inpaint(MaskedEffect):
         """The frame without its scratches, and its time; or the frame before, where what comes is not known."""
         if self._repairs is not None and time is not None:
             return self._repairs[time](image), time
-        if self._late and self._late[-1][0].shape != image.shape:
-            self._late = []
-        self._late = [*self._late[-2:], (image.copy(), time)]
+        late = [one for one in self._late[-2:] if one[0].shape == image.shape]
+        self._late = [*late, (image.copy(), time)]
         if len(self._late) < 3:
             return self._late[0]
         (before, _), (now, then), (after, _) = self._late
@@ -374,8 +375,6 @@ class Inpaint(MaskedEffect):
             source = self._recorded = masks.Recorded(source)
         self._source, self._said = source, said
         return source
-
-    _noted: Sequence[MaskSource] = ()
 
     def _made(self, marked: Mask) -> "Holes":
         """What follows from the mask alone: made once for one that stays."""

@@ -98,7 +98,8 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     assert "control: 127.0.0.1:" in done.stderr
     first = json.loads(log.read_text().splitlines()[0])
     assert first["effects"] == ["small"]
-    assert first["set"] == {"small.on": True, "small.strength": 0.25, "small.stabilise": 0.0, "small.threshold": -1.0}
+    others = {"small.stabilise": 0.0, "small.clean": 0.0, "small.threshold": -1.0}
+    assert first["set"] == {"small.on": True, "small.strength": 0.25, **others}
     again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
     assert here("process", clip, again, "-e", model, "--params", log).returncode == 0
     assert here("process", clip, asked, "-e", f"{model}:strength=0.25").returncode == 0
@@ -389,9 +390,9 @@ def test_models_lists_the_parameters_of_the_effect() -> None:
     assert "parameter takes default meaning" in said
     assert "strength a number from 0 to 1 1 how much of the network's detail" in said
     listed = json.loads(here("models", "sr-x2", "--json").stdout)["effect_parameters"]
-    assert [one["name"] for one in listed] == ["strength", "stabilise", "threshold"]
-    assert listed[2] == {
-        "name": "threshold", "takes": "a number from 0 to 64, or off", "default": -1.0, "help": listed[2]["help"],
+    assert [one["name"] for one in listed] == ["strength", "stabilise", "clean", "threshold"]
+    assert listed[3] == {
+        "name": "threshold", "takes": "a number from 0 to 64, or off", "default": -1.0, "help": listed[3]["help"],
     }  # fmt: skip
     assert listed[1]["default"] == 0.0
     calm = json.loads(here("models", "restore-x2", "--json").stdout)["effect_parameters"]

@@ -175,6 +175,6 @@ def test_what_is_exported_from_a_model_file_keeps_its_defaults(tmp_path: Path) -
     options = ["--shrink", "restore-x1", "--name", "x", "-o", str(tmp_path), "--images", images]
     assert main([str(find("restore-x2")), *options]) == 0
     old, new = read_card(find("restore-x2")), read_card(tmp_path / "x.int8.onnx")
-    assert new.defaults == old.defaults == {"stabilise": 1.0}
+    assert new.defaults == old.defaults == {"stabilise": 1.0, "clean": 1.0}
     assert (new.scale, new.layout, new.recipe, new.licence) == (1, "blocks", "restore-x1", old.licence)
     assert abs(new.brightens["208"] - 2) < 0.5

@@ -143,7 +143,7 @@ def test_what_could_saturate_is_not_written(
     ("arguments", "says"),
     [
         (["sr-x2.int8.onnx"], "int8: weights are taken from the fp32 file"),
-        (["mnist.onnx"], "no network of family 'dcgan' is read from a file"),
+        (["background.onnx"], "no recipe ''"),
         (["sr-x2.onnx", "--reverse"], "one direction"),
         (["nothing.onnx"], "nothing.onnx"),
     ],

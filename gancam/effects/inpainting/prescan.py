@@ -11,15 +11,30 @@ from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.frame import Image
 from gancam.vision.motion import Grey, Matrix
 
+_OPENING, _BYTES = 15, 128 << 20  # first frames that are kept at most, and of all of these
+_AGAIN = 3  # times that the first one is shown in the end
+
 
 class Prescan(Background):
     """A first pass through a clip, frame by frame as with a `Background`, that keeps what is uncovered in it."""
 
     def __init__(self, *, whole: bool = False, people: bool = False) -> None:
         super().__init__(whole=whole, people=people)
+        self._opening: list[Image] = []
         self.future = FutureBackground()
         self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
         self._since = 0
+
+    @property
+    def opening(self) -> list[Image]:
+        """The first frames of a clip of people, backwards: who has seen these knows whom the first frame shows."""
+        return [*reversed(self._opening), *self._opening[:1] * (_AGAIN - 1)]
+
+    def belonging(self, image: Image, marked: Grey, time: float | None) -> Grey:
+        """Return what is `marked`, and what belongs to it; see `Background`."""
+        if self.people and len(self._opening) < min(_OPENING, max(_BYTES // image.nbytes, 1)):
+            self._opening.append(image.copy())
+        return super().belonging(image, marked, time)
 
     def finish(self) -> FutureBackground:
         """Return what is uncovered in the clip, that of a later canvas in those before it, too. Call it at its end."""
