@@ -61,7 +61,7 @@ def test_a_full_stdout_is_one_line_and_a_full_stderr_none(tmp_path: Path, words:
 @pytest.mark.parametrize("words", ["in.png - --format png", "in.webp - --format webp", "in.webp - --format y4m"])
 def test_a_full_stdout_for_pictures_is_one_error_and_a_reader_that_goes_a_note(tmp_path: Path, words: str) -> None:
     """One image, also an animated one, was a fault of gancam's own; for videos it was so already."""
-    (height, width), rng = (480, 640), np.random.default_rng(0)
+    (height, width), rng = (200, 240), np.random.default_rng(0)
     noise = [rng.integers(0, 255, (height, width, 3)).astype(np.uint8) for _ in range(3)]
     pages = [Picture(one, None, 100) for one in noise]
     write_pictures(tmp_path / "in.png", ImageFile([pages[0]]), overwrite=False)
