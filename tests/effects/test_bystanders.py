@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gancam
+from gancam.effects import ModelEffect
 from gancam.effects.inpainting.bystanders import Bystanders
 from gancam.frame import Image
 from gancam.masks import Faces, Person
@@ -80,6 +81,16 @@ def test_a_face_that_moves_leaves_nothing_of_its_hair_behind(people: Image) -> N
     assert np.array_equal(after, effect(moved, time=0.0))
 
 
+def told_until_somebody_is_found(effect: ModelEffect, people: Image, says: str) -> None:
+    assert not effect.unfound
+    effect(still("spices"))
+    assert says in effect.unfound
+    effect(people)
+    assert not effect.unfound
+    effect.reset()
+    assert not effect.unfound
+
+
 @pytest.mark.parametrize(
     ("name", "values", "says"),
     [
@@ -91,14 +102,7 @@ def test_a_face_that_moves_leaves_nothing_of_its_hair_behind(people: Image) -> N
 )
 def test_so_it_is_by_every_effect_with_a_mask(people: Image, name: str, values: dict[str, Any], says: str) -> None:
     """Styles and morphs changed nothing and said nothing."""
-    effect = gancam.load(name, device="cpu", threads=1, **values)
-    assert not effect.unfound
-    effect(still("spices"))
-    assert says in effect.unfound
-    effect(people)
-    assert not effect.unfound
-    effect.reset()
-    assert not effect.unfound
+    told_until_somebody_is_found(gancam.load(name, device="cpu", threads=1, **values), people, says)
     own = {"outside": True} if name == "sketch" else {"where": "inside", "box": "8/8/40/40", "faces": "on"}
     other = gancam.load(name, device="cpu", threads=1, **own)
     other(still("spices"))
@@ -108,11 +112,6 @@ def test_so_it_is_by_every_effect_with_a_mask(people: Image, name: str, values: 
 @pytest.mark.parametrize(("mask", "says"), [("person", "no person was found"), ("faces", "no face was found")])
 def test_that_nobody_was_found_is_told(people: Image, mask: str, says: str) -> None:
     effect = gancam.load("inpaint", device="cpu", threads=1, mask=mask)
-    assert not effect.unfound
-    effect(still("spices"))
-    assert says in effect.unfound
-    effect(people)
-    assert not effect.unfound
-    effect.reset()
+    told_until_somebody_is_found(effect, people, says)
     effect(still("spices"), mask=np.zeros(still("spices").shape[:2], np.uint8))
     assert not effect.unfound
