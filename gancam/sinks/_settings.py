@@ -34,7 +34,7 @@ from gancam.sinks._codecs import (
 BEFORE_ALL = -(1 << 62)  # a tick before any
 _MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _MOST_SIDE = {"libx264": 16384, "libsvtav1": 16384, "libvpx-vp9": 65536}  # pixels of width and height
-_LEAST_SIDE = {"libx265": 32, "libsvtav1": 32}  # below, x265 writes past its memory, and SVT-AV1 may never end
+_LEAST_SIDE = {"libx265": 64, "libsvtav1": 32}  # below, x265 may write past its memory (40x32), SVT-AV1 never end
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
 _LARGE = 1920 * 1088  # pixels above which live pictures are encoded at once: 2560x1440 in 18 ms of one core, not 44
 _SMALL = 352 * 288  # pixels up to which they are seen enlarged: x264's crf 3 finer, 40.9 to 42.9 dB in 176x144 noise

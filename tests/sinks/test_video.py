@@ -596,22 +596,22 @@ def test_the_largest_side_of_an_encoder_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "codec", "size", "instead"),
+    ("name", "codec", "size", "least", "instead"),
     [
-        ("a.mp4", "h265", (40, 30), "h264"),
-        ("a.mp4", "av1", (66, 16), "h264"),
-        ("a.webm", "av1", (16, 66), "vp9"),
+        ("a.mp4", "h265", (80, 40), 64, "h264"),
+        ("a.mp4", "av1", (66, 16), 32, "h264"),
+        ("a.webm", "av1", (16, 66), 32, "vp9"),
     ],
 )
 def test_the_smallest_side_of_an_encoder_is_told(
-    tmp_path: Path, name: str, codec: str, size: tuple[int, int], instead: str
+    tmp_path: Path, name: str, codec: str, size: tuple[int, int], least: int, instead: str
 ) -> None:
     """With these x265 ended the process by a fault of memory, and SVT-AV1 never ended."""
-    said = f"{codec} needs sides of 32 pixels, and this is {size[0]}x{size[1]}: --codec {instead} takes fewer"
+    said = f"{codec} needs sides of {least} pixels, and this is {size[0]}x{size[1]}: --codec {instead} takes fewer"
     with pytest.raises(SinkError, match=re.escape(said)):
         VideoWriter(tmp_path / name, fps=25, size=size, codec=codec)
-    with VideoWriter(tmp_path / name, fps=25, size=(max(size[0], 32), max(size[1], 32)), codec=codec) as sink:
-        for frame in TestPattern((max(size[0], 32), max(size[1], 32)), frames=6):
+    with VideoWriter(tmp_path / name, fps=25, size=(max(size[0], least), max(size[1], least)), codec=codec) as sink:
+        for frame in TestPattern((max(size[0], least), max(size[1], least)), frames=6):
             sink.write(frame)
     assert len(times_of(tmp_path / name)) == 6
     assert list(tmp_path.iterdir()) == [tmp_path / name]
