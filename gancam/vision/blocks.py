@@ -22,9 +22,8 @@ Levels = NDArray[np.float32]
 
 
 def _steps(quality: int) -> Levels:
-    """The steps of those frequencies but the lowest, as libjpeg scales them."""
-    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.asarray(np.clip((_TABLE.ravel()[1:] * scale + 50) // 100, 1, 255), np.float32)
+    """The steps of those frequencies but the lowest, as libjpeg scales them below 50."""
+    return np.asarray(np.clip((_TABLE.ravel()[1:] * (5000 // quality) + 50) // 100, 1, 255), np.float32)
 
 
 _STEPS = np.array([_steps(quality) for quality in range(_COARSEST, _FINEST + 1)])
