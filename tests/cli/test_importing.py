@@ -106,7 +106,13 @@ def test_what_is_of_one_square_size_may_be_for_faces(tmp_path: Path, own: Path) 
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("GFPGANv1.4.onnx", "GFPGANv1-4"), ("2x_v1.2.fp16.onnx", "2x_v1-2"), ("my net: v1.0 ü.onnx", "my-net-v1-0-ü")],
+    [
+        ("my net: v1.0 ü.onnx", "my-net-v1-0-ü"),
+        *(
+            pytest.param(file, name, marks=pytest.mark.slow)
+            for file, name in (("GFPGANv1.4.onnx", "GFPGANv1-4"), ("2x_v1.2.fp16.onnx", "2x_v1-2"))
+        ),
+    ],
 )
 def test_a_file_keeps_its_name_whether_it_is_imported_or_played(
     file: str, name: str, tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch

@@ -38,8 +38,17 @@ def test_a_closed_stream_ends_no_command(tmp_path: Path, closed: str) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("words", ["models mnist", "--version", "process in.png out.png --json", "train curves --help"])
+@pytest.mark.parametrize("unbuffered", ["", pytest.param("1", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "models mnist",
+        *(
+            pytest.param(words, marks=pytest.mark.slow)
+            for words in ("--version", "process in.png out.png --json", "train curves --help")
+        ),
+    ],
+)
 def test_a_full_stdout_is_one_line_and_a_full_stderr_none(tmp_path: Path, words: str, unbuffered: str) -> None:
     cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :32])
     command = [sys.executable, "-m", "gancam", *words.split()]

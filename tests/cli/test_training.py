@@ -55,6 +55,7 @@ def test_training_and_exporting_as_commands(tmp_path: Path) -> None:
     assert re.fullmatch(line, made)
 
 
+@pytest.mark.slow
 def test_exit_codes_and_lines_are_those_of_the_other_side(tmp_path: Path) -> None:
     done = gancam("train", "nothing", "--data", tmp_path)
     assert done.returncode == 2
@@ -94,7 +95,9 @@ def test_a_damaged_run_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "name", ["SIGINT", *(pytest.param(name, marks=pytest.mark.slow) for name in ("SIGTERM", "SIGHUP"))]
+)
 def test_a_signal_to_the_command_alone_ends_the_training(name: str, tmp_path: Path) -> None:
     number = signal.Signals[name]
     (tmp_path / "tiny.toml").write_text(GENERATOR.format(iterations=10**6))
@@ -129,7 +132,16 @@ def test_ctrl_c_while_pytorch_is_loaded_is_not_a_fault(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (130, "")
 
 
-@pytest.mark.parametrize("words", ["train --data .", "export run -o .", "train curves", "train evaluate . --threads x"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train curves",
+        *(
+            pytest.param(words, marks=pytest.mark.slow)
+            for words in ("train --data .", "export run -o .", "train evaluate . --threads x")
+        ),
+    ],
+)
 def test_wrong_options_are_one_line(words: str) -> None:
     done = gancam(*words.split())
     assert done.returncode == 2
