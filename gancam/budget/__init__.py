@@ -1,7 +1,6 @@
 """Quality that follows the time: effects played as well as a frame's time allows, by what they really take here."""
 
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from statistics import median
 from typing import SupportsFloat
 
 from gancam.budget.stage import HOPELESS, Clock, Stage
-from gancam.effects import Effect, EffectLike, EffectSlot, slots
+from gancam.effects import CallLock, Effect, EffectLike, EffectSlot, slots
 from gancam.errors import InputError, shown
 from gancam.frame import Frame, Image, ImageLike, check_image
 from gancam.pipeline import output_size
@@ -83,7 +82,7 @@ class Budget(Effect):
             raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
         self._carry, self._off = carry, off
-        self._lock = threading.RLock()
+        self._lock = CallLock()
         self._notify, self._elsewhere, self._clock = notify or (lambda _: None), elsewhere, clock
         self._stages = [Stage(effect) for effect in self.effects]
         self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways

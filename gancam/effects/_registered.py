@@ -5,7 +5,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
-from gancam.effects._contract import Effect, as_effect
+from gancam.effects._contract import Effect
+from gancam.effects._function import as_effect
 from gancam.errors import ModelError, first_line
 from gancam.params import Params
 

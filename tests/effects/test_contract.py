@@ -1,11 +1,16 @@
 """What every effect has from its base class, functions as effects, and effects in slots."""
 
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from gancam.effects import Effect, EffectSlot, EffectWrapper, as_effect, slots
+from gancam.effects import CallLock, Effect, EffectSlot, EffectWrapper, as_effect, slots
 from gancam.frame import Frame, Image
 
 IMAGE = np.zeros((4, 6, 3), np.uint8)
@@ -102,3 +107,26 @@ def test_slots_have_names_of_their_own_and_stay_as_they_are() -> None:
 def test_a_slot_defines_all_that_an_effect_has() -> None:
     public = {name for name in vars(Effect) if not name.startswith("_")} - {"card", "params"}
     assert public <= {*vars(EffectSlot), *vars(EffectWrapper)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_what_a_thread_holds_is_free_in_a_forked_process() -> None:
+    lock, held, over = CallLock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock:
+            held.set()
+            over.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(30)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # ends a child that waits for ever
+        with lock:
+            os._exit(0)
+    over.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
