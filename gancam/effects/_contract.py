@@ -2,9 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from copy import copy
+from functools import cache
+from inspect import get_annotations
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +32,33 @@ class Effect(ABC):
     session, after its last frame, also after an exception; after a ``reset`` the effect may be played again.
     (``gancam.pipeline.run`` and ``VideoCapture`` leave that to their caller, who made the effect.)
 
+    Args:
+        **params: Values of its parameters.
+
     Attributes:
         card: What the effect's model says of itself; None for an effect without one.
-        params: The declared parameters; set them at any time between two calls.
+        params: The declared parameters; set them at any time between two calls. A class says which it has by
+            ``params: GrainParams = GrainParams()``; each effect then has its own.
+
+    Raises:
+        ParameterError: For a parameter that it does not have, and a value that it cannot have.
     """
 
     card: ModelCard | None = None
     params: Params = Params()
 
-    if not TYPE_CHECKING:  # type checkers know what attributes there are
+    def __init__(self, /, **params: object) -> None:
+        for name, value in params.items():
+            self.params.set(name, value)
+
+    if not TYPE_CHECKING:  # type checkers know what attributes there are, and what ``__init__`` takes
+
+        def __new__(cls, /, *_: object, **__: object) -> Self:
+            made = super().__new__(cls)
+            params = new_params(cls)
+            if params is not None:
+                made.__dict__["params"] = params
+            return made
 
         def __setattr__(self, name: str, value: object) -> None:
             new = not (
@@ -203,6 +225,30 @@ class Effect(ABC):
     def identity(self) -> Mapping[str, str | None]:
         """Tell what else than its parameters decides how its output looks: entries for a job's manifest."""
         return {}
+
+
+def new_params(kind: type[Effect]) -> Params | None:
+    """Make the parameters that an effect of a class begins with; None where its `params` is something of its own.
+
+    Those are a copy of the value that the class has, or of the class that its annotation names.
+    """
+    for one in kind.__mro__:
+        if (value := vars(one).get("params")) is not None:
+            return copy(value) if isinstance(value, Params) else None
+        if (named := _annotated(one)) is not None:
+            return named()
+    return None
+
+
+@cache
+def _annotated(kind: type) -> type[Params] | None:
+    """The class that the annotation of a class's `params` names, where that can be known from outside."""
+    if "params" not in get_annotations(kind):
+        return None
+    with suppress(Exception):  # of names that are there for type checkers only, say
+        named = get_type_hints(kind)["params"]
+        return named if isinstance(named, type) and issubclass(named, Params) else None
+    return None
 
 
 class ModelEffect(Effect):

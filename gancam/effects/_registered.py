@@ -5,9 +5,9 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
-from gancam.effects._contract import Effect
+from gancam.effects._contract import Effect, new_params
 from gancam.effects._function import as_effect
-from gancam.errors import ModelError, first_line
+from gancam.errors import GancamError, ModelError, first_line
 from gancam.params import Params
 
 GROUP = "gancam.effects"
@@ -58,9 +58,13 @@ def standalone(name: str) -> Callable[..., object] | None:
     return found
 
 
+@cache
 def params_of(effect: Callable[..., object]) -> type[Params]:
-    """Name the class of the parameters of what `standalone` found."""
-    return type(effect.params) if isinstance(effect, type) and issubclass(effect, Effect) else Params
+    """Name the class of the parameters of what `standalone` found. Raises ``ModelError`` where one must be made."""
+    if not (isinstance(effect, type) and issubclass(effect, Effect)):
+        return Params
+    said = new_params(effect)
+    return type(_made(effect).params) if said is None or type(said) is Params else type(said)
 
 
 def make(effect: Callable[..., object], params: Mapping[str, object]) -> Effect:
@@ -68,10 +72,23 @@ def make(effect: Callable[..., object], params: Mapping[str, object]) -> Effect:
 
     Raises:
         ParameterError: For a parameter that does not exist, or cannot have that value.
+        ModelError: It cannot be made.
     """
-    checked = params_of(effect).of(**params)
+    params_of(effect).of(**params)
     if not (isinstance(effect, type) and issubclass(effect, Effect)):
         return as_effect(effect)  # type: ignore[arg-type]  # a function of images, by contract
-    made = effect()
-    made.params = checked
+    made = _made(effect)
+    for name, value in params.items():
+        made.params.set(name, value)
     return made
+
+
+def _made(kind: type[Effect]) -> Effect:
+    try:
+        return kind()
+    except GancamError:
+        raise
+    except Exception as error:  # a package's own code may do anything
+        raise ModelError(
+            f"the effect {kind.__qualname__} of {kind.__module__} cannot be made without arguments: {first_line(error)}"
+        ) from error

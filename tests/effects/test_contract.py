@@ -1,17 +1,22 @@
 """What every effect has from its base class, functions as effects, and effects in slots."""
 
+import copy
 import os
+import pickle
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gancam
 from gancam.effects import CallLock, Effect, EffectSlot, EffectWrapper, as_effect, slots
 from gancam.frame import Frame, Image
+from gancam.params import Params, parameter
 
 IMAGE = np.zeros((4, 6, 3), np.uint8)
 
@@ -61,6 +66,47 @@ def test_only_the_call_must_be_written() -> None:
     assert (same.notes, same.status, same.pad, same.device) == ([], "", None, "cpu")
     assert same.quality_levels() == [[same]]
     assert same.identity() == {}
+
+
+@dataclass
+class DimParams(Params):
+    by: float = parameter(0.5, minimum=0.0, maximum=1.0, help="how much light is taken away")
+
+
+class Dim(Effect):
+    params: DimParams = DimParams()
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        return np.asarray(image * (1 - self.params.by), np.uint8)
+
+
+class DimByDefault(Effect):
+    """Says of its parameters of which class they are, no more."""
+
+    params: DimParams
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        return np.asarray(image * (1 - self.params.by), np.uint8)
+
+
+@pytest.mark.parametrize("kind", [Dim, DimByDefault])
+def test_each_effect_has_parameters_of_its_own(kind: type[Dim]) -> None:
+    first, second = kind(), kind()
+    first.params.by = 1.0
+    assert (second.params.by, kind().params.by, kind(by=0.25).params.by) == (0.5, 0.5, 0.25)
+    for other in (copy.copy(first), copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+        assert other.params.by == 1.0
+    other = copy.deepcopy(first)
+    other.params.by = 0.2
+    assert first.params.by == 1.0
+    assert slots([first])[0].params is first.params
+
+
+def test_parameters_given_to_a_class_are_checked() -> None:
+    with pytest.raises(gancam.ParameterError, match="by=2: needs a number from 0 to 1"):
+        Dim(by=2)
+    with pytest.raises(gancam.ParameterError, match="no parameter 'bx'"):
+        Dim(bx=1)
 
 
 def test_functions_are_effects_with_the_time_if_they_take_it() -> None:

@@ -30,6 +30,30 @@ class Dim(gancam.Effect):
     def __call__(self, image, *, time=None):
         return (image * (1 - self.params.by)).astype("uint8")
 
+class Annotated(Dim):  # as a dataclass has it, with an __init__ of its own
+    params: DimParams
+
+    def __init__(self, **values):
+        self.card = gancam.ModelCard(name="annotated", effect="annotated", summary="less light")
+        self.params = DimParams.of(**values)
+
+class Bare(gancam.Effect):
+    params: "DimParams"
+
+    def __call__(self, image, *, time=None):
+        return (image * (1 - self.params.by)).astype("uint8")
+
+class Untold(gancam.Effect):
+    def __init__(self):
+        self.params = DimParams(by=0.25)
+
+    def __call__(self, image, *, time=None):
+        return (image * (1 - self.params.by)).astype("uint8")
+
+class Needy(Bare):
+    def __init__(self, by):
+        self.params.by = by
+
 def negative(image):
     return 255 - image
 
@@ -37,6 +61,10 @@ number = 3
 """
 ENTRIES = """[gancam.effects]
 dim = dimmer:Dim
+annotated = dimmer:Annotated
+bare = dimmer:Bare
+untold = dimmer:Untold
+needy = dimmer:Needy
 negative = dimmer:negative
 number = dimmer:number
 missing = dimmer:nothing
@@ -83,6 +111,23 @@ def test_two_of_them_have_parameters_of_their_own() -> None:
     assert opened("dim").params.value("by") == 0.5
 
 
+@pytest.mark.parametrize(("name", "usual"), [("dim", 50), ("annotated", 50), ("bare", 50), ("untold", 75)])
+def test_however_its_class_names_its_parameters(name: str, usual: int) -> None:
+    assert (opened(name)(GREY) == usual).all()
+    assert (opened(f"{name}:by=0.75")(GREY) == 25).all()
+    assert list(opened(name).parameters) == ["by"]
+    check_spec(EffectSpec.parse(f"{name}:by=0.75"))
+    with pytest.raises(gancam.ParameterError, match="by=2: needs a number from 0 to 1"):
+        check_spec(EffectSpec.parse(f"{name}:by=2"))
+
+
+def test_what_its_class_makes_of_itself_stays() -> None:
+    effect = opened("annotated:by=0.9")
+    assert effect.card is not None
+    assert effect.card.summary == "less light"
+    assert opened("untold").params.value("by") == 0.25
+
+
 def test_a_command_takes_it(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "in.png"), GREY)
     done = command("process", "in.png", "out.png", "-e", "dim:by=0.75", cwd=tmp_path)
@@ -99,13 +144,15 @@ def test_a_command_takes_it(tmp_path: Path) -> None:
         ("dim:bx=1", "no parameter 'bx'"),
         ("negative:by=1", "no parameter 'by'"),
         ("number", "its entry point is int; needs a subclass of gancam.Effect"),
+        ("needy", "the effect Needy of dimmer cannot be made without arguments: .*'by'"),
         ("missing", "effect 'missing' of the package dimmer cannot be loaded"),
         ("dimm", "no model 'dimm'"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_loaded(text: str, reason: str) -> None:
-    with pytest.raises(gancam.GancamError, match=reason):
-        check_spec(EffectSpec.parse(text))
+    if text != "needy":
+        with pytest.raises(gancam.GancamError, match=reason):
+            check_spec(EffectSpec.parse(text))
     with pytest.raises(gancam.GancamError, match=reason):
         EffectChainSpec((EffectSpec.parse(text),)).load()
 
