@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import SupportsFloat
 
-from gancam.budget.stage import HOPELESS, Clock, Stage
+from gancam.budget.ladder import HOPELESS, Clock, Ladder
 from gancam.effects import CallLock, Effect, EffectLike, EffectSlot, slots
 from gancam.errors import InputError, shown
 from gancam.frame import Frame, Image, ImageLike, check_image
@@ -84,12 +84,12 @@ class Budget(Effect):
         self._carry, self._off = carry, off
         self._lock = CallLock()
         self._notify, self._elsewhere, self._clock = notify or (lambda _: None), elsewhere, clock
-        self._stages = [Stage(effect) for effect in self.effects]
-        self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
+        self._ladders = [Ladder(effect) for effect in self.effects]
+        self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each effect, which of its ways
         self._level = 0
         self._size = self._measured = (0, 0)
-        self._spent: list[float] | None = None  # by each stage on the newest frame, until it is judged
-        self._window: deque[tuple[float, float, list[float]]] = deque()  # when, whole frame, stages
+        self._spent: list[float] | None = None  # by each effect on the newest frame, until it is judged
+        self._window: deque[tuple[float, float, list[float]]] = deque()  # when, whole frame, effects
         self._took: float | None = None  # the window's median
         self._ons: list[bool] = []
         self._since = 0.0  # when this level was taken
@@ -205,12 +205,12 @@ class Budget(Effect):
             GancamError: What an effect raises that cannot be played at all.
         """
         self._size = self._measured = size
-        for stage in self._stages:
-            size = stage.measure(size, self._clock, self.seconds, carry=self._carry, off=self._off)
-        level = tuple(0 for _ in self._stages)
+        for ladder in self._ladders:
+            size = ladder.measure(size, self._clock, self.seconds, carry=self._carry, off=self._off)
+        level = tuple(0 for _ in self._ladders)
         self._levels = [level]
-        while lower := [place for place, stage in enumerate(self._stages) if level[place] + 1 < len(stage.ways)]:
-            dearest = max(lower, key=lambda place: self._stages[place].costs[level[place]])
+        while lower := [place for place, ladder in enumerate(self._ladders) if level[place] + 1 < len(ladder.ways)]:
+            dearest = max(lower, key=lambda place: self._ladders[place].costs[level[place]])
             level = tuple(way + (place == dearest) for place, way in enumerate(level))
             self._levels.append(level)
         self._pauses = [(-math.inf, 0.0)] * len(self._levels)
@@ -228,8 +228,8 @@ class Budget(Effect):
             return
         share = math.prod(size) / math.prod(self._size)
         self._size = size
-        for stage in self._stages:
-            stage.costs = [cost * share for cost in stage.costs]
+        for ladder in self._ladders:
+            ladder.costs = [cost * share for cost in ladder.costs]
         level = self._first(self.seconds * ROOM)
         if level != self._level:
             self._change(level, f"pictures are {size[0]}x{size[1]} now")
@@ -241,14 +241,14 @@ class Budget(Effect):
         return next((level for level in levels if elsewhere + self._cost(level) <= seconds), len(self._levels) - 1)
 
     def _cost(self, level: int) -> float:
-        return sum(stage.cost(way) for stage, way in zip(self._stages, self._levels[level], strict=True))
+        return sum(ladder.cost(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True))
 
     def _name(self, level: int) -> str:
-        return " + ".join(stage.name(way) for stage, way in zip(self._stages, self._levels[level], strict=True))
+        return " + ".join(ladder.name(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True))
 
     def _take(self, level: int) -> None:
-        for stage, way in zip(self._stages, self._levels[level], strict=True):
-            stage.play(way)
+        for ladder, way in zip(self._ladders, self._levels[level], strict=True):
+            ladder.play(way)
         self._level, self._since, self._warm = level, self._clock(), False
         self._forget()
 
@@ -278,8 +278,8 @@ class Budget(Effect):
         if len(self._window) < LEAST or now - self._window[0][0] < HOLD:
             return
         self._took = median(total for _, total, _ in self._window)
-        for place, stage in enumerate(self._stages):
-            stage.learn(median(times[place] for _, _, times in self._window), seconds)
+        for place, ladder in enumerate(self._ladders):
+            ladder.learn(median(times[place] for _, _, times in self._window), seconds)
         elsewhere = max(self._took - self._cost(self._level), 0.0)
         if self._took > seconds * MISSED:
             self._go_down(now, elsewhere)

@@ -44,7 +44,7 @@ class _Stopped(BaseException):
     """Measuring ends: there is another wish, or none any more."""
 
 
-class LiveStage(Effect, EffectMenu):
+class LiveEffects(Effect, EffectMenu):
     """Plays one chain of effects, while a hidden thread loads and measures the next: an effect itself.
 
     Until the first is there the plain picture plays. What cannot be loaded is told, and what played goes on.

@@ -46,7 +46,7 @@ class Off(EffectWrapper):
         """Do nothing: the effect is reset when it plays again."""
 
 
-class Stage:
+class Ladder:
     """One effect in its slot, the ways to play it from the best to the cheapest, and what each costs.
 
     Attributes:
