@@ -3,20 +3,17 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import SupportsFloat
 
 from gancam.budget.ladder import HOPELESS, Clock, Ladder
-from gancam.effects import CallLock, Effect, EffectLike, EffectSlot, slots
+from gancam.effects import CallLock, Effect, EffectChain, EffectLike, EffectSlot, slots
 from gancam.errors import InputError, shown
-from gancam.frame import Frame, Image, ImageLike, check_image
-from gancam.pipeline import output_size
+from gancam.frame import Image, ImageLike, check_image
 from gancam.units import milliseconds, rounded
-from gancam.vision.pad import DrawingPad
 
 MISSED = 1.05  # of the time: what takes more has missed it
 ROOM = 0.85  # of the time: what is better must fit into this before it is tried
@@ -28,7 +25,7 @@ LONGEST = 5.0  # seconds a frame: what is more was meant in milliseconds, or in 
 _GROWN = 4.0  # times the area that was measured: above, costs are measured anew instead of reckoned
 
 
-class Budget(Effect):
+class Budget(EffectChain):
     """Plays effects, one after the other, as well as a frame's time allows: an effect itself.
 
     Where an effect offers cheaper ways to do the same (its ``quality_levels``: another precision, a smaller model, a
@@ -103,7 +100,7 @@ class Budget(Effect):
         """Take `image` through the effects as they are played now; see ``Effect``."""
         image = check_image(image)
         with self._lock:
-            self.frame_took(0.0)  # it was not told
+            self._hear(0.0)  # it was not told
             self._fit((image.shape[1], image.shape[0]))
             spent = []
             for effect in self.effects:
@@ -117,60 +114,38 @@ class Budget(Effect):
         return partial(Budget, carry=self._carry, off=self._off), (self.effects, self.seconds)
 
     @property
-    def name(self) -> str:
-        """The names of its effects."""
-        return " + ".join(effect.name for effect in self.effects)
-
-    @property
-    def device(self) -> str:
-        """Where its effects compute: the first device that is not the CPU, or that."""
-        return next((effect.device for effect in self.effects if effect.device != "cpu"), "cpu")
-
-    @property
-    def remembers(self) -> bool:
-        """Whether one of its effects remembers earlier frames."""
-        return any(effect.remembers for effect in self.effects)
+    def inside(self) -> Sequence[Effect]:
+        """The slots of its effects."""
+        return self.effects
 
     @property
     def status(self) -> str:
         """What is played, what it takes of its time, and what its effects say."""
-        return "; ".join([str(self), *(effect.status for effect in self.effects if effect.status)])
+        return "; ".join(filter(None, [str(self), super().status]))
 
-    @property
-    def pad(self) -> DrawingPad | None:
-        """What a user draws on: the pad of the first of its effects that has one."""
-        return next((effect.pad for effect in self.effects if effect.pad is not None), None)
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """Let its effects see `image`, as they are played now."""
+        image = check_image(image)
+        with self._lock:
+            self._fit((image.shape[1], image.shape[0]))
+            super().skim(image, time=time)
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return what pictures of `size` (width, height) become after all of its effects."""
-        return output_size(self.effects, size)
-
-    def reset(self) -> None:
-        """Reset its effects."""
-        for effect in self.effects:
-            effect.reset()
-
-    def close(self) -> None:
-        """Close its effects, also those after one that fails."""
-        with ExitStack() as over:
-            for effect in reversed(self.effects):
-                over.callback(effect.close)
-
-    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Show the file to the first of its effects."""
-        self.effects[0].read_ahead(frames, whole=whole)
-
-    def listen_to(self, path: Path) -> None:
-        """Let the sound of its effects follow the file `path`."""
-        for effect in self.effects:
-            effect.listen_to(path)
+    def take_time(self) -> None:
+        """Tell its effects, in all the ways to play them."""
+        for ladder in self._ladders:
+            ladder.take_time()
 
     def frame_took(self, seconds: float) -> None:
         """Hear what the newest frame took from its arrival until it was shown: effects, outputs and all."""
+        super().frame_took(seconds)
         with self._lock:
-            spent, self._spent = self._spent, None
-            if spent is not None:
-                self._judge(max(seconds, sum(spent)), spent)
+            self._hear(seconds)
+
+    def _hear(self, seconds: float) -> None:
+        """Judge the newest frame, once."""
+        spent, self._spent = self._spent, None
+        if spent is not None:
+            self._judge(max(seconds, sum(spent)), spent)
 
     @property
     def playing(self) -> str:
@@ -178,8 +153,12 @@ class Budget(Effect):
         return self._name(self._level) if self._levels else self.name
 
     def figures(self) -> dict[str, str | float | None]:
-        """Give what is played and what a whole frame took lately, in milliseconds (None while that is not known)."""
-        return {"playing": self.playing, "took_ms": None if self._took is None else round(1000 * self._took, 1)}
+        """Give what is played, what a whole frame took lately, in milliseconds, and what its effects count.
+
+        The time is None while it is not known.
+        """
+        took = None if self._took is None else round(1000 * self._took, 1)
+        return {"playing": self.playing, "took_ms": took, **super().figures()}
 
     def __str__(self) -> str:
         took = "" if self._took is None else f": {1000 * self._took:.0f} of {_ms(self.seconds)}"
@@ -187,7 +166,10 @@ class Budget(Effect):
 
     @property
     def notes(self) -> list[str]:
-        """What was played, and how often that changed."""
+        """What was played, how often that changed, and those of its effects."""
+        return [*self._told_of_itself(), *super().notes]
+
+    def _told_of_itself(self) -> list[str]:
         frames = sum(self._played.values())
         if not frames:
             return []

@@ -38,9 +38,36 @@ class Off(EffectWrapper):
         return f"{self.name} off"
 
     @property
+    def remembers(self) -> bool:
+        """False: it plays nothing."""
+        return False
+
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """Do nothing."""
+
+    @property
+    def notes(self) -> list[str]:
+        """None: of it there is nothing to tell."""
+        return []
+
+    @property
+    def unfound(self) -> str:
+        """Empty: it looked for nothing."""
+        return ""
+
+    @property
+    def opacity(self) -> Image | None:
+        """None: all is seen."""
+        return None
+
+    @property
     def status(self) -> str:
         """Empty: it does nothing that could be told."""
         return ""
+
+    def figures(self) -> dict[str, str | float | None]:
+        """Give nothing: it counts nothing."""
+        return {}
 
     def reset(self) -> None:
         """Do nothing: the effect is reset when it plays again."""
@@ -79,6 +106,11 @@ class Ladder:
             chosen.reset()
             self._slot.effect = chosen
         self._active = way
+
+    def take_time(self) -> None:
+        """Tell the effect, and the ways to play it."""
+        for one in {self._effect, *self.ways}:
+            one.take_time()
 
     def learn(self, took: float, seconds: float) -> None:
         """Hear what it took lately, of `seconds` for a frame."""

@@ -336,7 +336,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
     context = SinkContext(
         fps=feed.fps,
         size=effects.output_size(feed.size),
-        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin),
+        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin, alpha=effects.veils),
         audio_from=_own_sound(options),
         sound=feed.sound if feed.sound.there else None,
         overwrite=options.overwrite,

@@ -16,11 +16,11 @@ from gancam.effects._spec import (
     spec_params,
 )
 from gancam.effects._watched import WatchedEffect
-from gancam.effects._wrapper import EffectWrapper
+from gancam.effects._wrapper import EffectChain, EffectWrapper
 
 __all__ = [
-    "CallLock", "Effect", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect", "ImageFunction",
-    "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec", "declared",
-    "declared_for", "effect_names", "load", "loaded_here", "open_effect", "own_effect", "playing", "slots",
-    "spec_params", "unique_names",
+    "CallLock", "Effect", "EffectChain", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect",
+    "ImageFunction", "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec",
+    "declared", "declared_for", "effect_names", "load", "loaded_here", "open_effect", "own_effect", "playing",
+    "slots", "spec_params", "unique_names",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import gancam
-from gancam.effects import CallLock, Effect, EffectSlot, EffectWrapper, as_effect, slots
+from gancam.effects import CallLock, Effect, EffectSlot, as_effect, slots
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
 
@@ -148,11 +148,6 @@ def test_slots_have_names_of_their_own_and_stay_as_they_are() -> None:
     again = slots(chain)
     assert all(one is two for one, two in zip(chain, again, strict=True))
     assert isinstance(again[0], EffectSlot)
-
-
-def test_a_slot_defines_all_that_an_effect_has() -> None:
-    public = {name for name in vars(Effect) if not name.startswith("_")} - {"card", "params"}
-    assert public <= {*vars(EffectSlot), *vars(EffectWrapper)}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
