@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import cv2
 import numpy as np
@@ -461,6 +462,74 @@ def test_a_way_that_cannot_run_is_left_out() -> None:
 
     with pytest.raises(DeviceError, match="full"):
         Budget(OnlyBroken(machine, 0.01), 0.03, clock=machine.clock)(SMALL)
+
+
+def test_a_measuring_that_failed_is_done_anew() -> None:
+    machine, first = Machine(), work_at(Machine(), 0.01)
+
+    class Sometimes(Work):
+        broken = True
+
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            if Sometimes.broken:
+                raise DeviceError("cuda", "its memory is full", "smaller frames")
+            return super().__call__(image, time=time)
+
+        def quality_levels(self) -> list[list[Work]]:
+            return [[Sometimes(machine, 0.02)], [Sometimes(machine, 0.01)]]
+
+    budget = Budget([first, Sometimes(machine, 0.02)], 0.5, clock=machine.clock)
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="full"):
+            budget(SMALL)
+        assert budget.playing == "Work + Work#2"
+        assert str(budget)
+    Sometimes.broken = False
+    for turn in range(200):
+        assert budget(SMALL, time=turn / 30).shape == (12, 20, 3)
+        machine.work(0.02)
+    assert budget.playing == "10 ms + 20 ms"
+    Sometimes.broken = True
+    with pytest.raises(DeviceError, match="full"):
+        budget(np.zeros((60, 50, 3), np.uint8))  # so much larger that it is measured anew
+    assert str(budget).startswith("Work + Work#2")
+    budget.frame_took(0.1)
+    Sometimes.broken = False
+    assert budget(SMALL).shape == (12, 20, 3)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-4, 3), ("a", 1), (64.5, 48), 3, None])
+def test_measures_no_pictures_without_a_size(size: Any) -> None:
+    with pytest.raises(InputError, match=r"size .*: needs \(width, height\)"):
+        Budget(Work(Machine(), 0.01), 1.0).prepare(size)
+
+
+def test_measuring_waits_for_the_frame_that_is_made() -> None:
+    entered, leave, made = threading.Event(), threading.Event(), list[str]()
+
+    class Waits(Work):
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            if time is not None:
+                entered.set()
+                leave.wait(30)
+                made.append("frame")
+            return super().__call__(image, time=time)
+
+        def quality_levels(self) -> list[list[Work]]:
+            return [[self]]
+
+    budget = Budget(Waits(Machine(), 0.01), 1.0, notify=lambda line: made.append("measured"))
+    budget.prepare((5, 3))
+    frame = threading.Thread(target=lambda: budget(SMALL, time=0.0))
+    frame.start()
+    assert entered.wait(30)
+    measuring = threading.Thread(target=lambda: budget.prepare((5, 3)))
+    measuring.start()
+    measuring.join(0.05)
+    leave.set()
+    frame.join(30)
+    measuring.join(30)
+    assert made == ["measured", "frame", "measured"]
 
 
 def test_refuses_what_makes_no_sense() -> None:

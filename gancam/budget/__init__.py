@@ -12,7 +12,7 @@ from typing import SupportsFloat
 from gancam.budget.ladder import HOPELESS, Clock, Ladder
 from gancam.effects import CallLock, Effect, EffectChain, EffectLike, EffectSlot, slots
 from gancam.errors import InputError, shown
-from gancam.frame import Image, ImageLike, check_image
+from gancam.frame import Image, ImageLike, check_image, check_size
 from gancam.units import milliseconds, rounded
 
 MISSED = 1.05  # of the time: what takes more has missed it
@@ -184,19 +184,33 @@ class Budget(EffectChain):
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
 
         Raises:
+            InputError: For what is no size.
             GancamError: What an effect raises that cannot be played at all.
         """
-        self._size = self._measured = size
-        for ladder in self._ladders:
-            size = ladder.measure(size, self._clock, self.seconds, carry=self._carry, off=self._off)
+        size = check_size(size)
+        with self._lock:
+            self._size = self._measured = (0, 0)  # until all is measured: else it is done anew with the next picture
+            self._levels, self._level, self._spent, self._took = [], 0, None, None
+            out = size
+            for ladder in self._ladders:
+                out = ladder.measure(out, self._clock, self.seconds, carry=self._carry, off=self._off)
+            self._levels = self._from_best_to_cheapest()
+            self._size = self._measured = size
+            self._pauses = [(-math.inf, 0.0)] * len(self._levels)
+            self._take(self._first(self.seconds * ROOM))
+            self._say_what_was_chosen()
+
+    def _from_best_to_cheapest(self) -> list[tuple[int, ...]]:
+        """For each effect, which of its ways: from level to level the dearest gives way."""
         level = tuple(0 for _ in self._ladders)
-        self._levels = [level]
+        levels = [level]
         while lower := [place for place, ladder in enumerate(self._ladders) if level[place] + 1 < len(ladder.ways)]:
             dearest = max(lower, key=lambda place: self._ladders[place].costs[level[place]])
             level = tuple(way + (place == dearest) for place, way in enumerate(level))
-            self._levels.append(level)
-        self._pauses = [(-math.inf, 0.0)] * len(self._levels)
-        self._take(self._first(self.seconds * ROOM))
+            levels.append(level)
+        return levels
+
+    def _say_what_was_chosen(self) -> None:
         said = [f"{self._name(level)} ({_ms(self._cost(level))})" for level in range(len(self._levels))]
         others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ""
         self._notify(f"at most {_ms(self.seconds)} a frame, outputs included: {said[self._level]}{others}")
