@@ -1,7 +1,9 @@
 """Quality that follows the time: on a machine whose clock the effects themselves move on, and with real models."""
 
+import copy
 import json
 import math
+import pickle
 import random
 import re
 import subprocess
@@ -744,6 +746,28 @@ def test_what_is_carried_never_waits_and_moves_with_the_picture() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "gancam-carry"]
 
 
+def test_what_is_carried_is_of_the_picture_that_was_given_in_whatever_buffer() -> None:
+    seen: list[int] = []
+
+    class Sees(Tint):
+        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+            made = super().__call__(image, time=time)
+            seen.append(int(np.asarray(image).mean()))
+            return made
+
+    effect = Sees()
+    carried, buffer = Carried(effect), np.empty((24, 32, 3), np.uint8)
+    for value in (10, 20, 30):
+        effect.may.clear()
+        buffer[:] = value
+        assert carried(buffer, time=0.0) is not buffer
+        buffer[:] = 200  # the caller reads the next picture into it
+        effect.may.set()
+        carried.settle()
+    carried.close()
+    assert seen == [10, 20, 30]
+
+
 @pytest.mark.parametrize(("size", "times"), [((1, 1), 1), ((3, 5), 2), ((50, 90), 2), ((360, 640), 2)])
 def test_what_is_carried_has_the_size_of_the_effect(size: tuple[int, int], times: int) -> None:
     carried = Carried(Tint(times))
@@ -772,16 +796,45 @@ def test_an_error_of_what_is_carried_is_raised() -> None:
     carried.close()
 
 
-def test_a_slow_effect_is_carried_before_it_is_left_out() -> None:
-    class Slow(Tint):
-        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
-            sleep(0.3)
-            return super().__call__(image, time=time)
+class Slow(Effect):
+    """Makes everything 40 levels lighter, in 0.12 seconds."""
 
+    def __init__(self, **params: object) -> None:
+        self.params: Turns = Turns.of(**params)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        sleep(0.12)
+        return image + np.uint8(40)
+
+
+def test_a_slow_effect_is_carried_before_it_is_left_out() -> None:
     said: list[str] = []
-    budget = Budget(Slow(), 0.15, carry=True, off=True, notify=said.append)
+    budget = Budget(Slow(), 0.06, carry=True, off=True, notify=said.append)
     budget.prepare((64, 48))
     assert [name for name in ("Slow (", "Slow carried by motion (", "Slow off (") if name in said[0]]
     assert "Slow carried by motion" in budget.playing
     assert budget(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)
+    budget.close()
+
+
+def test_a_copy_measures_anew() -> None:
+    (slot,) = slots([Slow(strength=0.25)])
+    budget = Budget([slot], 0.06, carry=True, off=True)
+    budget.prepare((64, 48))
+    assert "Slow carried by motion" in budget.playing
+    image = np.full((48, 64, 3), 9, np.uint8)
+    copies = copy.deepcopy(budget), pickle.loads(pickle.dumps(budget))
+    for copied in copies:
+        assert copied.playing == "Slow"
+        assert isinstance(copied.effects[0].effect, Slow)
+        assert copied.params.values() == {"strength": 0.25}
+        assert copied.params is copied.effects[0].params is not budget.params
+    copies[0].seconds = 5.0
+    assert (copies[0](image) == 49).all()
+    slot.on = False
+    assert copy.deepcopy(budget).effects[0](image) is image
+    slot.on = True
+    alone = copy.deepcopy(slot)  # in which something is carried
+    assert alone(image).shape == image.shape
+    alone.close()
     budget.close()

@@ -111,7 +111,8 @@ class Budget(EffectChain):
         return image
 
     def __reduce__(self) -> tuple[object, ...]:
-        return partial(Budget, carry=self._carry, off=self._off), (self.effects, self.seconds)
+        anew = [ladder.anew() for ladder in self._ladders]
+        return partial(Budget, carry=self._carry, off=self._off), (anew, self.seconds)
 
     @property
     def inside(self) -> Sequence[Effect]:

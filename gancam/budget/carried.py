@@ -60,7 +60,7 @@ class Carried(EffectWrapper):
                 raise error
             self.effect.params = self.params
             if not self._busy:
-                self._job, self._busy = (image, time), True
+                self._job, self._busy = (image.copy(), time), True  # the caller may reuse its own
                 self._change.notify_all()
             made = self._made
         if self._thread is None:
@@ -68,7 +68,8 @@ class Carried(EffectWrapper):
             self._thread.start()
         plain = self.plain(image)
         self._called, self._opacity = True, None
-        return plain if made is None else self._with_change(plain, image, made)
+        out = plain if made is None else self._with_change(plain, image, made)
+        return out.copy() if out is image else out
 
     def _with_change(self, plain: Image, image: Image, made: _Made) -> Image:
         grey = small_grey(image)[0]
@@ -82,6 +83,9 @@ class Carried(EffectWrapper):
         if change.shape != plain.shape:
             change = np.asarray(cv2.resize(change, (plain.shape[1], plain.shape[0])), np.int16)
         return np.asarray(cv2.add(plain, change, dtype=cv2.CV_8U), np.uint8)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.effect,)  # without what was made, and the thread
 
     @property
     def level(self) -> str:

@@ -89,6 +89,12 @@ class Ladder:
         self._carried: list[Carried] = []  # while it is measured
         self._load = 1.0  # how much dearer it is as things are
 
+    def anew(self) -> EffectSlot:
+        """Give another slot as this one was before anything was measured, turned on or off as it is."""
+        slot = EffectSlot(self._effect, self._slot.name)
+        slot.on = self._slot.on
+        return slot
+
     def cost(self, way: int) -> float:
         """Reckon the seconds that a way takes as things are."""
         return self.costs[way] * self._load if self._slot.on else 0.0
