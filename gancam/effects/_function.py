@@ -17,6 +17,9 @@ ImageFunction: TypeAlias = Callable[..., Image]
 of any size."""
 
 
+_KEPT = 16  # sizes, of which what the function makes of them is remembered
+
+
 class FunctionEffect(Effect):
     """A plain function as an effect."""
 
@@ -26,17 +29,26 @@ class FunctionEffect(Effect):
             raise InputError(f"{given.__name__} is a class: give an effect of that class, not the class itself")
         named = isinstance(function, FunctionType | BuiltinFunctionType | MethodType)
         self._function, self._name = function, function.__name__ if named else type(function).__name__
+        self._sizes: dict[tuple[int, int], tuple[int, int]] = {}  # what became of those that it was shown
         try:
             self._takes_time = "time" in inspect.signature(function).parameters
         except (TypeError, ValueError):  # some builtins tell nothing
             self._takes_time = False
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Call the function, with the time where it takes one. Raises ``ImageError`` where it gives no image."""
+        """Call the function, with the time where it takes one. Raises ``ImageError`` for no image, given or made."""
+        image = check_image(image)
         made = self._function(image, time=time) if self._takes_time else self._function(image)
         if made is None:
             raise ImageError(f"the effect {self._name} gives None: does its function return the image?")
-        return check_image(made, f"what the effect {self._name} gives")
+        made = check_image(made, f"what the effect {self._name} gives")
+        self._remember((image.shape[1], image.shape[0]), (made.shape[1], made.shape[0]))
+        return made
+
+    def _remember(self, size: tuple[int, int], became: tuple[int, int]) -> None:
+        known = self._sizes
+        if known.get(size) != became:  # another than before: of all others nobody knows what they would become now
+            self._sizes = {**({} if size in known or len(known) == _KEPT else known), size: became}
 
     @property
     def name(self) -> str:
@@ -44,8 +56,10 @@ class FunctionEffect(Effect):
         return self._name
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Try the function on a black image of `size`, since it cannot be asked."""
+        """Give what the function made of such an image, or try it on a black one, since it cannot be asked."""
         width, height = check_size(size)
+        if (known := self._sizes.get((width, height))) is not None:
+            return known
         made = self(np.zeros((height, width, 3), np.uint8))
         return made.shape[1], made.shape[0]
 

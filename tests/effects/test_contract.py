@@ -125,6 +125,37 @@ def test_functions_are_effects_with_the_time_if_they_take_it() -> None:
     assert as_effect(effect) is effect
 
 
+def test_a_function_is_shown_a_black_picture_once_for_a_size_that_it_has_not_seen() -> None:
+    seen: list[int] = []
+
+    def doubled(image: Image) -> Image:
+        seen.append(int(image.max()))
+        return image.repeat(2, axis=0)
+
+    (slot,) = slots([doubled])
+    bright = np.full((4, 6, 3), 9, np.uint8)
+    assert slot(bright).shape == (8, 6, 3)
+    slot.on = False
+    for _ in range(5):
+        assert slot(bright).shape == (8, 6, 3)
+    assert slot.output_size((6, 4)) == (6, 8)
+    assert seen == [9]
+    for _ in range(3):
+        assert slot(bright[:2]).shape == (4, 6, 3)
+    assert seen == [9, 0]
+
+
+def test_a_function_may_come_to_give_another_size() -> None:
+    times = [1]
+    effect = as_effect(lambda image: image.repeat(times[0], axis=0))
+    assert effect.output_size((6, 4)) == (6, 4)
+    times[0] = 2
+    effect(IMAGE)
+    assert effect.output_size((6, 4)) == (6, 8)
+    for side in range(1, 100):
+        assert effect.output_size((side, 1)) == (side, 2)
+
+
 def test_a_slot_passes_everything_on() -> None:
     inner = Doubling()
     (slot,) = slots([inner])
