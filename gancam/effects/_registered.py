@@ -35,6 +35,12 @@ def _object(name: str) -> object:
         raise ModelError(f"effect {name!r} of the package {package} cannot be loaded: {first_line(error)}") from error
 
 
+def package_of(name: str) -> str:
+    """Name the package that registered the effect `name`, and its version where that is known."""
+    entry = registered()[name]
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.module
+
+
 def player(name: str) -> ModuleType | None:
     """Find the module that plays models whose card names the effect `name`; None where that is no module."""
     found = _object(name)

@@ -1,5 +1,6 @@
 """Effects of other packages, found by their entry points: real packages in a folder of their own."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 
 import gancam
-from gancam.effects import EffectSpec, _registered, check_spec, effect_names, open_effect
+from gancam.effects import EffectSpec, _registered, _spec, check_spec, effect_names, open_effect
 from gancam.frame import Image
 from gancam.jobs.spec import EffectChainSpec
+from gancam.studio.menu import models
 from tests.helpers.command import gancam as command
+from tests.helpers.command import here, refused
 
-CODE = """
+CODE = '''
 from dataclasses import dataclass
 import gancam
 
@@ -24,6 +27,11 @@ class DimParams(gancam.Params):
     by: float = gancam.parameter(0.5, minimum=0.0, maximum=1.0, help="how much light is taken away")
 
 class Dim(gancam.Effect):
+    """Take light away.
+
+    More of it.
+    """
+
     params: DimParams = DimParams()
     remembers = False
 
@@ -58,7 +66,7 @@ def negative(image):
     return 255 - image
 
 number = 3
-"""
+'''
 ENTRIES = """[gancam.effects]
 dim = dimmer:Dim
 annotated = dimmer:Annotated
@@ -95,6 +103,7 @@ def opened(text: str) -> gancam.Effect:
 def forget() -> None:
     _registered.registered.cache_clear()
     _registered._object.cache_clear()
+    _spec.flag_names.cache_clear()
 
 
 def test_it_is_loaded_by_its_name() -> None:
@@ -150,11 +159,51 @@ def test_a_command_takes_it(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_loaded(text: str, reason: str) -> None:
+    with pytest.raises(gancam.GancamError, match=reason):
+        gancam.load(text)
     if text != "needy":
         with pytest.raises(gancam.GancamError, match=reason):
             check_spec(EffectSpec.parse(text))
     with pytest.raises(gancam.GancamError, match=reason):
         EffectChainSpec((EffectSpec.parse(text),)).load()
+
+
+def test_load_is_a_door_for_it_too() -> None:
+    dim = gancam.load("dim:by=0.25")
+    assert (dim(GREY) == 75).all()
+    assert (gancam.load("dim", by=0.75, device="cpu", kind=type(dim))(GREY) == 25).all()
+    assert (gancam.load("negative")(GREY) == 155).all()
+    with pytest.raises(gancam.InputError, match="has by, which is given as by=1, too"):
+        gancam.load("dim:by=0.25", by=1)
+    with pytest.raises(gancam.ModelError, match="negative: is played by FunctionEffect, not by Morph"):
+        gancam.load("negative", kind=gancam.Morph)
+
+
+def test_it_is_shown_among_the_models() -> None:
+    table = " ".join(here("models").stdout.split())
+    assert "dim (own) effect of dimmer 1.0 Take light away." in table
+    assert "effect 'missing' of the package dimmer cannot be loaded" in table
+    assert "sketch (own)" not in table
+    one = " ".join(here("models", "dim").stdout.split())
+    assert "what it does Take light away." in one
+    assert "package dimmer 1.0" in one
+    assert "by a number from 0 to 1 0.5 how much light is taken away" in one
+    known = json.loads(here("models", "dim", "--json").stdout)
+    assert known["effect_parameters"] == [
+        {"name": "by", "takes": "a number from 0 to 1", "default": 0.5, "help": "how much light is taken away"}
+    ]
+    entries = {entry["name"]: entry for entry in json.loads(here("models", "--json").stdout)}
+    assert entries["dim"] == known
+    assert set(entries["sr-x2"]) <= {*entries["dim"], "proved"}
+    refused("models", "missing", says="effect 'missing' of the package dimmer cannot be loaded")
+
+
+def test_one_that_cannot_be_loaded_keeps_no_other_from_playing() -> None:
+    assert EffectSpec.parse("inpaint:draw").params == {"draw": "on"}
+    assert {entry["name"] for entry in models()} >= {"sr-x2", "dim", "negative"}
+    summaries = {entry["name"]: entry["summary"] for entry in models()}
+    assert summaries["dim"] == "Take light away."
+    assert summaries["bare"] == ""  # not what the base class says of itself
 
 
 def test_a_model_keeps_its_name() -> None:
