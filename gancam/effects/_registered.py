@@ -64,13 +64,15 @@ def standalone(name: str) -> Callable[..., object] | None:
     return found
 
 
-@cache
 def params_of(effect: Callable[..., object]) -> type[Params]:
     """Name the class of the parameters of what `standalone` found. Raises ``ModelError`` where one must be made."""
-    if not (isinstance(effect, type) and issubclass(effect, Effect)):
-        return Params
-    said = new_params(effect)
-    return type(_made(effect).params) if said is None or type(said) is Params else type(said)
+    return _params_of(effect) if isinstance(effect, type) and issubclass(effect, Effect) else Params
+
+
+@cache
+def _params_of(kind: type[Effect]) -> type[Params]:
+    said = new_params(kind)
+    return type(_made(kind).params) if said is None or type(said) is Params else type(said)
 
 
 def make(effect: Callable[..., object], params: Mapping[str, object]) -> Effect:

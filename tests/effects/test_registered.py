@@ -65,6 +65,13 @@ class Needy(Bare):
 def negative(image):
     return 255 - image
 
+class Caller:
+    __hash__ = None
+
+    def __call__(self, image):
+        return image // 2
+
+half = Caller()
 number = 3
 '''
 ENTRIES = """[gancam.effects]
@@ -74,6 +81,7 @@ bare = dimmer:Bare
 untold = dimmer:Untold
 needy = dimmer:Needy
 negative = dimmer:negative
+half = dimmer:half
 number = dimmer:number
 missing = dimmer:nothing
 sketch = dimmer:negative
@@ -110,6 +118,7 @@ def test_it_is_loaded_by_its_name() -> None:
     assert (opened("dim")(GREY) == 50).all()
     assert (opened("dim:by=0.25")(GREY) == 75).all()
     assert (opened("negative")(GREY) == 155).all()
+    assert (opened("half")(GREY) == 50).all()
     assert {"dim", "negative"} <= set(effect_names())
 
 
