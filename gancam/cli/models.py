@@ -34,7 +34,7 @@ def models(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
 ) -> None:
-    """List the models, bundled and your own, and effects of your packages, or show one of them.
+    """List models and effects, or show one of them.
 
     A model has a task, a size, a time on this machine where it was tried, a quality, and a licence. With NAME, all of
     that model or effect, and the parameters that -e NAME:PARAMETER=VALUE sets.
