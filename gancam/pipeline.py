@@ -364,7 +364,7 @@ class _Loop:
             clock.charge("source")
             if frame.index < skimmed:
                 skim(frame, self._effects, on_frame=on_frame)
-                clock.charge(self._names[0])
+                clock.charge(self._names[0] if self._effects else "source")
             else:
                 self._make(frame, on_frame)
             self._report.frames += 1

@@ -1,7 +1,9 @@
 """Quality that follows the time: on a machine whose clock the effects themselves move on, and with real models."""
 
+import copy
 import json
 import math
+import pickle
 import random
 import re
 import subprocess
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import cv2
 import numpy as np
@@ -463,6 +466,74 @@ def test_a_way_that_cannot_run_is_left_out() -> None:
         Budget(OnlyBroken(machine, 0.01), 0.03, clock=machine.clock)(SMALL)
 
 
+def test_a_measuring_that_failed_is_done_anew() -> None:
+    machine, first = Machine(), work_at(Machine(), 0.01)
+
+    class Sometimes(Work):
+        broken = True
+
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            if Sometimes.broken:
+                raise DeviceError("cuda", "its memory is full", "smaller frames")
+            return super().__call__(image, time=time)
+
+        def quality_levels(self) -> list[list[Work]]:
+            return [[Sometimes(machine, 0.02)], [Sometimes(machine, 0.01)]]
+
+    budget = Budget([first, Sometimes(machine, 0.02)], 0.5, clock=machine.clock)
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="full"):
+            budget(SMALL)
+        assert budget.playing == "Work + Work#2"
+        assert str(budget)
+    Sometimes.broken = False
+    for turn in range(200):
+        assert budget(SMALL, time=turn / 30).shape == (12, 20, 3)
+        machine.work(0.02)
+    assert budget.playing == "10 ms + 20 ms"
+    Sometimes.broken = True
+    with pytest.raises(DeviceError, match="full"):
+        budget(np.zeros((60, 50, 3), np.uint8))  # so much larger that it is measured anew
+    assert str(budget).startswith("Work + Work#2")
+    budget.frame_took(0.1)
+    Sometimes.broken = False
+    assert budget(SMALL).shape == (12, 20, 3)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-4, 3), ("a", 1), (64.5, 48), 3, None])
+def test_measures_no_pictures_without_a_size(size: Any) -> None:
+    with pytest.raises(InputError, match=r"size .*: needs \(width, height\)"):
+        Budget(Work(Machine(), 0.01), 1.0).prepare(size)
+
+
+def test_measuring_waits_for_the_frame_that_is_made() -> None:
+    entered, leave, made = threading.Event(), threading.Event(), list[str]()
+
+    class Waits(Work):
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            if time is not None:
+                entered.set()
+                leave.wait(30)
+                made.append("frame")
+            return super().__call__(image, time=time)
+
+        def quality_levels(self) -> list[list[Work]]:
+            return [[self]]
+
+    budget = Budget(Waits(Machine(), 0.01), 1.0, notify=lambda line: made.append("measured"))
+    budget.prepare((5, 3))
+    frame = threading.Thread(target=lambda: budget(SMALL, time=0.0))
+    frame.start()
+    assert entered.wait(30)
+    measuring = threading.Thread(target=lambda: budget.prepare((5, 3)))
+    measuring.start()
+    measuring.join(0.05)
+    leave.set()
+    frame.join(30)
+    measuring.join(30)
+    assert made == ["measured", "frame", "measured"]
+
+
 def test_refuses_what_makes_no_sense() -> None:
     machine = Machine()
     for seconds in (0, -1, math.nan, math.inf):
@@ -675,6 +746,28 @@ def test_what_is_carried_never_waits_and_moves_with_the_picture() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "gancam-carry"]
 
 
+def test_what_is_carried_is_of_the_picture_that_was_given_in_whatever_buffer() -> None:
+    seen: list[int] = []
+
+    class Sees(Tint):
+        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
+            made = super().__call__(image, time=time)
+            seen.append(int(np.asarray(image).mean()))
+            return made
+
+    effect = Sees()
+    carried, buffer = Carried(effect), np.empty((24, 32, 3), np.uint8)
+    for value in (10, 20, 30):
+        effect.may.clear()
+        buffer[:] = value
+        assert carried(buffer, time=0.0) is not buffer
+        buffer[:] = 200  # the caller reads the next picture into it
+        effect.may.set()
+        carried.settle()
+    carried.close()
+    assert seen == [10, 20, 30]
+
+
 @pytest.mark.parametrize(("size", "times"), [((1, 1), 1), ((3, 5), 2), ((50, 90), 2), ((360, 640), 2)])
 def test_what_is_carried_has_the_size_of_the_effect(size: tuple[int, int], times: int) -> None:
     carried = Carried(Tint(times))
@@ -703,16 +796,45 @@ def test_an_error_of_what_is_carried_is_raised() -> None:
     carried.close()
 
 
-def test_a_slow_effect_is_carried_before_it_is_left_out() -> None:
-    class Slow(Tint):
-        def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
-            sleep(0.3)
-            return super().__call__(image, time=time)
+class Slow(Effect):
+    """Makes everything 40 levels lighter, in 0.12 seconds."""
 
+    def __init__(self, **params: object) -> None:
+        self.params: Turns = Turns.of(**params)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        sleep(0.12)
+        return image + np.uint8(40)
+
+
+def test_a_slow_effect_is_carried_before_it_is_left_out() -> None:
     said: list[str] = []
-    budget = Budget(Slow(), 0.15, carry=True, off=True, notify=said.append)
+    budget = Budget(Slow(), 0.06, carry=True, off=True, notify=said.append)
     budget.prepare((64, 48))
     assert [name for name in ("Slow (", "Slow carried by motion (", "Slow off (") if name in said[0]]
     assert "Slow carried by motion" in budget.playing
     assert budget(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)
+    budget.close()
+
+
+def test_a_copy_measures_anew() -> None:
+    (slot,) = slots([Slow(strength=0.25)])
+    budget = Budget([slot], 0.06, carry=True, off=True)
+    budget.prepare((64, 48))
+    assert "Slow carried by motion" in budget.playing
+    image = np.full((48, 64, 3), 9, np.uint8)
+    copies = copy.deepcopy(budget), pickle.loads(pickle.dumps(budget))
+    for copied in copies:
+        assert copied.playing == "Slow"
+        assert isinstance(copied.effects[0].effect, Slow)
+        assert copied.params.values() == {"strength": 0.25}
+        assert copied.params is copied.effects[0].params is not budget.params
+    copies[0].seconds = 5.0
+    assert (copies[0](image) == 49).all()
+    slot.on = False
+    assert copy.deepcopy(budget).effects[0](image) is image
+    slot.on = True
+    alone = copy.deepcopy(slot)  # in which something is carried
+    assert alone(image).shape == image.shape
+    alone.close()
     budget.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gancam
+from gancam.effects import Effect, EffectChain, EffectWrapper
 
 ROOT = Path(__file__).parent.parent
 # What each room may see of gancam; everything of the same folder comes on top for packages.
@@ -131,6 +132,23 @@ def test_nothing_is_looked_for_by_name() -> None:
                 if node.func.id == "getattr":
                     asking.add(file.relative_to(ROOT).as_posix())
     assert asking <= set(foreign)
+
+
+def test_an_effect_of_effects_asks_those_inside_for_all_that_an_effect_has() -> None:
+    of_its_own = {
+        "card",
+        "params",
+        "level",
+        "quality_levels",
+        "bare_model",
+    }  # how a chain plays those inside is its own
+    assert {name for name in vars(Effect) if not name.startswith("_")} - set(vars(EffectChain)) == of_its_own
+    assert "level" in vars(EffectWrapper)
+    for file in modules("gancam"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and "Effect" in map(ast.unparse, node.bases):
+                alone = node.name in ("ModelEffect", "FunctionEffect", "EffectChain")
+                assert alone, f"{file}: {node.name} plays other effects? Then it is an EffectChain, which asks them"
 
 
 def public_definitions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign]:

@@ -267,6 +267,14 @@ def test_everything_is_closed_exactly_once_whatever_fails(where: str, at: int, k
     assert set(report.stage_seconds) >= {"source", "effect", "close"}
 
 
+@pytest.mark.parametrize("sinks", [0, 1])
+def test_frames_may_be_skimmed_without_an_effect(sinks: int) -> None:
+    made = [Memory() for _ in range(sinks)]
+    report = run(Countdown(5), [], made, skimmed=2)
+    assert report.frames == 5
+    assert [[frame.index for frame in sink.frames] for sink in made] == [[2, 3, 4]] * sinks
+
+
 def test_errors_while_closing_do_not_hide_the_first_nor_each_other() -> None:
     report = Report()
     sinks = [Memory(fails_at=2, fails_on_close=True), Memory(fails_on_close=True)]

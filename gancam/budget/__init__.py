@@ -1,23 +1,19 @@
 """Quality that follows the time: effects played as well as a frame's time allows, by what they really take here."""
 
 import math
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import SupportsFloat
 
-from gancam.budget.stage import HOPELESS, Clock, Stage
-from gancam.effects import Effect, EffectLike, EffectSlot, slots
+from gancam.budget.ladder import HOPELESS, Clock, Ladder
+from gancam.effects import CallLock, Effect, EffectChain, EffectLike, EffectSlot, slots
 from gancam.errors import InputError, shown
-from gancam.frame import Frame, Image, ImageLike, check_image
-from gancam.pipeline import output_size
+from gancam.frame import Image, ImageLike, check_image, check_size
 from gancam.units import milliseconds, rounded
-from gancam.vision.pad import DrawingPad
 
 MISSED = 1.05  # of the time: what takes more has missed it
 ROOM = 0.85  # of the time: what is better must fit into this before it is tried
@@ -29,7 +25,7 @@ LONGEST = 5.0  # seconds a frame: what is more was meant in milliseconds, or in 
 _GROWN = 4.0  # times the area that was measured: above, costs are measured anew instead of reckoned
 
 
-class Budget(Effect):
+class Budget(EffectChain):
     """Plays effects, one after the other, as well as a frame's time allows: an effect itself.
 
     Where an effect offers cheaper ways to do the same (its ``quality_levels``: another precision, a smaller model, a
@@ -83,14 +79,14 @@ class Budget(Effect):
             raise InputError("a budget needs an effect to spend it on")
         self.card, self.params = self.effects[0].card, self.effects[0].params
         self._carry, self._off = carry, off
-        self._lock = threading.RLock()
+        self._lock = CallLock()
         self._notify, self._elsewhere, self._clock = notify or (lambda _: None), elsewhere, clock
-        self._stages = [Stage(effect) for effect in self.effects]
-        self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each stage, which of its ways
+        self._ladders = [Ladder(effect) for effect in self.effects]
+        self._levels: list[tuple[int, ...]] = []  # from the best to the cheapest: for each effect, which of its ways
         self._level = 0
         self._size = self._measured = (0, 0)
-        self._spent: list[float] | None = None  # by each stage on the newest frame, until it is judged
-        self._window: deque[tuple[float, float, list[float]]] = deque()  # when, whole frame, stages
+        self._spent: list[float] | None = None  # by each effect on the newest frame, until it is judged
+        self._window: deque[tuple[float, float, list[float]]] = deque()  # when, whole frame, effects
         self._took: float | None = None  # the window's median
         self._ons: list[bool] = []
         self._since = 0.0  # when this level was taken
@@ -104,7 +100,7 @@ class Budget(Effect):
         """Take `image` through the effects as they are played now; see ``Effect``."""
         image = check_image(image)
         with self._lock:
-            self.frame_took(0.0)  # it was not told
+            self._hear(0.0)  # it was not told
             self._fit((image.shape[1], image.shape[0]))
             spent = []
             for effect in self.effects:
@@ -115,63 +111,42 @@ class Budget(Effect):
         return image
 
     def __reduce__(self) -> tuple[object, ...]:
-        return partial(Budget, carry=self._carry, off=self._off), (self.effects, self.seconds)
+        anew = [ladder.anew() for ladder in self._ladders]
+        return partial(Budget, carry=self._carry, off=self._off), (anew, self.seconds)
 
     @property
-    def name(self) -> str:
-        """The names of its effects."""
-        return " + ".join(effect.name for effect in self.effects)
-
-    @property
-    def device(self) -> str:
-        """Where its effects compute: the first device that is not the CPU, or that."""
-        return next((effect.device for effect in self.effects if effect.device != "cpu"), "cpu")
-
-    @property
-    def remembers(self) -> bool:
-        """Whether one of its effects remembers earlier frames."""
-        return any(effect.remembers for effect in self.effects)
+    def inside(self) -> Sequence[Effect]:
+        """The slots of its effects."""
+        return self.effects
 
     @property
     def status(self) -> str:
         """What is played, what it takes of its time, and what its effects say."""
-        return "; ".join([str(self), *(effect.status for effect in self.effects if effect.status)])
+        return "; ".join(filter(None, [str(self), super().status]))
 
-    @property
-    def pad(self) -> DrawingPad | None:
-        """What a user draws on: the pad of the first of its effects that has one."""
-        return next((effect.pad for effect in self.effects if effect.pad is not None), None)
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """Let its effects see `image`, as they are played now."""
+        image = check_image(image)
+        with self._lock:
+            self._fit((image.shape[1], image.shape[0]))
+            super().skim(image, time=time)
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Return what pictures of `size` (width, height) become after all of its effects."""
-        return output_size(self.effects, size)
-
-    def reset(self) -> None:
-        """Reset its effects."""
-        for effect in self.effects:
-            effect.reset()
-
-    def close(self) -> None:
-        """Close its effects, also those after one that fails."""
-        with ExitStack() as over:
-            for effect in reversed(self.effects):
-                over.callback(effect.close)
-
-    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Show the file to the first of its effects."""
-        self.effects[0].read_ahead(frames, whole=whole)
-
-    def listen_to(self, path: Path) -> None:
-        """Let the sound of its effects follow the file `path`."""
-        for effect in self.effects:
-            effect.listen_to(path)
+    def take_time(self) -> None:
+        """Tell its effects, in all the ways to play them."""
+        for ladder in self._ladders:
+            ladder.take_time()
 
     def frame_took(self, seconds: float) -> None:
         """Hear what the newest frame took from its arrival until it was shown: effects, outputs and all."""
+        super().frame_took(seconds)
         with self._lock:
-            spent, self._spent = self._spent, None
-            if spent is not None:
-                self._judge(max(seconds, sum(spent)), spent)
+            self._hear(seconds)
+
+    def _hear(self, seconds: float) -> None:
+        """Judge the newest frame, once."""
+        spent, self._spent = self._spent, None
+        if spent is not None:
+            self._judge(max(seconds, sum(spent)), spent)
 
     @property
     def playing(self) -> str:
@@ -179,8 +154,12 @@ class Budget(Effect):
         return self._name(self._level) if self._levels else self.name
 
     def figures(self) -> dict[str, str | float | None]:
-        """Give what is played and what a whole frame took lately, in milliseconds (None while that is not known)."""
-        return {"playing": self.playing, "took_ms": None if self._took is None else round(1000 * self._took, 1)}
+        """Give what is played, what a whole frame took lately, in milliseconds, and what its effects count.
+
+        The time is None while it is not known.
+        """
+        took = None if self._took is None else round(1000 * self._took, 1)
+        return {"playing": self.playing, "took_ms": took, **super().figures()}
 
     def __str__(self) -> str:
         took = "" if self._took is None else f": {1000 * self._took:.0f} of {_ms(self.seconds)}"
@@ -188,7 +167,10 @@ class Budget(Effect):
 
     @property
     def notes(self) -> list[str]:
-        """What was played, and how often that changed."""
+        """What was played, how often that changed, and those of its effects."""
+        return [*self._told_of_itself(), *super().notes]
+
+    def _told_of_itself(self) -> list[str]:
         frames = sum(self._played.values())
         if not frames:
             return []
@@ -203,19 +185,33 @@ class Budget(Effect):
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
 
         Raises:
+            InputError: For what is no size.
             GancamError: What an effect raises that cannot be played at all.
         """
-        self._size = self._measured = size
-        for stage in self._stages:
-            size = stage.measure(size, self._clock, self.seconds, carry=self._carry, off=self._off)
-        level = tuple(0 for _ in self._stages)
-        self._levels = [level]
-        while lower := [place for place, stage in enumerate(self._stages) if level[place] + 1 < len(stage.ways)]:
-            dearest = max(lower, key=lambda place: self._stages[place].costs[level[place]])
+        size = check_size(size)
+        with self._lock:
+            self._size = self._measured = (0, 0)  # until all is measured: else it is done anew with the next picture
+            self._levels, self._level, self._spent, self._took = [], 0, None, None
+            out = size
+            for ladder in self._ladders:
+                out = ladder.measure(out, self._clock, self.seconds, carry=self._carry, off=self._off)
+            self._levels = self._from_best_to_cheapest()
+            self._size = self._measured = size
+            self._pauses = [(-math.inf, 0.0)] * len(self._levels)
+            self._take(self._first(self.seconds * ROOM))
+            self._say_what_was_chosen()
+
+    def _from_best_to_cheapest(self) -> list[tuple[int, ...]]:
+        """For each effect, which of its ways: from level to level the dearest gives way."""
+        level = tuple(0 for _ in self._ladders)
+        levels = [level]
+        while lower := [place for place, ladder in enumerate(self._ladders) if level[place] + 1 < len(ladder.ways)]:
+            dearest = max(lower, key=lambda place: self._ladders[place].costs[level[place]])
             level = tuple(way + (place == dearest) for place, way in enumerate(level))
-            self._levels.append(level)
-        self._pauses = [(-math.inf, 0.0)] * len(self._levels)
-        self._take(self._first(self.seconds * ROOM))
+            levels.append(level)
+        return levels
+
+    def _say_what_was_chosen(self) -> None:
         said = [f"{self._name(level)} ({_ms(self._cost(level))})" for level in range(len(self._levels))]
         others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ""
         self._notify(f"at most {_ms(self.seconds)} a frame, outputs included: {said[self._level]}{others}")
@@ -229,8 +225,8 @@ class Budget(Effect):
             return
         share = math.prod(size) / math.prod(self._size)
         self._size = size
-        for stage in self._stages:
-            stage.costs = [cost * share for cost in stage.costs]
+        for ladder in self._ladders:
+            ladder.costs = [cost * share for cost in ladder.costs]
         level = self._first(self.seconds * ROOM)
         if level != self._level:
             self._change(level, f"pictures are {size[0]}x{size[1]} now")
@@ -242,14 +238,14 @@ class Budget(Effect):
         return next((level for level in levels if elsewhere + self._cost(level) <= seconds), len(self._levels) - 1)
 
     def _cost(self, level: int) -> float:
-        return sum(stage.cost(way) for stage, way in zip(self._stages, self._levels[level], strict=True))
+        return sum(ladder.cost(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True))
 
     def _name(self, level: int) -> str:
-        return " + ".join(stage.name(way) for stage, way in zip(self._stages, self._levels[level], strict=True))
+        return " + ".join(ladder.name(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True))
 
     def _take(self, level: int) -> None:
-        for stage, way in zip(self._stages, self._levels[level], strict=True):
-            stage.play(way)
+        for ladder, way in zip(self._ladders, self._levels[level], strict=True):
+            ladder.play(way)
         self._level, self._since, self._warm = level, self._clock(), False
         self._forget()
 
@@ -279,8 +275,8 @@ class Budget(Effect):
         if len(self._window) < LEAST or now - self._window[0][0] < HOLD:
             return
         self._took = median(total for _, total, _ in self._window)
-        for place, stage in enumerate(self._stages):
-            stage.learn(median(times[place] for _, _, times in self._window), seconds)
+        for place, ladder in enumerate(self._ladders):
+            ladder.learn(median(times[place] for _, _, times in self._window), seconds)
         elsewhere = max(self._took - self._cost(self._level), 0.0)
         if self._took > seconds * MISSED:
             self._go_down(now, elsewhere)

@@ -17,10 +17,14 @@ _LONGEST = 640  # pixels of the longer side of the change that is carried
 
 
 class _Made(NamedTuple):
-    """What the effect made of an image: that one in grey, and the difference that it makes, ``int16 (h, w, 3)``."""
+    """What the effect made of an image: that one in grey, and the difference that it makes, ``int16 (h, w, 3)``.
+
+    `opacity`, ``uint8 (h, w)``, is how much of it is seen, where the effect says so.
+    """
 
     grey: Grey
     change: NDArray[np.int16]
+    opacity: Image | None
 
 
 class Carried(EffectWrapper):
@@ -42,6 +46,8 @@ class Carried(EffectWrapper):
         self._job: tuple[Image, float | None] | None = None
         self._busy = self._stopped = False
         self._made: _Made | None = None
+        self._called = False
+        self._opacity: Image | None = None  # of the picture that was given last
         self._error: Exception | None = None
         self._thread: threading.Thread | None = None
 
@@ -54,26 +60,32 @@ class Carried(EffectWrapper):
                 raise error
             self.effect.params = self.params
             if not self._busy:
-                self._job, self._busy = (image, time), True
+                self._job, self._busy = (image.copy(), time), True  # the caller may reuse its own
                 self._change.notify_all()
             made = self._made
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="gancam-carry", daemon=True)
             self._thread.start()
         plain = self.plain(image)
-        return plain if made is None else self._with_change(plain, image, made)
+        self._called, self._opacity = True, None
+        out = plain if made is None else self._with_change(plain, image, made)
+        return out.copy() if out is image else out
 
     def _with_change(self, plain: Image, image: Image, made: _Made) -> Image:
         grey = small_grey(image)[0]
         if grey.shape != made.grey.shape:
             return plain
-        change = made.change
+        change, self._opacity = made.change, made.opacity
         motion = self._flow(grey, made.grey, (change.shape[1], change.shape[0]))
         if motion is not None:
             change = motion.carry(change)
+            self._opacity = None if made.opacity is None else motion.carry(made.opacity)
         if change.shape != plain.shape:
             change = np.asarray(cv2.resize(change, (plain.shape[1], plain.shape[0])), np.int16)
         return np.asarray(cv2.add(plain, change, dtype=cv2.CV_8U), np.uint8)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.effect,)  # without what was made, and the thread
 
     @property
     def level(self) -> str:
@@ -84,6 +96,20 @@ class Carried(EffectWrapper):
     def remembers(self) -> bool:
         """True: the change of an earlier frame is seen in the picture."""
         return True
+
+    @property
+    def skims(self) -> bool:
+        """False: what is carried must be made."""
+        return False
+
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """Do what a call does: the effect is the thread's."""
+        self(image, time=time)
+
+    @property
+    def opacity(self) -> Image | None:
+        """That which the effect gave last, moved along with its change; None while the plain picture is given."""
+        return self._opacity if self._called else self.effect.opacity
 
     def settle(self) -> None:
         """Wait until the effect is done with what it was given."""
@@ -108,6 +134,7 @@ class Carried(EffectWrapper):
                 self._change.notify_all()
             thread.join()
         self._job, self._made, self._error, self._busy, self._stopped = None, None, None, False, False
+        self._called = False
 
     def _work(self) -> None:
         """The hidden thread."""
@@ -129,10 +156,13 @@ class Carried(EffectWrapper):
 
     def _make(self, image: Image, time: float | None) -> _Made:
         out = self.effect(image, time=time)
+        opacity = self.effect.opacity
         height, width = out.shape[:2]
         shrink = max(max(width, height) / _LONGEST, 1.0)
         size = shrunk((width, height), shrink)
         plain, changed = (
             np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.int16) for one in (image, out)
         )
-        return _Made(small_grey(image)[0], changed - plain)
+        if opacity is not None:
+            opacity = np.asarray(cv2.resize(opacity, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return _Made(small_grey(image)[0], changed - plain, opacity)

@@ -40,8 +40,8 @@ from gancam.cli.app import (
 )
 from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_failed_output, print_note, print_warning, wrote
+from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, name_of, preset_specs
-from gancam.cli.stage import LiveStage
 from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
@@ -220,20 +220,21 @@ def _play(options: LiveOptions) -> None:
         if (microphone := _microphone(options.sound)) is not None:
             ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
             heard = ears.notes
-        stage = _open_stage(options, feed, controls, report)
-        opened.callback(stage.close)
+        effects = _open_effects(options, feed, controls, report)
+        opened.callback(effects.close)
         remotes = [
-            opened.enter_context(closing(open_control(one, controls, print_warning, stage))) for one in options.controls
+            opened.enter_context(closing(open_control(one, controls, print_warning, effects)))
+            for one in options.controls
         ]
-        outputs = _open_outputs(options, feed, stage, controls)
+        outputs = _open_outputs(options, feed, effects, controls)
         said = [feed.notes, heard, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
         notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
 
         def play() -> None:
-            on_frame: list[FrameCallback] = [stage.before, controls]
-            run(feed, [stage], outputs, on_frame=on_frame, report=report, on_sink_failure=print_failed_output)
+            on_frame: list[FrameCallback] = [effects.before, controls]
+            run(feed, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=print_failed_output)
 
         try:
             with _stop_after(options.seconds, feed.close):
@@ -242,7 +243,7 @@ def _play(options: LiveOptions) -> None:
             report.interrupted = True
             raise
         finally:
-            _put_effects_apart(report, stage)
+            _put_effects_apart(report, effects)
             report.notes = [note for note in report.notes if note not in notes]
             files = [path for path in _recordings(options.outputs) if report.frames and path.is_file()]
             told = "\n".join([*report.text(), *map(wrote, files)])
@@ -271,11 +272,11 @@ def _own_sound(options: LiveOptions) -> Path | None:
     return None
 
 
-def _put_effects_apart(report: Report, stage: LiveStage) -> None:
+def _put_effects_apart(report: Report, effects: LiveEffects) -> None:
     """Give each effect its own line on the bill."""
     seconds: dict[str, float] = {}
     for name, spent in report.stage_seconds.items():
-        seconds |= stage.effect_seconds if name == stage.name else {name: spent}
+        seconds |= effects.effect_seconds if name == effects.name else {name: spent}
     report.stage_seconds = seconds
 
 
@@ -287,7 +288,7 @@ def outside_effects(report: Report, made: tuple[int, int], came: tuple[int, int]
         made: The (width, height) that outputs have.
         came: That of the source.
     """
-    others = ("source", LiveStage.NAME, "close")
+    others = ("source", LiveEffects.NAME, "close")
     parts = {name: spent for name, spent in report.stage_seconds.items() if name not in others}
     slowest = max(parts, key=lambda name: parts[name], default=None)
     if slowest is None or 2 * parts[slowest] < sum(parts.values()):
@@ -298,7 +299,7 @@ def outside_effects(report: Report, made: tuple[int, int], came: tuple[int, int]
     return f"{said}: -e none, or an effect that keeps the size (restore-x1), makes {came[0]}x{came[1]}"
 
 
-def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report) -> LiveStage:
+def _open_effects(options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report) -> LiveEffects:
     """Make what plays the effects: where only a window waits they are loaded beside it, else here."""
     specs, recipe = options.recipe.specs, options.recipe
     sound = Path(options.source) if Path(options.source).is_file() else None
@@ -313,37 +314,37 @@ def _open_stage(options: LiveOptions, feed: "LiveSource", controls: Controls, re
 
     chains, seconds = choices(specs, options.presets), options.frame_time
     rest = lambda size: outside_effects(report, size, feed.size)
-    stage = LiveStage(
+    effects = LiveEffects(
         chains, load, controls, size=feed.size, seconds=seconds, notify=notify, warn=print_warning, elsewhere=rest
     )
     try:
         if lone:
-            stage.choose(name_of(specs))
-            return stage
-        chain = stage.load(name_of(specs), specs)
+            effects.choose(name_of(specs))
+            return effects
+        chain = effects.load(name_of(specs), specs)
         resizable = {"window", "mjpeg"} >= {target.partition(":")[0] for target in options.outputs}
-        stage.play(chain, fixed=None if resizable else output_size(chain.slots, feed.size))
+        effects.play(chain, fixed=None if resizable else output_size(chain.slots, feed.size))
     except BaseException:
-        stage.close()
+        effects.close()
         raise
-    return stage
+    return effects
 
 
-def _open_outputs(options: LiveOptions, feed: "LiveSource", stage: LiveStage, controls: Controls) -> list[Sink]:
+def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects, controls: Controls) -> list[Sink]:
     """Open all outputs and logs; one that cannot be opened is left out where others remain."""
     dropped = lambda: feed.dropped
     context = SinkContext(
         fps=feed.fps,
-        size=stage.output_size(feed.size),
-        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin),
+        size=effects.output_size(feed.size),
+        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin, alpha=effects.veils),
         audio_from=_own_sound(options),
         sound=feed.sound if feed.sound.there else None,
         overwrite=options.overwrite,
         live=True,
         controls=controls,
         dropped=dropped,
-        status=lambda: stage.status,
-        menu=stage,
+        status=lambda: effects.status,
+        menu=effects,
         mirror=feed.mirror,
         next_camera=feed.next_camera if isinstance(feed, Camera) else None,
     )
@@ -357,7 +358,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", stage: LiveStage, co
                     raise
                 print_warning(f"{target} cannot be opened; the other outputs are: {error}")
         if options.stats is not None:
-            outputs.append(StatsLog(options.stats, dropped=dropped, more=stage.figures))
+            outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))
         if options.record_params is not None:
             outputs.append(ParameterLog(options.record_params, controls, overwrite=options.overwrite))
     except BaseException:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import Command, app
+from gancam.effects import own_effect
 from gancam.inference.autotune import notes
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
 from gancam.inference.figures import telling
 from gancam.inference.trials import Trial
-from gancam.tools.models import ModelEntry, model_entries
+from gancam.params import Parameter
+from gancam.tools.models import ModelEntry, OwnEffect, model_entries, own_effects
 from gancam.units import milliseconds
 
 
@@ -25,15 +28,25 @@ from gancam.units import milliseconds
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Show all that is known of this model: a name, or an .onnx file's path."),
+        typer.Argument(
+            metavar="NAME", help="Show all that is known of this model or effect: a name, or an .onnx file."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
 ) -> None:
-    """List the models, bundled and your own, or show one of them.
+    """List models and effects, or show one of them.
 
     A model has a task, a size, a time on this machine where it was tried, a quality, and a licence. With NAME, all of
-    that model, and the parameters that -e NAME:PARAMETER=VALUE sets.
+    that model or effect, and the parameters that -e NAME:PARAMETER=VALUE sets.
     """
+    if name is not None and own_effect(name) is not None:
+        effect = OwnEffect.read(name)
+        if as_json:
+            print(json.dumps(effect.to_json(), indent=2))
+        else:
+            _print_rows([("effect", name), ("what it does", effect.summary), ("package", effect.package)])
+            _print_parameters(effect.effect_parameters)
+        return
     if name is not None:
         entry = ModelEntry.read(Path(name).stem if name.lower().endswith(".onnx") else name, find(name))
         if as_json:
@@ -41,11 +54,13 @@ def models(
         else:
             _print_one(entry)
         return
-    entries = model_entries()
+    entries, effects = model_entries(), own_effects()
     if as_json:
-        print(json.dumps([entry.to_json() for entry in entries], indent=2))
+        print(
+            json.dumps([*(entry.to_json() for entry in entries), *(effect.to_json() for effect in effects)], indent=2)
+        )
     else:
-        _print_all(entries)
+        _print_all(entries, effects)
 
 
 _NARROW = 120  # columns below which the list leaves out tasks, figures, and the licences that allow everything
@@ -63,7 +78,7 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160)
 
 
-def _print_all(entries: list[ModelEntry]) -> None:
+def _print_all(entries: list[ModelEntry], effects: list[OwnEffect]) -> None:
     narrow = _console().width < _NARROW
     heads = ("model", "size", "time here", "what it does") if narrow else (
         "model", "task", "size", "time here", "what it does, and how well", "licence"
@@ -74,6 +89,10 @@ def _print_all(entries: list[ModelEntry]) -> None:
         cells = (name, entry.size, entry.time, _limits(card)) if narrow else (
             name, entry.task, entry.size, entry.time, _quality(card), card.licence
         )  # fmt: skip
+        table.add_row(*(Text(cell) for cell in cells))
+    for effect in effects:
+        name, of = f"{effect.name} (own)", f"effect of {effect.package}"
+        cells = (name, "", "", f"{effect.summary}\n{of}") if narrow else (name, of, "", "", effect.summary, "")
         table.add_row(*(Text(cell) for cell in cells))
     _print(table)
     print("time here: of a picture of 192x160, where the model was played once; gancam bench measures it")
@@ -114,12 +133,8 @@ def _print_one(entry: ModelEntry) -> None:
     for device, trials in entry.trials.items():
         said = [_tried(card, device, one) for one in trials if not one.error]
         rows += [("tried here", line) for line in [*said, *notes(trials, device)]]
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for head, text in rows:
-        if text:
-            table.add_row(Text(head), Text(text))
-    _print(table)
-    _print_parameters(entry)
+    _print_rows(rows)
+    _print_parameters(entry.effect_parameters)
     if card.figures:
         measured = Table("figure", "value", "on", "better", box=None, pad_edge=False)
         for one in card.figures:
@@ -128,9 +143,17 @@ def _print_one(entry: ModelEntry) -> None:
         _print(measured)
 
 
-def _print_parameters(entry: ModelEntry) -> None:
+def _print_rows(rows: Sequence[tuple[str, str]]) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for head, text in rows:
+        if text:
+            table.add_row(Text(head), Text(text))
+    _print(table)
+
+
+def _print_parameters(parameters: Sequence[Parameter]) -> None:
     table = Table("parameter", "takes", "default", "meaning", box=None, pad_edge=False)
-    for one in entry.effect_parameters:
+    for one in parameters:
         table.add_row(*(Text(cell) for cell in (one.name, one.describe(), one.text(one.default), one.help)))
     if table.row_count:
         print()

@@ -1,16 +1,11 @@
 """Effects: image in, image out. One file an effect; a model's card names the file that plays it."""
 
 from gancam.effects._chain import as_effects, loaded_here, playing
-from gancam.effects._contract import (
-    Effect,
-    EffectLike,
-    FunctionEffect,
-    ImageFunction,
-    MaskedEffect,
-    ModelEffect,
-    as_effect,
-)
+from gancam.effects._contract import Effect, MaskedEffect, ModelEffect
+from gancam.effects._function import EffectLike, FunctionEffect, ImageFunction, as_effect
 from gancam.effects._load import load, open_effect
+from gancam.effects._lock import CallLock
+from gancam.effects._registered import package_of
 from gancam.effects._slot import EffectSlot, slots, unique_names
 from gancam.effects._spec import (
     EffectSpec,
@@ -19,14 +14,15 @@ from gancam.effects._spec import (
     declared_for,
     effect_names,
     own_effect,
+    own_effect_names,
     spec_params,
 )
 from gancam.effects._watched import WatchedEffect
-from gancam.effects._wrapper import EffectWrapper
+from gancam.effects._wrapper import EffectChain, EffectWrapper
 
 __all__ = [
-    "Effect", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect", "ImageFunction",
-    "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec", "declared",
-    "declared_for", "effect_names", "load", "loaded_here", "open_effect", "own_effect", "playing", "slots",
-    "spec_params", "unique_names",
+    "CallLock", "Effect", "EffectChain", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect",
+    "ImageFunction", "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec",
+    "declared", "declared_for", "effect_names", "load", "loaded_here", "open_effect", "own_effect",
+    "own_effect_names", "package_of", "playing", "slots", "spec_params", "unique_names",
 ]  # fmt: skip

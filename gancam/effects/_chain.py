@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from gancam.effects._contract import Effect, EffectLike, as_effect
+from gancam.effects._contract import Effect
+from gancam.effects._function import EffectLike, as_effect
 from gancam.effects._load import open_effect
 from gancam.effects._spec import spec_of
 from gancam.errors import InputError, shown

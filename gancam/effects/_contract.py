@@ -1,33 +1,27 @@
 """What an effect is: an image in, an image out, and when each of its methods is called."""
 
-import inspect
-import math
-import os
-import sys
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from itertools import count, repeat
+from copy import copy
+from functools import cache
+from inspect import get_annotations
+from itertools import repeat
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import TYPE_CHECKING, Self, SupportsFloat, TypeAlias
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Self, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ImageError, InputError, shown
+from gancam.effects._batches import as_batch, check_time, times
+from gancam.effects._lock import CallLock
+from gancam.errors import shown
 from gancam.frame import Frame, Image, ImageLike, check_image, check_size
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
 from gancam.params import Parameter, Params, Scope, with_defaults
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.pad import DrawingPad
-
-ImageFunction: TypeAlias = Callable[..., Image]
-"""A plain function ``image -> image`` or ``(image, time=...) -> image``: ``uint8 (H, W, 3)`` BGR in, the same kind out,
-of any size."""
 
 
 class Effect(ABC):
@@ -38,15 +32,33 @@ class Effect(ABC):
     session, after its last frame, also after an exception; after a ``reset`` the effect may be played again.
     (``gancam.pipeline.run`` and ``VideoCapture`` leave that to their caller, who made the effect.)
 
+    Args:
+        **params: Values of its parameters.
+
     Attributes:
         card: What the effect's model says of itself; None for an effect without one.
-        params: The declared parameters; set them at any time between two calls.
+        params: The declared parameters; set them at any time between two calls. A class says which it has by
+            ``params: GrainParams = GrainParams()``; each effect then has its own.
+
+    Raises:
+        ParameterError: For a parameter that it does not have, and a value that it cannot have.
     """
 
     card: ModelCard | None = None
     params: Params = Params()
 
-    if not TYPE_CHECKING:  # type checkers know what attributes there are
+    def __init__(self, /, **params: object) -> None:
+        for name, value in params.items():
+            self.params.set(name, value)
+
+    if not TYPE_CHECKING:  # type checkers know what attributes there are, and what ``__init__`` takes
+
+        def __new__(cls, /, *_: object, **__: object) -> Self:
+            made = super().__new__(cls)
+            params = new_params(cls)
+            if params is not None:
+                made.__dict__["params"] = params
+            return made
 
         def __setattr__(self, name: str, value: object) -> None:
             new = not (
@@ -215,6 +227,30 @@ class Effect(ABC):
         return {}
 
 
+def new_params(kind: type[Effect]) -> Params | None:
+    """Make the parameters that an effect of a class begins with; None where its `params` is something of its own.
+
+    Those are a copy of the value that the class has, or of the class that its annotation names.
+    """
+    for one in kind.__mro__:
+        if (value := vars(one).get("params")) is not None:
+            return copy(value) if isinstance(value, Params) else None
+        if (named := _annotated(one)) is not None:
+            return named()
+    return None
+
+
+@cache
+def _annotated(kind: type) -> type[Params] | None:
+    """The class that the annotation of a class's `params` names, where that can be known from outside."""
+    if "params" not in get_annotations(kind):
+        return None
+    with suppress(Exception):  # of names that are there for type checkers only, say
+        named = get_type_hints(kind)["params"]
+        return named if isinstance(named, type) and issubclass(named, Params) else None
+    return None
+
+
 class ModelEffect(Effect):
     """An effect that runs a network: subclass it and write ``compute``.
 
@@ -236,9 +272,8 @@ class ModelEffect(Effect):
 
     def __init__(self, model: Model, params: Params) -> None:
         self.card, self.model, self.params = model.card, model, params
-        self._lock = threading.RLock()  # of all that it remembers
+        self._lock = CallLock()  # of all that it remembers
         self._scene: Grey | None = None  # the frame before, small, of a network that carries states
-        _living.add(self)
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Make the output for one image, or for several that follow each other.
@@ -261,7 +296,7 @@ class ModelEffect(Effect):
             images = as_batch(image)
             if images is None:
                 return self._following(check_image(image), time)
-            frames = zip(images, _times(time), strict=False)
+            frames = zip(images, times(time), strict=False)
             return self._stacked(images, (self._following(one, at) for one, at in frames))
 
     def _following(self, image: Image, time: float | None) -> Image:
@@ -345,7 +380,7 @@ class MaskedEffect(ModelEffect):
             each = (
                 mask if isinstance(mask, np.ndarray) and mask.ndim == 3 and len(mask) == len(images) else repeat(mask)
             )
-            frames = zip(images, _times(time), each, strict=False)
+            frames = zip(images, times(time), each, strict=False)
             return self._stacked(images, (self.compute_masked(*frame) for frame in frames))
 
     def compute(self, image: Image, time: float | None) -> Image:
@@ -357,46 +392,6 @@ class MaskedEffect(ModelEffect):
         """Make the output for one image that has been checked; one thread at a time is in here."""
 
 
-_living: WeakSet[ModelEffect] = WeakSet()
-
-
-def _unlock() -> None:
-    """Free what threads held that a fork has not brought along."""
-    for effect in _living:
-        effect._lock = threading.RLock()
-
-
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_unlock)
-
-
-def check_time(time: SupportsFloat | None) -> float | None:
-    """Return `time`, in seconds, as a float; None stays None. Raises ``InputError`` for what is no finite number."""
-    if time is None:
-        return None
-    with suppress(TypeError, OverflowError):  # of an array of several, and of a whole number beyond all clocks
-        if isinstance(time, SupportsFloat) and math.isfinite(seconds := float(time)):
-            return seconds
-    raise InputError(f"time is {shown(time)}: needs seconds, or None for an image that has no time")
-
-
-def as_batch(images: object) -> Image | None:
-    """Take an array for several images, ``(n, H, W, 3)`` uint8 without an empty side; None for one of other dimensions.
-
-    Raises:
-        ImageError: It has four dimensions, but is none.
-    """
-    if not isinstance(images, np.ndarray) or images.ndim != 4:
-        return None
-    if images.dtype != np.uint8 or images.shape[3] != 3 or 0 in images.shape[1:]:
-        raise ImageError(f"images are {images.dtype} {images.shape}: need uint8 (n, height, width, 3) BGR")
-    return np.ascontiguousarray(images)
-
-
-def _times(first: float | None) -> Iterator[float | None]:
-    return repeat(None) if first is None else count(first, 1 / 30)
-
-
 def scope(words: str, holds: Callable[[ModelCard], bool]) -> Scope:
     """Name the models that a parameter is for: in words, and by what their cards say."""
     return Scope(words, lambda card: isinstance(card, ModelCard) and holds(card))
@@ -406,45 +401,3 @@ def _again(kind: type[ModelEffect], model: Model, params: Params, arguments: Map
     effect = kind(model, params, **arguments)
     effect.reset()  # masks come along as they were
     return effect
-
-
-class FunctionEffect(Effect):
-    """A plain function as an effect."""
-
-    def __init__(self, function: ImageFunction) -> None:
-        given: object = function
-        if isinstance(given, type) and issubclass(given, Effect):
-            raise InputError(f"{given.__name__} is a class: give an effect of that class, not the class itself")
-        named = isinstance(function, FunctionType | BuiltinFunctionType | MethodType)
-        self._function, self._name = function, function.__name__ if named else type(function).__name__
-        try:
-            self._takes_time = "time" in inspect.signature(function).parameters
-        except (TypeError, ValueError):  # some builtins tell nothing
-            self._takes_time = False
-
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Call the function, with the time where it takes one. Raises ``ImageError`` where it gives no image."""
-        made = self._function(image, time=time) if self._takes_time else self._function(image)
-        if made is None:
-            raise ImageError(f"the effect {self._name} gives None: does its function return the image?")
-        return check_image(made, f"what the effect {self._name} gives")
-
-    @property
-    def name(self) -> str:
-        """The function's name; of another callable that of its class."""
-        return self._name
-
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Try the function on a black image of `size`, since it cannot be asked."""
-        width, height = check_size(size)
-        made = self(np.zeros((height, width, 3), np.uint8))
-        return made.shape[1], made.shape[0]
-
-
-EffectLike: TypeAlias = Effect | ImageFunction | str | Path
-"""What is played: an effect, a plain function, or what ``load`` takes: a name, a file, or the command line's text."""
-
-
-def as_effect(effect: Effect | ImageFunction) -> Effect:
-    """Give `effect` itself, or a plain function as one."""
-    return effect if isinstance(effect, Effect) else FunctionEffect(effect)

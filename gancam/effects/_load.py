@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gancam.effects.super_resolution import SuperResolution
     from gancam.effects.translate import Translate
 
-AnyEffect = TypeVar("AnyEffect", bound=ModelEffect)
+AnyEffect = TypeVar("AnyEffect", bound=Effect)
 
 
 @overload
@@ -103,19 +103,20 @@ def load(
 def load(
     name: str | Path,
     *,
-    kind: type[ModelEffect] | None = None,
+    kind: type[Effect] | None = None,
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
     **params: object,
-) -> ModelEffect:
-    """Open the effect of a bundled model (`"sr-x2"`) or of an .onnx file, ready to be called.
+) -> Effect:
+    """Open the effect of a bundled model (`"sr-x2"`) or of an .onnx file, or of a package, ready to be called.
 
     Args:
         name: A name that ``gancam models`` lists, or a path. Parameters may follow either as on the command line:
             ``"sr-x2:strength=0.5"``.
-        kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too.
-        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
+        kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too, and
+            of an effect that another package registered, which is no ``ModelEffect``.
+        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N. It, precision and threads are a model's.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.
         **params: The effect's own declared parameters; where none is given, what the model's card says suits it.
@@ -134,13 +135,23 @@ def load(
     spec = spec_of(name)
     if twice := sorted(spec.params.keys() & params.keys()):
         raise InputError(f"{name!r} has {twice[0]}, which is given as {twice[0]}={shown(params[twice[0]])}, too")
-    effect = _built(spec.name, {**spec.params, **params}, device, precision, threads)
+    effect = _opened(spec.name, {**spec.params, **params}, device, precision, threads)
     if kind is not None and not isinstance(effect, kind):
         raise ModelError(f"{name}: is played by {type(effect).__name__}, not by {kind.__name__}")
     return effect
 
 
-def _built(name: str, params: Mapping[str, object], device: str, precision: str, threads: int | None) -> ModelEffect:
+def open_effect(
+    spec: EffectSpec, *, device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Effect:
+    """Open the effect that `spec` names. See `load`."""
+    return _opened(spec.name, spec.params, device, precision, threads)
+
+
+def _opened(name: str, params: Mapping[str, object], device: str, precision: str, threads: int | None) -> Effect:
+    alone = own_effect(name)
+    if alone is not None:
+        return make(alone, params)
     model = open_model(name, device=device, precision=precision, threads=threads)
     module = effect_module(model.card.effect)
     if module is None:
@@ -149,13 +160,3 @@ def _built(name: str, params: Mapping[str, object], device: str, precision: str,
         )
     effect: ModelEffect = module.build(model, {**model.card.defaults, **params})
     return effect
-
-
-def open_effect(
-    spec: EffectSpec, *, device: str = "auto", precision: str = "auto", threads: int | None = None
-) -> Effect:
-    """Open the effect that `spec` names: of a model, or one that another package has registered. See `load`."""
-    alone = own_effect(spec.name)
-    if alone is not None:
-        return make(alone, spec.params)
-    return _built(spec.name, spec.params, device, precision, threads)

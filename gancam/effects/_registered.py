@@ -5,8 +5,9 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
-from gancam.effects._contract import Effect, as_effect
-from gancam.errors import ModelError, first_line
+from gancam.effects._contract import Effect, new_params
+from gancam.effects._function import as_effect
+from gancam.errors import GancamError, ModelError, first_line
 from gancam.params import Params
 
 GROUP = "gancam.effects"
@@ -34,6 +35,12 @@ def _object(name: str) -> object:
         raise ModelError(f"effect {name!r} of the package {package} cannot be loaded: {first_line(error)}") from error
 
 
+def package_of(name: str) -> str:
+    """Name the package that registered the effect `name`, and its version where that is known."""
+    entry = registered()[name]
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.module
+
+
 def player(name: str) -> ModuleType | None:
     """Find the module that plays models whose card names the effect `name`; None where that is no module."""
     found = _object(name)
@@ -58,8 +65,14 @@ def standalone(name: str) -> Callable[..., object] | None:
 
 
 def params_of(effect: Callable[..., object]) -> type[Params]:
-    """Name the class of the parameters of what `standalone` found."""
-    return type(effect.params) if isinstance(effect, type) and issubclass(effect, Effect) else Params
+    """Name the class of the parameters of what `standalone` found. Raises ``ModelError`` where one must be made."""
+    return _params_of(effect) if isinstance(effect, type) and issubclass(effect, Effect) else Params
+
+
+@cache
+def _params_of(kind: type[Effect]) -> type[Params]:
+    said = new_params(kind)
+    return type(_made(kind).params) if said is None or type(said) is Params else type(said)
 
 
 def make(effect: Callable[..., object], params: Mapping[str, object]) -> Effect:
@@ -67,10 +80,23 @@ def make(effect: Callable[..., object], params: Mapping[str, object]) -> Effect:
 
     Raises:
         ParameterError: For a parameter that does not exist, or cannot have that value.
+        ModelError: It cannot be made.
     """
-    checked = params_of(effect).of(**params)
+    params_of(effect).of(**params)
     if not (isinstance(effect, type) and issubclass(effect, Effect)):
         return as_effect(effect)  # type: ignore[arg-type]  # a function of images, by contract
-    made = effect()
-    made.params = checked
+    made = _made(effect)
+    for name, value in params.items():
+        made.params.set(name, value)
     return made
+
+
+def _made(kind: type[Effect]) -> Effect:
+    try:
+        return kind()
+    except GancamError:
+        raise
+    except Exception as error:  # a package's own code may do anything
+        raise ModelError(
+            f"the effect {kind.__qualname__} of {kind.__module__} cannot be made without arguments: {first_line(error)}"
+        ) from error

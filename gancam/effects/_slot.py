@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from gancam.effects._chain import as_effects
-from gancam.effects._contract import Effect, EffectLike
+from gancam.effects._contract import Effect
+from gancam.effects._function import EffectLike
 from gancam.effects._wrapper import EffectWrapper
 from gancam.frame import Image
 from gancam.inference.model import ImageModel

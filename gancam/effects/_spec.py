@@ -14,7 +14,7 @@ from types import MappingProxyType, ModuleType
 from typing import Self
 
 from gancam.effects._registered import params_of, player, registered, standalone
-from gancam.errors import InputError, ParameterError
+from gancam.errors import InputError, ModelError, ParameterError
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.importing.weights import SUFFIXES
@@ -65,7 +65,9 @@ def flag_names() -> tuple[str, ...]:
     """List all parameters that are on or off: those that may stand alone in the text of an `EffectSpec`."""
     found = set[str]()
     for name in effect_names():
-        params = declared(name)
+        params = None
+        with suppress(ModelError):  # of another package's effect that cannot be loaded: told to who asks for it
+            params = declared(name)
         found |= {one.name for one in params.declared().values() if one.type is bool} if params is not None else set()
     return tuple(sorted(found))
 
@@ -170,6 +172,19 @@ def own_effect(name: str | Path) -> Callable[..., object] | None:
     """Find the effect of another package that is played by `name`; None where a model has that name, or nothing."""
     name = str(name)
     return standalone(name) if name in registered() and name not in {*user_menu(), *menu()} else None
+
+
+def own_effect_names() -> list[str]:
+    """List the effects of other packages that need no model, and what of them cannot be loaded."""
+    models = {*user_menu(), *menu()}
+    names = []
+    for name in sorted(set(registered()) - models):
+        player_of_models = False
+        with suppress(ModelError):
+            player_of_models = player(name) is not None
+        if not player_of_models:
+            names.append(name)
+    return names
 
 
 def check_spec(spec: EffectSpec) -> None:

@@ -173,9 +173,9 @@ class Translate(ModelEffect):
 
     def quality_levels(self) -> "Sequence[Sequence[Translate]]":
         """Offer the model in each of its precisions, then the same with a smaller work size."""
-        models = self.model.alike()
+        models, marked, unhurried = self.model.alike(), self._marked, self._unhurried
         return [
-            [Translate(model, type(self.params)(), mask=self._marked, share=share) for model in models]
+            [Translate(one, type(self.params)(), mask=marked, share=share, unhurried=unhurried) for one in models]
             for share in (Fraction(1), *SHARES)
         ]
 

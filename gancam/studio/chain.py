@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancam.control import Controls
-from gancam.effects import Effect, EffectSlot, EffectSpec, unique_names
+from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, unique_names
 from gancam.errors import GancamError, InputError
 from gancam.frame import Frame, Image
 from gancam.jobs.spec import EffectChainSpec
@@ -40,7 +40,7 @@ class Link:
         return self.slot.name
 
 
-class LiveChain(Effect):
+class LiveChain(EffectChain):
     """One effect that is many: they come, go and change places between two frames.
 
     An effect that fails is turned off and tells why; the others go on.
@@ -56,6 +56,16 @@ class LiveChain(Effect):
         self._sound: Path | None = None
         self.links: tuple[Link, ...] = ()
         self.controls = Controls([])
+
+    @property
+    def inside(self) -> Sequence[Effect]:
+        """The effects that are there."""
+        return [link.slot for link in self.links]
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports, whatever plays."""
+        return "effects"
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Take `image` through the effects that are there."""
@@ -79,38 +89,11 @@ class LiveChain(Effect):
         link.ms += (spent - link.ms) * (_SMOOTH if link.ms else 1.0)
         return image
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Give (width, height) of the output as the chain is now."""
-        for link in self.links:
-            size = link.slot.output_size(size)
-        return size
-
-    def reset(self) -> None:
-        """Reset all effects."""
-        for link in self.links:
-            link.slot.reset()
-
-    def close(self) -> None:
-        """Close all effects."""
-        for link in self.links:
-            link.slot.close()
-
-    @property
-    def notes(self) -> list[str]:
-        """Those of all effects."""
-        return [note for link in self.links for note in link.slot.notes]
-
-    def frame_took(self, seconds: float) -> None:
-        """Tell all effects."""
-        for link in self.links:
-            link.slot.frame_took(seconds)
-
     def listen_to(self, path: Path | None) -> None:
         """Have effects that follow sound follow that of `path`, those to come too, where they were given no other."""
         self._sound = path
         if path is not None:
-            for link in self.links:
-                link.slot.listen_to(path)
+            super().listen_to(path)
 
     def add(self, spec: EffectSpec) -> Link:
         """Load an effect and put it last. Takes as long as loading does; for any thread but the loop's."""

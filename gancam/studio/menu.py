@@ -1,6 +1,5 @@
 """The menu of models: what each is, what its effect declares, and what it makes of the picture shown now."""
 
-import inspect
 import os
 import sys
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.effects import Effect, EffectSpec, MaskedEffect, declared, effect_names, open_effect, own_effect
+from gancam.effects import Effect, EffectSpec, MaskedEffect, declared, open_effect, own_effect_names
 from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_menu
@@ -22,6 +21,7 @@ from gancam.inference.variants import read_card, variants
 from gancam.latent.samples import generate, open_generator
 from gancam.sinks.newest import as_jpeg
 from gancam.sources import TestPattern
+from gancam.tools.models import OwnEffect
 
 SIZE = (256, 144)  # of a thumbnail, at most
 _SHOWN = (384, 216)  # what effects that keep the size are shown, at most
@@ -41,7 +41,9 @@ def models() -> list[dict[str, object]]:
     for name, path, own in found:
         with suppress(GancamError):  # one that is damaged is told of by `gancam models`
             entries.append(_entry(name, path, own=own))
-    entries += [_foreign(name) for name in effect_names() if own_effect(name) is not None]
+    for name in own_effect_names():
+        with suppress(GancamError):
+            entries.append(_foreign(name))
     tasks = list(_TASKS.values())
     return sorted(entries, key=lambda entry: tasks.index(task) if (task := str(entry["task"])) in tasks else len(tasks))
 
@@ -57,11 +59,10 @@ def _entry(name: str, path: Path, *, own: bool) -> dict[str, object]:
 
 
 def _foreign(name: str) -> dict[str, object]:
-    """Describe an effect of another package, which needs no model."""
-    about = inspect.getdoc(own_effect(name)) or ""
+    """Describe an effect of another package, which needs no model. Raises ``ModelError``."""
     return {
-        "name": name, "own": True, "effect": name, "task": "Other", "summary": about.partition("\n")[0], "licence": "",
-        "restricted": False, "scale": 1, "figure": "",
+        "name": name, "own": True, "effect": name, "task": "Other", "summary": OwnEffect.read(name).summary,
+        "licence": "", "restricted": False, "scale": 1, "figure": "",
     }  # fmt: skip
 
 

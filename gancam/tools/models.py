@@ -1,11 +1,13 @@
-"""Which models are there, how good they are, and how fast on this machine."""
+"""Which models are there, how good they are, and how fast on this machine; and effects of other packages."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from gancam.effects import declared_for
+from gancam.effects import EffectSpec, declared_for, own_effect, own_effect_names, package_of, spec_params
+from gancam.errors import GancamError
 from gancam.inference.autotune import remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
@@ -86,10 +88,7 @@ class ModelEntry:
             "parameters": card.parameters, "summary": card.summary, "data": card.data,
             "recipe": card.recipe, "commit": card.commit, "receptive_field": card.receptive_field,
             "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
-            "effect_parameters": [
-                {"name": one.name, "takes": one.describe(), "default": one.default, "help": one.help}
-                for one in self.effect_parameters
-            ],
+            "effect_parameters": _told(self.effect_parameters),
             "variants": {
                 precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
                             "parity": dict(other.parity)}
@@ -97,6 +96,56 @@ class ModelEntry:
             },
             "proved": {device: [asdict(one) for one in trials] for device, trials in self.trials.items()},
         }  # fmt: skip
+
+
+def _told(parameters: Sequence[Parameter]) -> list[dict[str, object]]:
+    return [{"name": one.name, "takes": one.describe(), "default": one.default, "help": one.help} for one in parameters]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEffect:
+    """An effect of another package, which needs no model, as a user sees it.
+
+    Attributes:
+        name: Its name.
+        package: That which registered it.
+        summary: What it does, in a line; of one that cannot be loaded, why.
+        effect_parameters: What can be set of it.
+    """
+
+    name: str
+    package: str
+    summary: str
+    effect_parameters: Sequence[Parameter]
+
+    @classmethod
+    def read(cls, name: str) -> Self:
+        """Load the effect `name`, which ``own_effect_names`` lists. Raises ``ModelError``."""
+        effect, params = own_effect(name), spec_params(EffectSpec(name))
+        summary = inspect.cleandoc(effect.__doc__ or "") if effect is not None else ""
+        return cls(
+            name, package_of(name), summary.partition("\n")[0], [] if params is None else [*params.declared().values()]
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Give all that is known, with the keys of a model's, ready for ``json.dumps``."""
+        return {
+            "name": self.name, "own": True, "effect": self.name, "package": self.package, "summary": self.summary,
+            "effect_parameters": _told(self.effect_parameters), "scale": 1, "licence": "", "quality": {}, "figures": [],
+            "parameters": 0, "data": "", "recipe": "", "commit": "", "receptive_field": 0, "layout": "",
+            "resolution": 0, "latent": 0, "layers": 0, "variants": {}, "proved": {},
+        }  # fmt: skip
+
+
+def own_effects() -> list[OwnEffect]:
+    """List all effects of other packages; what of them cannot be loaded says why."""
+    found = []
+    for name in own_effect_names():
+        try:
+            found.append(OwnEffect.read(name))
+        except GancamError as error:
+            found.append(OwnEffect(name, package_of(name), str(error), []))
+    return found
 
 
 def model_entries() -> list[ModelEntry]:

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 NEVER = "import threading; never = threading.Event()"
 # What is open when Ctrl-C comes: each has a thread that does not come back from what it is at.
 LOADING = f"""{NEVER}
-from gancam.cli.stage import LiveStage
+from gancam.cli.live_effects import LiveEffects
 from gancam.control import Controls
 from gancam.effects import EffectSpec
 begun = threading.Event()
 load = lambda specs: begun.set() or never.wait()
-opened = LiveStage({{"slow": (EffectSpec("slow"),)}}, load, Controls([]), size=(8, 8))
+opened = LiveEffects({{"slow": (EffectSpec("slow"),)}}, load, Controls([]), size=(8, 8))
 opened.choose("slow")
 begun.wait()
 """

@@ -15,6 +15,7 @@ from gancam.cli.live import _stop_after, outside_effects
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import Report
+from gancam.sources import VideoFile
 from tests.helpers.command import here, refused
 
 
@@ -131,3 +132,12 @@ def test_what_was_recorded_is_named(tmp_path: Path) -> None:
     done = here("live", "test", "-e", "none", "--to", out, "--to", f"source:{before}", "--seconds", "0.5")
     assert done.returncode == 0, done.stderr
     assert re.findall(r"wrote (\S+) \([\d.]+ [kM]B\)", done.stdout) == [str(out), str(before)]
+
+
+def test_files_of_live_keep_what_an_effect_leaves_unseen(clip: Path, tmp_path: Path) -> None:
+    kept, lost = tmp_path / "out.webm", tmp_path / "out.mp4"
+    done = here("live", clip, "-e", "background:colour=transparent", "--to", kept, "--to", lost)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("its transparency is left out: h264 holds none") == 1
+    with VideoFile(kept) as source:
+        assert all(frame.alpha is not None and frame.alpha.max() < 9 for frame in source)  # nobody is in it

@@ -1,5 +1,6 @@
 """Effects of other packages, found by their entry points: real packages in a folder of their own."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 
 import gancam
-from gancam.effects import EffectSpec, _registered, check_spec, effect_names, open_effect
+from gancam.effects import EffectSpec, _registered, _spec, check_spec, effect_names, open_effect
 from gancam.frame import Image
 from gancam.jobs.spec import EffectChainSpec
+from gancam.studio.menu import models
 from tests.helpers.command import gancam as command
+from tests.helpers.command import here, refused
 
-CODE = """
+CODE = '''
 from dataclasses import dataclass
 import gancam
 
@@ -24,20 +27,61 @@ class DimParams(gancam.Params):
     by: float = gancam.parameter(0.5, minimum=0.0, maximum=1.0, help="how much light is taken away")
 
 class Dim(gancam.Effect):
+    """Take light away.
+
+    More of it.
+    """
+
     params: DimParams = DimParams()
     remembers = False
 
     def __call__(self, image, *, time=None):
         return (image * (1 - self.params.by)).astype("uint8")
 
+class Annotated(Dim):  # as a dataclass has it, with an __init__ of its own
+    params: DimParams
+
+    def __init__(self, **values):
+        self.card = gancam.ModelCard(name="annotated", effect="annotated", summary="less light")
+        self.params = DimParams.of(**values)
+
+class Bare(gancam.Effect):
+    params: "DimParams"
+
+    def __call__(self, image, *, time=None):
+        return (image * (1 - self.params.by)).astype("uint8")
+
+class Untold(gancam.Effect):
+    def __init__(self):
+        self.params = DimParams(by=0.25)
+
+    def __call__(self, image, *, time=None):
+        return (image * (1 - self.params.by)).astype("uint8")
+
+class Needy(Bare):
+    def __init__(self, by):
+        self.params.by = by
+
 def negative(image):
     return 255 - image
 
+class Caller:
+    __hash__ = None
+
+    def __call__(self, image):
+        return image // 2
+
+half = Caller()
 number = 3
-"""
+'''
 ENTRIES = """[gancam.effects]
 dim = dimmer:Dim
+annotated = dimmer:Annotated
+bare = dimmer:Bare
+untold = dimmer:Untold
+needy = dimmer:Needy
 negative = dimmer:negative
+half = dimmer:half
 number = dimmer:number
 missing = dimmer:nothing
 sketch = dimmer:negative
@@ -67,12 +111,14 @@ def opened(text: str) -> gancam.Effect:
 def forget() -> None:
     _registered.registered.cache_clear()
     _registered._object.cache_clear()
+    _spec.flag_names.cache_clear()
 
 
 def test_it_is_loaded_by_its_name() -> None:
     assert (opened("dim")(GREY) == 50).all()
     assert (opened("dim:by=0.25")(GREY) == 75).all()
     assert (opened("negative")(GREY) == 155).all()
+    assert (opened("half")(GREY) == 50).all()
     assert {"dim", "negative"} <= set(effect_names())
 
 
@@ -81,6 +127,23 @@ def test_two_of_them_have_parameters_of_their_own() -> None:
     first.params.set("by", 0.1)
     assert second.params.value("by") == 0.9
     assert opened("dim").params.value("by") == 0.5
+
+
+@pytest.mark.parametrize(("name", "usual"), [("dim", 50), ("annotated", 50), ("bare", 50), ("untold", 75)])
+def test_however_its_class_names_its_parameters(name: str, usual: int) -> None:
+    assert (opened(name)(GREY) == usual).all()
+    assert (opened(f"{name}:by=0.75")(GREY) == 25).all()
+    assert list(opened(name).parameters) == ["by"]
+    check_spec(EffectSpec.parse(f"{name}:by=0.75"))
+    with pytest.raises(gancam.ParameterError, match="by=2: needs a number from 0 to 1"):
+        check_spec(EffectSpec.parse(f"{name}:by=2"))
+
+
+def test_what_its_class_makes_of_itself_stays() -> None:
+    effect = opened("annotated:by=0.9")
+    assert effect.card is not None
+    assert effect.card.summary == "less light"
+    assert opened("untold").params.value("by") == 0.25
 
 
 def test_a_command_takes_it(tmp_path: Path) -> None:
@@ -99,15 +162,57 @@ def test_a_command_takes_it(tmp_path: Path) -> None:
         ("dim:bx=1", "no parameter 'bx'"),
         ("negative:by=1", "no parameter 'by'"),
         ("number", "its entry point is int; needs a subclass of gancam.Effect"),
+        ("needy", "the effect Needy of dimmer cannot be made without arguments: .*'by'"),
         ("missing", "effect 'missing' of the package dimmer cannot be loaded"),
         ("dimm", "no model 'dimm'"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_loaded(text: str, reason: str) -> None:
     with pytest.raises(gancam.GancamError, match=reason):
-        check_spec(EffectSpec.parse(text))
+        gancam.load(text)
+    if text != "needy":
+        with pytest.raises(gancam.GancamError, match=reason):
+            check_spec(EffectSpec.parse(text))
     with pytest.raises(gancam.GancamError, match=reason):
         EffectChainSpec((EffectSpec.parse(text),)).load()
+
+
+def test_load_is_a_door_for_it_too() -> None:
+    dim = gancam.load("dim:by=0.25")
+    assert (dim(GREY) == 75).all()
+    assert (gancam.load("dim", by=0.75, device="cpu", kind=type(dim))(GREY) == 25).all()
+    assert (gancam.load("negative")(GREY) == 155).all()
+    with pytest.raises(gancam.InputError, match="has by, which is given as by=1, too"):
+        gancam.load("dim:by=0.25", by=1)
+    with pytest.raises(gancam.ModelError, match="negative: is played by FunctionEffect, not by Morph"):
+        gancam.load("negative", kind=gancam.Morph)
+
+
+def test_it_is_shown_among_the_models() -> None:
+    table = " ".join(here("models").stdout.split())
+    assert "dim (own) effect of dimmer 1.0 Take light away." in table
+    assert "effect 'missing' of the package dimmer cannot be loaded" in table
+    assert "sketch (own)" not in table
+    one = " ".join(here("models", "dim").stdout.split())
+    assert "what it does Take light away." in one
+    assert "package dimmer 1.0" in one
+    assert "by a number from 0 to 1 0.5 how much light is taken away" in one
+    known = json.loads(here("models", "dim", "--json").stdout)
+    assert known["effect_parameters"] == [
+        {"name": "by", "takes": "a number from 0 to 1", "default": 0.5, "help": "how much light is taken away"}
+    ]
+    entries = {entry["name"]: entry for entry in json.loads(here("models", "--json").stdout)}
+    assert entries["dim"] == known
+    assert set(entries["sr-x2"]) <= {*entries["dim"], "proved"}
+    refused("models", "missing", says="effect 'missing' of the package dimmer cannot be loaded")
+
+
+def test_one_that_cannot_be_loaded_keeps_no_other_from_playing() -> None:
+    assert EffectSpec.parse("inpaint:draw").params == {"draw": "on"}
+    assert {entry["name"] for entry in models()} >= {"sr-x2", "dim", "negative"}
+    summaries = {entry["name"]: entry["summary"] for entry in models()}
+    assert summaries["dim"] == "Take light away."
+    assert summaries["bare"] == ""  # not what the base class says of itself
 
 
 def test_a_model_keeps_its_name() -> None:

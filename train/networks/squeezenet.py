@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,6 +35,13 @@ class Fire(nn.Module):
         return F.relu(torch.cat([self.expand1x1(x), self.expand3x3(x)], 1))
 
 
+def _read(kept: NDArray[np.generic], shape: torch.Size) -> Tensor:
+    """Float values of an array: floats, or float16 whose low and high bytes lie apart, ``(2, n)``, which is smaller."""
+    if kept.dtype == np.uint8:
+        kept = np.ascontiguousarray(kept.T).view("<f2").reshape(shape)
+    return torch.from_numpy(kept).float()
+
+
 class SqueezeNet(nn.Module):
     """``forward``: RGB ``(n, 3, h, w)`` float 0..1 -> the activations at `taps`, shallow to deep, float.
 
@@ -49,7 +57,7 @@ class SqueezeNet(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.mean: Tensor
         with np.load(WEIGHTS) as kept:
-            self.load_state_dict({name: torch.from_numpy(kept[name]).float() for name in self.state_dict()})
+            self.load_state_dict({name: _read(kept[name], own.shape) for name, own in self.state_dict().items()})
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:  # [NCHW]

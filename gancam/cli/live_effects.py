@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from gancam.budget import Budget
 from gancam.cli.menu import NONE, Thumbnails, parse_chain
 from gancam.control import Controls, EffectMenu
-from gancam.effects import Effect, EffectSlot, EffectSpec
+from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
-from gancam.pipeline import output_size
 from gancam.vision.fit import fit
 
 _GIVE_UP = 2.0  # seconds that close() waits for the thread: no network can be interrupted while it is loaded or tried
@@ -44,7 +45,7 @@ class _Stopped(BaseException):
     """Measuring ends: there is another wish, or none any more."""
 
 
-class LiveStage(Effect, EffectMenu):
+class LiveEffects(EffectChain, EffectMenu):
     """Plays one chain of effects, while a hidden thread loads and measures the next: an effect itself.
 
     Until the first is there the plain picture plays. What cannot be loaded is told, and what played goes on.
@@ -59,6 +60,9 @@ class LiveStage(Effect, EffectMenu):
         warn: Takes a line for the user: what went wrong.
         elsewhere: Names what takes the time that the effects do not, of outputs of a (width, height).
         clock: Gives seconds, for measuring.
+
+    Attributes:
+        veils: Whether what it began with makes pictures of which not all is seen.
     """
 
     NAME = "effects"  # in reports
@@ -80,6 +84,7 @@ class LiveStage(Effect, EffectMenu):
         self.names = list(self._menu)
         self._size, self._seconds = size, seconds
         self._fixed: tuple[int, int] | None = None
+        self.veils = False
         self._notify, self._warn, self._elsewhere, self._clock = notify, warn, elsewhere, clock
         self._chain = Chain(NONE)
         self._over: list[Chain] = []  # that have played
@@ -104,6 +109,7 @@ class LiveStage(Effect, EffectMenu):
             fixed: The (width, height) that every output has from now on; None: that of the effects that play.
         """
         self._fixed = fixed
+        self.veils = any(slot.opacity is not None for slot in chain.slots)
         self._controls.replace(chain.slots)
         if chain.budget is None:
             self._chain = chain
@@ -132,6 +138,11 @@ class LiveStage(Effect, EffectMenu):
         return image if self._fixed is None else fit(image, self._fixed)
 
     @property
+    def inside(self) -> Sequence[Effect]:
+        """What plays."""
+        return self._chain.effects
+
+    @property
     def name(self) -> str:
         """What it is called in reports: where effects play is no effect."""
         return self.NAME
@@ -146,15 +157,18 @@ class LiveStage(Effect, EffectMenu):
         return total
 
     @property
-    def device(self) -> str:
-        """Where what plays computes."""
-        return next((effect.device for effect in self._chain.effects if effect.device != "cpu"), "cpu")
-
-    @property
     def notes(self) -> list[str]:
         """What all that have played tell."""
         chains = [*self._over, self._chain]
-        return [note for chain in chains for effect in _noted(chain) for note in effect.notes]
+        return [note for chain in chains for effect in chain.effects for note in effect.notes]
+
+    @property
+    def opacity(self) -> Image | None:
+        """That of what plays, at the size that all outputs have, where they have one: nothing is seen of its bars."""
+        opacity = super().opacity
+        if opacity is None or self._fixed is None:
+            return opacity
+        return np.ascontiguousarray(fit(np.dstack([opacity] * 3), self._fixed)[..., 0])
 
     @property
     def status(self) -> str:
@@ -169,21 +183,11 @@ class LiveStage(Effect, EffectMenu):
 
     def figures(self) -> dict[str, str | float | None]:
         """Give for a log what plays, what a whole frame took lately, in milliseconds, and what effects count."""
-        budget = self._chain.budget
-        told: dict[str, str | float | None] = {"playing": self.playing, "took_ms": None}
-        told |= {} if budget is None else budget.figures()
-        for slot in self._chain.slots:
-            told |= slot.figures()
-        return told
+        return {"playing": self.playing, "took_ms": None, **super().figures()}
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the size that all outputs have, else that of what plays."""
-        return self._fixed or output_size(self._chain.slots, size)
-
-    def frame_took(self, seconds: float) -> None:
-        """Tell what plays."""
-        for effect in self._chain.effects:
-            effect.frame_took(seconds)
+        return self._fixed or super().output_size(size)
 
     def close(self) -> None:
         """Load nothing more; close what plays. What loads or computes for longer than `_GIVE_UP` is left to itself."""
@@ -300,7 +304,3 @@ class LiveStage(Effect, EffectMenu):
             return self._clock()
 
         return read
-
-
-def _noted(chain: Chain) -> Sequence[Effect]:
-    return chain.slots if chain.budget is None else [chain.budget, *chain.slots]

@@ -38,15 +38,42 @@ class Off(EffectWrapper):
         return f"{self.name} off"
 
     @property
+    def remembers(self) -> bool:
+        """False: it plays nothing."""
+        return False
+
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """Do nothing."""
+
+    @property
+    def notes(self) -> list[str]:
+        """None: of it there is nothing to tell."""
+        return []
+
+    @property
+    def unfound(self) -> str:
+        """Empty: it looked for nothing."""
+        return ""
+
+    @property
+    def opacity(self) -> Image | None:
+        """None: all is seen."""
+        return None
+
+    @property
     def status(self) -> str:
         """Empty: it does nothing that could be told."""
         return ""
+
+    def figures(self) -> dict[str, str | float | None]:
+        """Give nothing: it counts nothing."""
+        return {}
 
     def reset(self) -> None:
         """Do nothing: the effect is reset when it plays again."""
 
 
-class Stage:
+class Ladder:
     """One effect in its slot, the ways to play it from the best to the cheapest, and what each costs.
 
     Attributes:
@@ -61,6 +88,12 @@ class Stage:
         self._active = 0
         self._carried: list[Carried] = []  # while it is measured
         self._load = 1.0  # how much dearer it is as things are
+
+    def anew(self) -> EffectSlot:
+        """Give another slot as this one was before anything was measured, turned on or off as it is."""
+        slot = EffectSlot(self._effect, self._slot.name)
+        slot.on = self._slot.on
+        return slot
 
     def cost(self, way: int) -> float:
         """Reckon the seconds that a way takes as things are."""
@@ -79,6 +112,11 @@ class Stage:
             chosen.reset()
             self._slot.effect = chosen
         self._active = way
+
+    def take_time(self) -> None:
+        """Tell the effect, and the ways to play it."""
+        for one in {self._effect, *self.ways}:
+            one.take_time()
 
     def learn(self, took: float, seconds: float) -> None:
         """Hear what it took lately, of `seconds` for a frame."""

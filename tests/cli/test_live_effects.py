@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, parse_chain, thumbnail
-from gancam.cli.stage import LiveStage
 from gancam.control import Controls, ControlServer
 from gancam.effects import Effect, EffectSlot, EffectSpec, slots
 from gancam.errors import GancamError, InputError, ModelError, NotFound
@@ -66,15 +66,15 @@ class Loader:
 class Play:
     """The loop, step by step."""
 
-    def __init__(self, stage: LiveStage, controls: Controls) -> None:
-        self.stage, self.controls, self.index = stage, controls, 0
+    def __init__(self, effects: LiveEffects, controls: Controls) -> None:
+        self.effects, self.controls, self.index = effects, controls, 0
 
     def frame(self) -> Image:
         frame = Frame(IMAGE, self.index, self.index / 30)
         self.index += 1
-        self.stage.before(frame)
+        self.effects.before(frame)
         self.controls(frame)
-        return self.stage(IMAGE, time=frame.time)
+        return self.effects(IMAGE, time=frame.time)
 
     def until(self, true: Callable[[], bool]) -> Image:
         deadline = time.monotonic() + 30
@@ -99,67 +99,67 @@ def said() -> list[str]:
 @pytest.fixture
 def play(loader: Loader, said: list[str]) -> Iterator[Play]:
     controls = Controls([])
-    stage = LiveStage(MENU, loader, controls, size=SIZE, warn=said.append)
-    yield Play(stage, controls)
+    effects = LiveEffects(MENU, loader, controls, size=SIZE, warn=said.append)
+    yield Play(effects, controls)
     loader.may.set()
-    stage.close()
+    effects.close()
 
 
 def test_what_played_goes_on_until_the_next_is_loaded(play: Play, loader: Loader) -> None:
     assert (play.frame() == IMAGE).all()
     loader.may.clear()
-    assert play.stage.choose("a") == "a"
+    assert play.effects.choose("a") == "a"
     for _ in range(5):
         assert (play.frame() == IMAGE).all()
-    assert (play.stage.playing, play.stage.coming) == ("none", "a")
-    assert play.stage.status == "loading a"
+    assert (play.effects.playing, play.effects.coming) == ("none", "a")
+    assert play.effects.status == "loading a"
     loader.may.set()
-    out = play.until(lambda: play.stage.playing == "a")
+    out = play.until(lambda: play.effects.playing == "a")
     assert out.shape == (48, 80, 3)
     assert set(np.unique(out)) == {10}
     assert [effect.name for effect in play.controls.effects] == ["grey10"]
     play.controls.request({"grey10.on": False})
     assert (play.frame() == 90).all()
-    play.stage.choose("b")
-    assert set(np.unique(play.until(lambda: play.stage.playing == "b"))) == {20}
+    play.effects.choose("b")
+    assert set(np.unique(play.until(lambda: play.effects.playing == "b"))) == {20}
     assert [effect.closed for effect in loader.made] == [True, False]
     assert list(play.controls.by_name) == ["grey20.on"]
-    assert set(play.stage.effect_seconds) == {"grey10", "grey20"}
-    assert play.stage.step(-1) == "a"
-    assert play.stage.step(-1) == "none"
-    assert (play.until(lambda: play.stage.playing == "none") == IMAGE).all()
+    assert set(play.effects.effect_seconds) == {"grey10", "grey20"}
+    assert play.effects.step(-1) == "a"
+    assert play.effects.step(-1) == "none"
+    assert (play.until(lambda: play.effects.playing == "none") == IMAGE).all()
 
 
 def test_what_cannot_be_loaded_is_told_and_changes_nothing(play: Play, said: list[str]) -> None:
-    play.stage.choose("a")
-    play.until(lambda: play.stage.playing == "a")
-    play.stage.choose("bad")
-    play.until(lambda: not play.stage.coming)
-    assert play.stage.playing == "a"
+    play.effects.choose("a")
+    play.until(lambda: play.effects.playing == "a")
+    play.effects.choose("bad")
+    play.until(lambda: not play.effects.coming)
+    assert play.effects.playing == "a"
     assert said == ["bad: bad: is damaged"]
-    assert (play.stage.news(), play.stage.news()) == ("bad: bad: is damaged", "")
+    assert (play.effects.news(), play.effects.news()) == ("bad: bad: is damaged", "")
     with pytest.raises(NotFound):
-        play.stage.choose("sr-x3")
+        play.effects.choose("sr-x3")
     with pytest.raises(GancamError, match="lenght"):
-        play.stage.choose("sr-x2:lenght=1")
+        play.effects.choose("sr-x2:lenght=1")
 
 
 def test_the_last_wish_counts(play: Play, loader: Loader) -> None:
     loader.may.clear()
     for name in ("a", "b", "a", "b"):
-        play.stage.choose(name)
+        play.effects.choose(name)
     loader.may.set()
-    play.until(lambda: play.stage.playing == "b")
-    assert not play.stage.coming
+    play.until(lambda: play.effects.playing == "b")
+    assert not play.effects.coming
 
 
 def test_outputs_of_one_size_keep_it(play: Play, loader: Loader) -> None:
-    play.stage.play(play.stage.load("none", ()), fixed=(30, 30))
+    play.effects.play(play.effects.load("none", ()), fixed=(30, 30))
     assert play.frame().shape == (30, 30, 3)
-    play.stage.choose("a")
-    out = play.until(lambda: play.stage.playing == "a")
+    play.effects.choose("a")
+    out = play.until(lambda: play.effects.playing == "a")
     assert out.shape == (30, 30, 3)
-    assert play.stage.output_size(SIZE) == (30, 30)
+    assert play.effects.output_size(SIZE) == (30, 30)
     assert (out[0] == 0).all()  # in its own proportions
     assert (out[15] == 10).all()
 
@@ -171,32 +171,32 @@ def test_with_a_time_to_keep_there_is_always_a_level_that_fits(loader: Loader) -
             return super().__call__(image)
 
     clock, told, controls = [0.0], list[str](), Controls([])
-    stage = LiveStage(
+    effects = LiveEffects(
         {"slow": ()}, lambda specs: slots([Slow(10, 2)]), controls,
         size=SIZE, seconds=0.04, notify=told.append, clock=lambda: clock[0],
     )  # fmt: skip
-    play = Play(stage, controls)
+    play = Play(effects, controls)
     assert (play.frame() == IMAGE).all()
-    stage.choose("slow")
-    out = play.until(lambda: stage.playing == "slow")
+    effects.choose("slow")
+    out = play.until(lambda: effects.playing == "slow")
     assert out.shape == (48, 80, 3)
     assert (out == 90).all()
     assert told == ["at most 40 ms a frame, outputs included: grey10 off (0 ms)"]
-    assert stage.figures()["playing"] == "grey10 off"
-    assert "grey10 off" in stage.status
-    stage.close()
+    assert effects.figures()["playing"] == "grey10 off"
+    assert "grey10 off" in effects.status
+    effects.close()
 
 
 def test_closing_ends_what_is_being_loaded(loader: Loader) -> None:
-    stage = LiveStage(MENU, loader, Controls([]), size=SIZE)
-    stage.choose("a")
-    stage.close()
+    effects = LiveEffects(MENU, loader, Controls([]), size=SIZE)
+    effects.choose("a")
+    effects.close()
     assert all(effect.closed for effect in loader.made)
     assert not [thread for thread in threading.enumerate() if thread.name == "gancam-load"]
 
 
 def test_by_the_socket(play: Play) -> None:
-    server = ControlServer(0, play.controls, play.stage)
+    server = ControlServer(0, play.controls, play.effects)
     try:
         with socket.create_connection(("127.0.0.1", server.port)) as client, client.makefile("rw") as lines:
 
@@ -209,7 +209,7 @@ def test_by_the_socket(play: Play) -> None:
 
             assert ask("play") == {"playing": "none", "coming": "", "names": ["a", "b", "bad", "none"]}
             assert ask("play a") == {"play": "a"}
-            play.until(lambda: play.stage.playing == "a")
+            play.until(lambda: play.effects.playing == "a")
             assert ask("list")["effects"] == ["grey10"]
             assert "no model" in str(ask("play sr-x3")["error"]) or "sr-x3" in str(ask("play sr-x3")["error"])
             assert "play [EFFECT ...]" in str(ask("dance")["error"])
@@ -220,8 +220,8 @@ def test_by_the_socket(play: Play) -> None:
 def test_a_recording_of_parameters_tells_that_effects_changed(play: Play, tmp_path: Path) -> None:
     log = ParameterLog(tmp_path / "a.jsonl", play.controls)
     log.write(Frame(IMAGE, 0, 0.0))
-    play.stage.choose("a")
-    play.until(lambda: play.stage.playing == "a")
+    play.effects.choose("a")
+    play.until(lambda: play.effects.playing == "a")
     log.write(Frame(IMAGE, 1, 1.0))
     log.close()
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
