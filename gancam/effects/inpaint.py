@@ -20,7 +20,7 @@ from gancam.effects._contract import MaskedEffect
 from gancam.effects._told import Told
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.bystanders import Bystanders
-from gancam.effects.inpainting.captions import Captions, keyed
+from gancam.effects.inpainting.captions import Captions, are_captions, keyed
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Crop, Holes, cut_out, overlap, paste, plan
 from gancam.effects.inpainting.mixing import add
@@ -181,7 +181,8 @@ class Inpaint(MaskedEffect):
         """Whether frames before this one may show in it."""
         params = self.params
         followed = params.track or params.draw or params.faces or masks.follows(params.mask)
-        return bool(params.memory or followed or params.save or self._given is not None)
+        found = params.find != "nothing" or (params.key and are_captions(params.key, params.letters))
+        return bool(params.memory or followed or found or params.save or self._given is not None)
 
     @property
     def pad(self) -> "masks.Drawn | None":
@@ -313,9 +314,9 @@ class Inpaint(MaskedEffect):
         late = [one for one in self._late[-2:] if one[0].shape == image.shape]
         self._late = [*late, (image.copy(), time)]
         if len(self._late) < 3:
-            return self._late[0]
+            return self._late[0][0].copy(), self._late[0][1]  # what is given is the caller's
         (before, _), (now, then), (after, _) = self._late
-        return defects(now, before, after)(now), then
+        return defects(now, before, after)(now.copy()), then
 
     # Masks
 
