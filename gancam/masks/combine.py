@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from gancam.errors import MaskError
-from gancam.frame import Image
+from gancam.errors import MaskError, shown
+from gancam.frame import Image, check_image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.mask import Mask, MaskSource, is_number
 
 
 class Between(MaskSource):
@@ -20,6 +20,8 @@ class Between(MaskSource):
     """
 
     def __init__(self, what: MaskLike, start: float = 0.0, end: float = math.inf) -> None:
+        if not (is_number(start) and is_number(end)):
+            raise MaskError(f"from {shown(start)} to {shown(end)}: needs seconds")
         if not 0 <= start < end:
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")
         self._what, self._start, self._end = source(what), start, end
@@ -27,7 +29,7 @@ class Between(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the source's mask within the span of time, else an empty one."""
-        now = self._clock if time is None else time
+        image, now = check_image(image), self._clock if time is None else time
         self._clock = now + 1 / 30
         if self._start <= now < self._end:
             return self._what(image, time=time)
@@ -72,6 +74,7 @@ class Union(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where any source marks something, else 0; of one source, its own mask."""
+        image = check_image(image)
         masks = [one(image, time=time) for one in self.sources]
         if len(masks) == 1:
             return masks[0]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.errors import MaskError
 from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
@@ -14,7 +15,7 @@ from gancam.masks.belief import without_fancies, without_isles
 from gancam.masks.closer import EVERY, CloserLooks, Region
 from gancam.masks.deciding import rests
 from gancam.masks.looks import Looks, Opinion
-from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.regions import (
     Window,
     pieces_of,
@@ -49,13 +50,18 @@ class Person(MaskSource):
             Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
             and has no time, also what the network left of people (`gancam.masks.strays`), and people whom these stood
             before (`gancam.masks.behind`).
+
+    Raises:
+        MaskError: `model` is no model of images, or `hold` is out of range.
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
+        if model is not None and not isinstance(model, ImageModel):
+            raise MaskError(f"model is {type(model).__name__}: needs an open one of images, as gancam.Model(path) is")
         model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
         self._model, self._look = model, Looks(model)
         self._work_size = model.card.work_size or _WORK_SIZE
-        self.hold, self.wide = hold, wide
+        self.hold, self.wide = check_number(hold, "hold", 0, 1), wide
         self._whole = Region((0, 0, 0, 0), Opinion(self._look))  # of the last frame
         self._closer = CloserLooks(self._look, self._work_size)
         self._small: Image | None = None  # as the network is shown that
