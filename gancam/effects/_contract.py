@@ -1,5 +1,6 @@
 """What an effect is: an image in, an image out, and when each of its methods is called."""
 
+import inspect
 import math
 import os
 import sys
@@ -20,7 +21,6 @@ from gancam.errors import ImageError, InputError, shown
 from gancam.frame import Frame, Image, ImageLike, check_image, check_size
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
-from gancam.masks.mask import takes_time
 from gancam.params import Parameter, Params, Scope, with_defaults
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.pad import DrawingPad
@@ -417,7 +417,10 @@ class FunctionEffect(Effect):
             raise InputError(f"{given.__name__} is a class: give an effect of that class, not the class itself")
         named = isinstance(function, FunctionType | BuiltinFunctionType | MethodType)
         self._function, self._name = function, function.__name__ if named else type(function).__name__
-        self._takes_time = takes_time(function)
+        try:
+            self._takes_time = "time" in inspect.signature(function).parameters
+        except (TypeError, ValueError):  # some builtins tell nothing
+            self._takes_time = False
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Call the function, with the time where it takes one. Raises ``ImageError`` where it gives no image."""
