@@ -13,7 +13,7 @@ from PIL import Image as Pictures
 
 import gancam
 from gancam.effects import FunctionEffect
-from gancam.effects.inpaint import InpaintParams
+from gancam.effects.inpainting.settings import InpaintParams
 from gancam.errors import GancamError, ImageError, InputError, MaskError, ParameterError, shown
 from gancam.frame import Image, check_image
 from gancam.sources.pattern import TestPattern

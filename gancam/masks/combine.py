@@ -1,6 +1,7 @@
 """Masks made of others: a union, a span of time."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -39,6 +40,11 @@ class Between(MaskSource):
     def notes(self) -> list[str]:
         """The source's own."""
         return self._what.notes
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """The source's own."""
+        return self._what.parts
 
     def reset(self) -> None:
         """Begin at 0 seconds again, and reset the source."""
@@ -87,6 +93,11 @@ class Union(MaskSource):
     def notes(self) -> list[str]:
         """All that the sources say."""
         return [note for one in self.sources for note in one.notes]
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """Those of all sources."""
+        return [part for one in self.sources for part in one.parts]
 
     def reset(self) -> None:
         """Reset all sources."""

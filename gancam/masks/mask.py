@@ -3,7 +3,7 @@
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeGuard
 
 import numpy as np
@@ -38,6 +38,11 @@ class MaskSource(ABC):
     def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say; it grows."""
         return []
+
+    @property
+    def parts(self) -> "Sequence[MaskSource]":
+        """The sources of which this one gives all that they mark; itself where it is made of none."""
+        return [self]
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""

@@ -1,6 +1,7 @@
 """A source of masks that writes down what it gave."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,11 @@ class Recorded(MaskSource):
     def notes(self) -> list[str]:
         """The source's own."""
         return self.what.notes
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """The source's own."""
+        return self.what.parts
 
     def reset(self) -> None:
         """Reset the source; what was written down stays."""
