@@ -19,12 +19,12 @@ import typer
 import gancam.cli.main  # noqa: F401 - it registers the commands
 from export import __main__ as export
 from gancam.cli.app import app
-from gancam.effects.morph import MorphParams
+from gancam.effects.morphing.settings import MorphParams
 from gancam.inference.catalog import menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card
-from tests.effects.test_faces import painter
 from tests.helpers.clips import make_clip
+from tests.helpers.faces import painter
 from tests.helpers.small import still
 from train import __main__ as train
 
