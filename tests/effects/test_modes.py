@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from gancam.effects import Effect
+from gancam.effects import Effect, declared_for
 from gancam.errors import GancamError
 from gancam.frame import Image
-from tests.helpers.modes import Mode, all_models, all_modes, made, scene
+from tests.helpers.modes import FREE, Mode, all_models, all_modes, made, scene
 
 STEP, BEGIN = 0.2, 4  # seconds from frame to frame; the first frame that another worker would make
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 70), (70, 1), (3, 3), (2, 33)]
@@ -40,6 +40,13 @@ EVERY = pytest.mark.parametrize("mode", _every([*all_models(), *all_modes()]))
 
 def _played(effect: Effect, frames: list[Image], first: int = 0) -> list[Image]:
     return [effect(frames[at], time=at * STEP).copy() for at in range(first, len(frames))]
+
+
+@pytest.mark.parametrize("name", sorted(FREE))
+def test_its_parameters_are_those_that_the_command_line_knows(name: str) -> None:
+    effect = made((name, {}))
+    assert effect.card is not None
+    assert declared_for(effect.card) is type(effect.params)
 
 
 @EVERY
