@@ -366,7 +366,7 @@ def _checked(source: CaptureInput) -> CaptureInput:
     """Return `source`, a number as Python's own; raises ``InputError`` for what is none."""
     if isinstance(source, np.integer):
         return int(source)
-    if not isinstance(source, int | str | os.PathLike | Capture | Source):
+    if isinstance(source, bool) or not isinstance(source, int | str | os.PathLike | Capture | Source):
         needs = "a camera's index, a file or URL as text or path, an open cv2.VideoCapture, or a source"
         raise InputError(f"source is {shown(source)}: needs {needs}, such as gancam.VideoFile(path)")
     return source

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import index
-from typing import TYPE_CHECKING, Self, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Self, SupportsIndex, TypeAlias, TypeGuard
 
 import cv2
 import numpy as np
@@ -80,11 +80,16 @@ _CONVERT = {  # what makes an array of what is none, by the name of its class
 }
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Say whether `value` is a whole number, of Python or numpy, and no switch."""
+    return isinstance(value, SupportsIndex) and not isinstance(value, bool)
+
+
 def check_size(size: object) -> tuple[int, int]:
     """Return `size`, (width, height), as numbers of Python's own. Raises ``InputError`` for what is none."""
     if isinstance(size, Sequence | np.ndarray) and len(size) == 2:
         width, height = size
-        if isinstance(width, SupportsIndex) and isinstance(height, SupportsIndex):
+        if is_whole(width) and is_whole(height):
             width, height = index(width), index(height)
             if min(width, height) >= 1:
                 return width, height

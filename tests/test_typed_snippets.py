@@ -22,8 +22,6 @@ import gancam
 from gancam import SinkContext
 
 frame: cv2.typing.MatLike = np.zeros((360, 640, 3), np.uint8)  # what OpenCV's functions are said to give
-box, landmarks, score = (1.0, 2.0, 30.0, 40.0), np.zeros((5, 2), np.float32), 0.9
-mask, z, seconds = np.zeros((360, 640), np.uint8), np.zeros((2, 512), np.float32), 0.5
 """
 RULES = """\
 erase = gancam.load("inpaint", box=(10, 10, 50, 50))

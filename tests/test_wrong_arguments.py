@@ -13,7 +13,7 @@ from PIL import Image as Pictures
 
 import gancam
 from gancam.effects import FunctionEffect
-from gancam.effects.inpaint import InpaintParams
+from gancam.effects.inpainting.settings import InpaintParams
 from gancam.errors import GancamError, ImageError, InputError, MaskError, ParameterError, shown
 from gancam.frame import Image, check_image
 from gancam.sources.pattern import TestPattern
@@ -84,6 +84,12 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.VideoFile(None), InputError, r"path None is NoneType: needs a file's path"),
         (lambda: ANY.VideoFile(b"a.mp4"), InputError, r"path b'a.mp4' is bytes: needs a file's path"),
         (lambda: ANY.VideoCapture(b"a.mp4"), InputError, r"source is b'a.mp4': needs a camera's index, a file or URL"),
+        (lambda: ANY.VideoCapture(True), InputError, r"source is True: needs a camera's index, a file or URL"),
+        (lambda: ANY.open_live(False), InputError, r"source False: needs a camera's index"),
+        (lambda: ANY.VideoCapture(size=(True, 6)), InputError, r"^size \(True, 6\): needs"),
+        (lambda: ANY.load("sr-x2-fast", threads=True), ParameterError, r"^threads True must be a whole number from 1"),
+        (lambda: ANY.load("sr-x2-fast", strength=True), ParameterError, r"^strength=True: "),
+        (lambda: ANY.SinkContext(fps=True, size=(8, 6)), InputError, r"fps True: needs frames a second"),
         (lambda: ANY.VideoCapture(FRAME), InputError, r"source is an array \(6, 8, 3\) of uint8: needs a camera's"),
         (lambda: ANY.VideoCapture([FRAME]), InputError, r"source is \[array.*: needs .*gancam\.VideoFile\(path\)$"),
         (lambda: ANY.VideoCapture(FRAME for _ in range(2)), InputError, r"source is <generator"),

@@ -13,7 +13,6 @@ import numpy as np
 
 from gancam.cli.checks import named_after
 from gancam.effects import EffectSpec, check_spec, slots
-from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu
 from gancam.jobs.preset import read_preset
@@ -127,7 +126,7 @@ class Thumbnails:
         for name, specs in chains.items():
             if stop.is_set():
                 return
-            with suppress(GancamError, MemoryError):  # it is told when it is chosen
+            with suppress(Exception):  # whatever it is, it is told when the chain is chosen
                 self.made[name] = thumbnail(image, specs)
 
 

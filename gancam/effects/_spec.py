@@ -50,8 +50,9 @@ def declared(effect: str) -> type[Params] | None:
     module = effect_module(effect)
     if module is None:
         return None
-    own = (one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__)
-    return next((one for one in own if issubclass(one, Params)), None)
+    named = [one for one in vars(module).values() if isinstance(one, type) and issubclass(one, Params)]
+    named.sort(key=lambda one: one.__module__ != module.__name__)  # its own before what it has from elsewhere
+    return next((one for one in named if one is not Params), None)
 
 
 def declared_for(card: ModelCard) -> type[Params] | None:

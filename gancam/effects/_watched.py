@@ -11,7 +11,7 @@ import numpy as np
 
 from gancam.effects._contract import Effect
 from gancam.effects._wrapper import EffectWrapper
-from gancam.errors import GancamError
+from gancam.errors import GancamError, first_line
 from gancam.frame import Image
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,8 @@ class WatchedEffect(EffectWrapper):
     """Plays the effect of a file, and the one of its newest content as soon as that is loaded, by a thread.
 
     That thread opens it, has it make a first picture, and closes the one before: the frames wait for none of that. A
-    file that cannot be loaded, or whose pictures have another size, is told in the log and the one before plays on.
+    file that cannot be loaded, whatever the reason, or whose pictures have another size, is told in the log and the one
+    before plays on, until the file changes again.
 
     Args:
         path: What is looked at; it is best replaced at once (renamed into place).
@@ -178,27 +179,39 @@ class WatchedEffect(EffectWrapper):
         """Load the effect, ready to play; None, told in the log, where it cannot be."""
         try:
             new = self._load()
-        except GancamError as error:
-            log.warning("%s changed and cannot be played, so the one before goes on: %s", self._path, error)
+        except Exception as error:  # what plays goes on, whatever it is
+            log.warning("%s changed and cannot be played, so the one before goes on: %s", self._path, _words(error))
             return None
-        size = self._size or (64, 64)
-        if new.output_size(size) != self.effect.output_size(size):
+        try:
+            size = self._size or (64, 64)
+            if new.output_size(size) == self.effect.output_size(size):
+                self._warm_up(new)
+                return new
             log.warning("%s changed to another output size, so the one before goes on", self._path)
-            new.close()
-            return None
+        except Exception as error:
+            log.warning("%s changed and makes no picture, so the one before goes on: %s", self._path, _words(error))
+        self._finish(new)
+        return None
+
+    def _warm_up(self, new: Effect) -> None:
+        """Have it prepare memory, which the first call does: the thread that plays need not wait."""
         if self._size is not None:
-            with suppress(GancamError):  # the first call prepares memory; the thread that plays need not wait
+            with suppress(GancamError):  # of a black picture
                 new(np.zeros((self._size[1], self._size[0], 3), np.uint8), time=0.0)
                 new.reset()
-        return new
 
     def _close_those_over(self) -> None:
         """Close what plays no more, and let its memory go."""
         with self._change:
             over, self._over = self._over, []
         for one in over:
-            with suppress(GancamError):
-                one.close()
+            self._finish(one)
+
+    def _finish(self, over: Effect) -> None:
+        try:
+            over.close()
+        except Exception as error:  # what plays goes on
+            log.warning("%s changed, and the one before could not be closed: %s", self._path, _words(error))
 
     # What it tells
 
@@ -236,6 +249,11 @@ class WatchedEffect(EffectWrapper):
         following = self._next[0] if self._next is not None else None
         for one in filter(None, (self.effect, self._before, following)):
             one.close()
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, for the log; of what no gancam error is with its kind."""
+    return str(error) if isinstance(error, GancamError) else f"{type(error).__name__}: {first_line(error)}"
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

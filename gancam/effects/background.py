@@ -15,6 +15,7 @@ from gancam.effects._contract import ModelEffect
 from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
 from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
+from gancam.masks.sought import Sought
 from gancam.media.images import read_colours
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
@@ -77,7 +78,7 @@ class Background(ModelEffect):
         super().__init__(model, params)
         self._person, self._planes = masks.Person(model), Planes()
         self._opacity: Image = np.zeros((1, 1), np.uint8)
-        self._looked = self._found = False  # whether it was shown a frame, and one with somebody in it
+        self._sought = Sought()
         self._picture = lru_cache(maxsize=1)(_picture)
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
@@ -89,7 +90,7 @@ class Background(ModelEffect):
             return image
         self._person.hold = params.stabilise
         people = self._person.opacity(image, time=time)
-        self._looked, self._found = True, self._found or int(people.max()) > _SOMEBODY
+        self._sought.look(self._person, found=int(people.max()) > _SOMEBODY)
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
         elif params.colour.lower() == _NOTHING:
@@ -127,16 +128,15 @@ class Background(ModelEffect):
         with self._lock:
             super().reset()
             self._person.reset()
-            self._looked = self._found = False
+            self._sought.reset()
 
     @property
     def unfound(self) -> str:
         """That all was taken for background, since nobody was found."""
         replaced = bool(self.params.image or self.params.colour)
-        if not self._looked or self._found or not (replaced or self.params.blur):
+        if not (replaced or self.params.blur):
             return ""
-        small = "who is smaller than a sixteenth of its height is not found: crop it around them"
-        return f"no person was found in it, so all of it was {'replaced' if replaced else 'blurred'}; {small}"
+        return self._sought.unfound(f"all of it was {'replaced' if replaced else 'blurred'}")
 
     @property
     def remembers(self) -> bool:

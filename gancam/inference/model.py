@@ -9,13 +9,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Self, SupportsIndex, TypeVar, get_args
+from typing import ClassVar, Self, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, ParameterError, did_you_mean, shown
 from gancam.files import check_path
+from gancam.frame import is_whole
 from gancam.inference.autotune import Choice, choose, usable
 from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard, Precision
@@ -97,7 +98,7 @@ class Model:
             raise ParameterError(f"precision {shown(precision)} must be auto, {', '.join(known[:-1])} or {known[-1]}")
         if precision != "auto" and precision not in files:
             raise ParameterError(f"{path} has no {precision!r} variant{did_you_mean(str(precision), files)}")
-        if threads is not None and not (isinstance(threads, SupportsIndex) and 1 <= int(threads) <= MOST_THREADS):
+        if threads is not None and not (is_whole(threads) and 1 <= int(threads) <= MOST_THREADS):
             raise ParameterError(f"threads {threads!r} must be a whole number from 1 to {MOST_THREADS}")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"
         self._opened_with = str(path.absolute()), device, precision, threads

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError, either, nearest
-from gancam.frame import Image
+from gancam.errors import MaskError, either, nearest, shown
+from gancam.frame import Image, check_image
 from gancam.masks.lettering import is_wide, letters
-from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.mask import Mask, MaskSource, is_number
 
 COLOURS = {
     "red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0), "cyan": (0, 255, 255),
@@ -50,11 +50,11 @@ class ColourKey(MaskSource):
         if (
             not isinstance(self.colour, Sequence)
             or len(self.colour) != 3
-            or not all(0 <= part <= 255 for part in self.colour)
+            or not all(is_number(part) and 0 <= part <= 255 for part in self.colour)
         ):
-            raise MaskError(f"colour {colour!r}: needs (r, g, b) of 0..255, #rrggbb, {either(COLOURS)}")
-        if not 0 < tolerance <= 200:
-            raise MaskError(f"tolerance {tolerance}: needs more than 0, 200 at most")
+            raise MaskError(f"colour {shown(colour)}: needs (r, g, b) of 0..255, #rrggbb, {either(COLOURS)}")
+        if not is_number(tolerance) or not 0 < tolerance <= 200:
+            raise MaskError(f"tolerance {shown(tolerance)}: needs a number of more than 0, 200 at most")
         self._lab = _lab(self.colour)
         self._tolerance, self._soft, self._lettering = tolerance, soft, lettering
         self._unread = self._read = False  # whether it saw the colour, and letters of it
@@ -62,7 +62,7 @@ class ColourKey(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 255 where `image` ``(H, W, 3)`` has the colour, else 0: uint8 ``(H, W)``."""
-        lab = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2LAB), np.uint8)
+        lab = np.asarray(cv2.cvtColor(check_image(image), cv2.COLOR_BGR2LAB), np.uint8)
         marked = self._within(lab, self._tolerance)
         if self._lettering:
             self._unread |= cv2.hasNonZero(marked)
@@ -124,6 +124,8 @@ def _without_specks(marked: Mask) -> Mask:
 
 def parse_colour(text: str) -> tuple[int, int, int]:
     """Return (r, g, b), each 0 to 255, of ``#rrggbb``, ``rrggbb`` or a name of `COLOURS`. Raises ``MaskError``."""
+    if not isinstance(text, str):
+        raise MaskError(f"colour {shown(text)}: needs #rrggbb, {either(COLOURS)}")
     if text.lower() in COLOURS:
         return COLOURS[text.lower()]
     digits = text.removeprefix("#")

@@ -1,13 +1,14 @@
 """Masks made of others: a union, a span of time."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from gancam.errors import MaskError
-from gancam.frame import Image
+from gancam.errors import MaskError, shown
+from gancam.frame import Image, check_image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.mask import Mask, MaskSource, is_number
 
 
 class Between(MaskSource):
@@ -20,6 +21,8 @@ class Between(MaskSource):
     """
 
     def __init__(self, what: MaskLike, start: float = 0.0, end: float = math.inf) -> None:
+        if not (is_number(start) and is_number(end)):
+            raise MaskError(f"from {shown(start)} to {shown(end)}: needs seconds")
         if not 0 <= start < end:
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")
         self._what, self._start, self._end = source(what), start, end
@@ -27,7 +30,7 @@ class Between(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the source's mask within the span of time, else an empty one."""
-        now = self._clock if time is None else time
+        image, now = check_image(image), self._clock if time is None else time
         self._clock = now + 1 / 30
         if self._start <= now < self._end:
             return self._what(image, time=time)
@@ -37,6 +40,11 @@ class Between(MaskSource):
     def notes(self) -> list[str]:
         """The source's own."""
         return self._what.notes
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """The source's own."""
+        return self._what.parts
 
     def reset(self) -> None:
         """Begin at 0 seconds again, and reset the source."""
@@ -72,6 +80,7 @@ class Union(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where any source marks something, else 0; of one source, its own mask."""
+        image = check_image(image)
         masks = [one(image, time=time) for one in self.sources]
         if len(masks) == 1:
             return masks[0]
@@ -84,6 +93,11 @@ class Union(MaskSource):
     def notes(self) -> list[str]:
         """All that the sources say."""
         return [note for one in self.sources for note in one.notes]
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """Those of all sources."""
+        return [part for one in self.sources for part in one.parts]
 
     def reset(self) -> None:
         """Reset all sources."""

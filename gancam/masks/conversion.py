@@ -49,4 +49,4 @@ def source(what: object) -> MaskSource:
 
 def follows(text: str) -> bool:
     """Say whether the mask that is named `text` differs from frame to frame, and depends on those before."""
-    return text in FOUND or text.lower().endswith(".json")
+    return isinstance(text, str) and (text in FOUND or text.lower().endswith(".json"))

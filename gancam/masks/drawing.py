@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from gancam.errors import MaskError
-from gancam.frame import Image
+from gancam.frame import Image, check_image
 from gancam.masks.mask import Fixed, Mask, MaskSource
 from gancam.masks.tracking import Tracked
 from gancam.vision.pad import DrawingPad
@@ -55,6 +55,7 @@ class Drawn(MaskSource, DrawingPad):
     @_locked
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return what is drawn, moved to where it is in `image`: uint8 ``(H, W)``, 0 and 1."""
+        image = check_image(image)
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
             self.clear()

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound, first_line
-from gancam.frame import Image
+from gancam.files import check_path
+from gancam.frame import Image, check_image
 from gancam.inference.catalog import MODELS
-from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box
 from gancam.vision.fit import shrunk
 
@@ -39,7 +40,7 @@ class Faces(MaskSource):
 
     Raises:
         NotFound: there is no such file.
-        MaskError: it is no such model.
+        MaskError: it is no such model, or a number is none, or out of range.
     """
 
     def __init__(
@@ -51,6 +52,10 @@ class Faces(MaskSource):
         hold: int = 5,
         long: int = 320,
     ) -> None:
+        score, grow = check_number(score, "score", 0, 1), check_number(grow, "grow", 0, 100)
+        hold, long = round(check_number(hold, "hold", 0, 1e6)), round(check_number(long, "long", 32, 8192))
+        if model is not None:
+            check_path(model, "face detector")
         self.model = Path(model) if model is not None else MODELS / "detectors" / "yunet.onnx"
         if not self.model.is_file():
             raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
@@ -68,6 +73,7 @@ class Faces(MaskSource):
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of `image` ``(H, W, 3)``, the surest first."""
+        image = check_image(image)
         shrink = max(max(image.shape[:2]) / self._long, 1.0)
         size = shrunk((image.shape[1], image.shape[0]), shrink, least=32)
         self._detector.setInputSize(size)

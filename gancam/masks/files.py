@@ -9,7 +9,7 @@ import numpy as np
 from gancam._native import quiet_opencv
 from gancam.errors import MaskError, NotFound
 from gancam.files import check_path, is_film
-from gancam.frame import Image
+from gancam.frame import Image, check_image
 from gancam.masks.mask import SAME_ASPECT, Mask, MaskSource
 
 
@@ -68,7 +68,7 @@ class MaskFile(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the file's mask at the size of `image`. Raises ``MaskError`` for another aspect ratio."""
-        shape = image.shape[:2]
+        shape = check_image(image).shape[:2]
         if shape not in self._resized:
             height, width = self._mask.shape
             if abs(width * shape[0] / (height * shape[1]) - 1) > SAME_ASPECT:

@@ -1,15 +1,16 @@
 """Masks, sources of masks, and the simplest of these."""
 
 import inspect
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError
-from gancam.frame import Image
+from gancam.errors import MaskError, shown
+from gancam.frame import Image, check_image
 
 Mask: TypeAlias = NDArray[np.uint8]
 SAME_ASPECT: float = 0.02  # by which the aspect of a mask file may differ from the frame's
@@ -38,6 +39,11 @@ class MaskSource(ABC):
         """What the user should know: an object that was lost, say; it grows."""
         return []
 
+    @property
+    def parts(self) -> "Sequence[MaskSource]":
+        """The sources of which this one gives all that they mark; itself where it is made of none."""
+        return [self]
+
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""
 
@@ -52,7 +58,9 @@ def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
 
     Raises:
         MaskError: it is no such array; the message says what would do.
+        ImageError: `image` is none.
     """
+    image = check_image(image)
     if not isinstance(mask, np.ndarray):
         raise MaskError(f"{what} is {type(mask).__name__}, not a numpy array (H, W) of uint8 or bool")
     if mask.ndim == 3 and mask.shape[2] == 1:
@@ -74,26 +82,52 @@ def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
     raise MaskError(f"{what} is {mask.dtype}: needs uint8 or bool (not 0: marked), or float 0..1")
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Say whether `value` is a number, and no switch."""
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def check_number(value: object, what: str, least: float, most: float = math.inf) -> float:
+    """Return `value` as a float. Raises ``MaskError``, which calls it `what`, for what is no number in that range."""
+    if is_number(value) and least <= value <= most:
+        return float(value)
+    upwards = "or more" if most == math.inf else f"to {most:g}"
+    raise MaskError(f"{what} {shown(value)}: needs a number of {least:g} {upwards}")
+
+
+def takes_time(function: Callable[..., object]) -> bool:
+    """Say whether a function takes ``time=``; some builtins do not tell, and take none."""
+    try:
+        return "time" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
 class Function(MaskSource):
-    """A source made of any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked."""
+    """A source made of any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked.
+
+    Raises:
+        MaskError: it cannot be called.
+    """
 
     def __init__(self, function: Callable[..., object]) -> None:
-        self._function = function
-        try:
-            self._takes_time = "time" in inspect.signature(function).parameters
-        except (TypeError, ValueError):  # some builtins tell nothing
-            self._takes_time = False
+        if not callable(function):
+            raise MaskError(f"mask function {shown(function)}: cannot be called; needs a function image -> mask")
+        self._function, self._takes_time = function, takes_time(function)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return what the function gives for `image`. Raises ``MaskError`` where that is no mask of it."""
+        image = check_image(image)
         given = self._function(image, time=time) if self._takes_time else self._function(image)
         return check_mask(given, image, "what the mask function gave")
 
 
 class Fixed(MaskSource):
-    """The same mask for each frame, of whose size it must be."""
+    """The same mask for each frame, of whose size it must be. Raises ``MaskError`` for what is no array."""
 
     def __init__(self, mask: NDArray[np.generic]) -> None:
+        if not isinstance(mask, np.ndarray):
+            raise MaskError(f"mask is {type(mask).__name__}, not a numpy array (H, W) of uint8 or bool")
         self._mask = mask.copy()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:

@@ -1,11 +1,13 @@
 """A source of masks that writes down what it gave."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gancam.errors import MaskError
+from gancam.files import check_path
 from gancam.frame import Image
 from gancam.masks.conversion import MaskLike, source
 from gancam.masks.mask import Mask, MaskSource
@@ -44,6 +46,11 @@ class Recorded(MaskSource):
         """The source's own."""
         return self.what.notes
 
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """The source's own."""
+        return self.what.parts
+
     def reset(self) -> None:
         """Reset the source; what was written down stays."""
         self.what.reset()
@@ -60,7 +67,9 @@ class Recorded(MaskSource):
             MaskError: No frame came.
             OutputExists: `path` exists, and `overwrite` is false.
             SinkError: It cannot be written.
+            InputError: `path` is none.
         """
+        check_path(path, "mask track")
         if self._shape is None:
             raise MaskError(f"{path}: no frame came yet, so there is no mask track to save")
         write_track(Path(path), self._entries, self._shape, overwrite=overwrite)

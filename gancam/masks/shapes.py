@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import MaskError, shown
-from gancam.frame import Image
-from gancam.masks.mask import Mask, MaskSource
+from gancam.frame import Image, check_image
+from gancam.masks.mask import Mask, MaskSource, is_number
 
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 Polygon = Sequence[tuple[float, float]]  # corners x, y in pixels
@@ -43,6 +43,7 @@ class Polygons(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 inside, else 0. Raises ``MaskError`` where nothing of a shape lies in `image`."""
+        image = check_image(image)
         if self._mask is None or self._mask.shape != image.shape[:2]:
             mask = np.zeros(image.shape[:2], np.uint8)
             for index, corners in enumerate(self._polygons):
@@ -67,6 +68,8 @@ class Boxes(Polygons):
         for box in boxes:
             if not isinstance(box, Sequence | np.ndarray) or isinstance(box, str) or len(box) != 4:
                 raise MaskError(f"box {box!r}: needs four numbers (left, top, width, height), in pixels")
+            if not all(map(is_number, box)):
+                raise MaskError(f"box {shown(box)}: needs four numbers (left, top, width, height), in pixels")
             if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
                 raise MaskError(f"box {'/'.join(f'{side:g}' for side in box)}: needs x/y/width/height above 0")
         self._boxes = boxes

@@ -20,7 +20,7 @@ import numpy as np
 
 from gancam.errors import MaskError, NotFound
 from gancam.files import check_path, write_file
-from gancam.frame import Image
+from gancam.frame import Image, check_image
 from gancam.masks.mask import Mask, MaskSource
 from gancam.units import counted
 
@@ -147,6 +147,7 @@ class MaskTrack(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the mask of the frame at `time`, else of the next. Raises ``MaskError`` for another clip."""
+        image = check_image(image)
         self.fits((image.shape[1], image.shape[0]), None)
         index = self._next
         if time is not None and self._times is not None:

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError
-from gancam.frame import Image
+from gancam.errors import MaskError, shown
+from gancam.frame import Image, check_image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
 from gancam.vision.correlation import CorrelationFilter
@@ -32,7 +32,8 @@ class Tracked(MaskSource):
         around: how much more of what bends is marked, to each side: shares of its width and height.
 
     Raises:
-        MaskError: at the first frame, where there is nothing to hold on to in what is marked.
+        MaskError: a number is none, or out of range; at the first frame, where there is nothing to hold on to in what
+            is marked.
     """
 
     LEAST = 8  # points to hold on to
@@ -48,7 +49,10 @@ class Tracked(MaskSource):
         self, what: MaskLike | Box | list[float], *, hold: float = 1.0, around: tuple[float, float] = (0.16, 0.1)
     ) -> None:
         self._what = source(what) if not isinstance(what, tuple | list) else _box(what)
-        self.hold, self.around = hold, around
+        if not isinstance(around, Sequence) or len(around) != 2:
+            raise MaskError(f"around {shown(around)}: needs two numbers, shares of the width and the height")
+        self.hold = check_number(hold, "hold", 0)
+        self.around = check_number(around[0], "around", 0, 10), check_number(around[1], "around", 0, 10)
         self.lost = False
         self._notes: list[str] = []
         self.mask: Mask = np.zeros((1, 1), np.uint8)
@@ -75,6 +79,7 @@ class Tracked(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
+        image = check_image(image)
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
@@ -295,6 +300,8 @@ def _enlarged(mask: Mask, around: tuple[float, float]) -> Mask:
 
 
 def _box(sides: Sequence[float]) -> Boxes:
+    if len(sides) != 4:
+        raise MaskError(f"box {shown(sides)}: needs four numbers (left, top, width, height), in pixels")
     left, top, width, height = sides
     return Boxes((left, top, width, height))
 

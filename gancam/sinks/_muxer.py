@@ -150,6 +150,7 @@ class Muxer:
         self._first = self._begin = self._end = (
             0  # ticks: when the first packet is decoded, the picture begins and ends
         )
+        self._late: int | None = None  # ticks by which all of it is later than its times say; None before the first
         self.written = 0  # packets of the picture
         self._noted = False  # whether what is left out has been told
 
@@ -164,7 +165,7 @@ class Muxer:
 
         It can be closed and opened again, from the beginning; notes are made the first time alone.
         """
-        self._settings = settings
+        self._settings, self._late = settings, None
         audio_from = self._options.audio_from
         notes = self._open(settings, None if audio_from is None else Path(audio_from))
         if not self._noted:
@@ -229,6 +230,10 @@ class Muxer:
         assert self._settings is not None
         if self._held is not None:
             self._write(self._held)
+        if self._late is None:
+            self._late = self._lateness(packet.pts or 0)
+        if self._late and packet.pts is not None and packet.dts is not None:
+            packet.pts, packet.dts = packet.pts + self._late, packet.dts + self._late
         if not packet.duration:
             packet.duration = self._settings.frame_ticks
         shown = packet.pts or 0
@@ -236,6 +241,20 @@ class Muxer:
             self._first, self._begin, self._end = packet.dts or 0, shown, shown
         self._begin, self._end = min(self._begin, shown), max(self._end, shown + packet.duration)
         self._held = packet
+
+    def _lateness(self, first: int) -> int:
+        """How many ticks later a picture has to be shown whose first frame is at `first`: files begin at 0."""
+        assert self._settings is not None
+        if first >= 0:
+            return 0
+        name = self._settings.container.format
+        begins = f"the first frame is at {float(first * self._settings.time_base):g} s"
+        if self._tracks is None and self._sound is None:
+            self._notes.append(f"{begins}, and a file begins at 0: all are so much later in it")
+            return -first
+        if name in ("mp4", "mov"):  # in others FFmpeg moves it, with all that goes along
+            self._notes.append(f"{begins}, and what comes before 0 s is left out: .mkv keeps it")
+        return 0
 
     def _write(self, packet: Packet) -> None:
         assert self._settings is not None

@@ -126,6 +126,6 @@ class SinkContext:
     next_camera: Callable[[], str] | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.fps, SupportsFloat):
+        if isinstance(self.fps, bool) or not isinstance(self.fps, SupportsFloat):
             raise InputError(f"fps {shown(self.fps)}: needs frames a second, a number")
         check_size(self.size)

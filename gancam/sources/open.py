@@ -61,7 +61,7 @@ def open_live(
             live = RealtimeSource(file, name=Path(text).name, patience=patience, again=again)
             live.origin = file.footage.origin
             return live
-    if isinstance(source, int | str | os.PathLike):
+    if isinstance(source, int | str | os.PathLike) and not isinstance(source, bool):
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
     if isinstance(source, Capture):
         return CaptureSource(source, patience=patience)

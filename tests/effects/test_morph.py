@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import gancam
 from export import super_resolution
-from gancam.effects.morph import Morph, MorphParams, seeds
+from gancam.effects.morph import Morph
+from gancam.effects.morphing.settings import MorphParams, seeds
 from gancam.errors import InputError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard

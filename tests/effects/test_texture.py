@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gancam.effects.inpaint import InpaintParams
 from gancam.effects.inpainting.melding import melded, steps
 from gancam.effects.inpainting.mixing import add, mixed
 from gancam.effects.inpainting.regions import Floats
+from gancam.effects.inpainting.settings import InpaintParams
 from gancam.effects.inpainting.texture import WIDE, Texture, _busy, _strength, textured, wide_parts
 from gancam.frame import Image
 from tests.helpers.clips import psnr

@@ -100,6 +100,53 @@ def test_what_cannot_be_played_is_told_and_the_one_before_goes_on(
         effect.close()
 
 
+def _failing(place: str) -> Effect:
+    """An effect that fails at `place` with an error that is none of gancam's."""
+
+    class Failing(Effect):
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            if place == "picture":
+                raise ZeroDivisionError("of its own")
+            return image
+
+        def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+            if place == "size":
+                raise ZeroDivisionError("of its own")
+            return size
+
+        def close(self) -> None:
+            if place == "close":
+                raise ZeroDivisionError("of its own")
+
+    if place == "load":
+        raise ZeroDivisionError("of its own")
+    return Failing()
+
+
+@pytest.mark.parametrize("place", ["load", "size", "picture", "close"])
+def test_it_goes_on_watching_after_any_error(place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, loads = tmp_path / "playing.txt", list[str]()
+    file.write_text("good")
+
+    def opened() -> Effect:
+        loads.append(file.read_text())
+        return _failing(place if loads[-1] == "bad" else "")
+
+    effect = WatchedEffect(file, opened)
+    caplog.set_level(logging.WARNING)
+    try:
+        for text in ("bad", "good again"):
+            effect(FRAME)
+            (tmp_path / "new").write_text(text)
+            (tmp_path / "new").replace(file)
+            until(lambda text=text: loads[-1] == text and not effect.figures()["reloading"])  # type: ignore[misc]
+        until(lambda: np.array_equal(effect(FRAME), FRAME) and "ZeroDivisionError: of its own" in caplog.text)
+        assert effect.loaded == (2 if place == "close" else 1)
+    finally:
+        effect.close()
+    assert loads == ["good", "bad", "good again"]
+
+
 def test_drops_are_counted_by_whether_a_model_is_being_loaded() -> None:
     dropped = iter([9, 10, 11, 15, 16, 16])  # before each frame
     cost = ReloadCost(lambda: next(dropped), settled=0.0)

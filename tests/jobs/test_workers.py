@@ -90,7 +90,11 @@ def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> No
             ["sr-x2-fast:threshold=4"],
             "sr-x2-fast needs the frames in order; with sr-x2-fast:threshold=off several share it",
         ),
-        (["inpaint:key=white"], "inpaint needs the frames in order; with inpaint:memory=off several share it"),
+        (["inpaint:key=red"], "inpaint needs the frames in order; with inpaint:memory=off several share it"),
+        (
+            ["inpaint:key=white"],
+            "inpaint needs the frames in order; with inpaint:letters=off:memory=off several share it",
+        ),
         (["inpaint:mask=person"], "inpaint needs the frames in order; several are for several videos"),
         (["style-comic"], ""),
         (["sketch:stabilise=0.5"], "sketch needs the frames in order; with sketch:stabilise=0 several share it"),

@@ -1,9 +1,11 @@
 """Masks: where they are, what they refuse, that they follow and say when they cannot."""
 
+import inspect
 import json
 import math
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.errors import MaskError, NotFound, OutputExists, SinkError
+from gancam.errors import GancamError, MaskError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.masks import Mask
 from gancam.masks.track_file import from_counts, to_counts
@@ -54,6 +56,46 @@ def test_masks_of_all_kinds_mark(mask: NDArray[Any]) -> None:
 def test_what_is_no_mask_is_refused(mask: Any, says: str) -> None:
     with pytest.raises(MaskError, match=says):
         masks.check_mask(mask, BLACK)
+
+
+OPEN = {name: getattr(masks, name) for name in masks.__all__}
+PUBLIC = sorted(
+    name
+    for name, one in OPEN.items()
+    if inspect.isroutine(one) or (inspect.isclass(one) and not inspect.isabstract(one))
+)
+WRONG: list[Any] = [
+    None, "x", 3, -1.0, math.nan, math.inf, [], ("a", "b"), ("a", "b", "c", "d"), (1, 2, "x"), (1, None), {"a": 1},
+    np.zeros(3), b"x",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_wrong_arguments_and_pictures_are_errors_of_gancams_own(name: str) -> None:
+    """Whatever one argument is, all others as they should be; what is taken is shown a picture, and what is none."""
+    whole, box = np.ones((40, 60), np.uint8), (1, 2, 10, 20)
+    right: dict[str, Any] = {
+        "what": whole, "sources": whole, "mask": whole, "image": BLACK, "boxes": box, "colour": "red", "text": "red",
+        "polygons": ((0, 0), (9, 0), (9, 9)), "function": lambda image: whole, "path": "none.png", "start": 1.0,
+        "end": 2.0, "landmarks": None, "box": box, "score": 0.6,
+    }  # fmt: skip
+    kind = getattr(masks, name)
+    known = inspect.signature(kind).parameters
+    tried = [(one, value) for one, entry in known.items() for value in WRONG if not isinstance(entry.default, bool)]
+    for changed, value in [("", None), *tried]:
+        given = {
+            one: value if one == changed else right[one]
+            for one, entry in known.items()
+            if one == changed or entry.default is entry.empty
+        }
+        spread = [given.pop(one) for one, entry in known.items() if entry.kind is entry.VAR_POSITIONAL]
+        try:
+            made = kind(*spread, **given)
+        except GancamError:
+            continue
+        for image in (BLACK, None, "x", BLACK[..., 0]) if isinstance(made, masks.MaskSource) else ():
+            with suppress(GancamError):
+                made(image, time=0.5)
 
 
 def test_a_function_gives_masks_with_or_without_the_time() -> None:

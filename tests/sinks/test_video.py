@@ -216,6 +216,28 @@ def test_constant_rates_are_exact_without_a_source(tmp_path: Path, fps: float) -
         assert Fraction(stream.duration or 0) * Fraction(stream.time_base or 0) == 5 / rate
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "webm", "ts"])
+@pytest.mark.parametrize("begins", [-0.1, -3.0])
+def test_a_file_of_frames_from_before_0_begins_at_0(tmp_path: Path, ending: str, begins: float) -> None:
+    """None is lost, and it is said; files without a note begin as their frames do."""
+    path = tmp_path / f"a.{ending}"
+    frames = [Frame(np.full((48, 64, 3), 60 * at, np.uint8), at, begins + at / 10) for at in range(3)]
+    notes = write(path, frames)
+    assert notes == [f"the first frame is at {begins:g} s, and a file begins at 0: all are so much later in it"]
+    with VideoFile(path) as video:
+        made = [(frame.time, float(frame.image.mean())) for frame in video]
+    np.testing.assert_allclose(made, [(at / 10, 60 * at) for at in range(3)], atol=6)
+    np.testing.assert_allclose([time for time, _ in made], [0, 0.1, 0.2], atol=1e-3)
+
+
+def test_what_of_a_picture_comes_before_its_sound_in_mp4_is_told(tmp_path: Path) -> None:
+    sound = make_clip(tmp_path / "sound.mp4", audio=[("aac", 0.0)])
+    path = tmp_path / "a.mp4"
+    frames = [Frame(np.full((48, 64, 3), 60 * at, np.uint8), at, (at - 1) / 10) for at in range(3)]
+    notes = write(path, frames, audio_from=sound)
+    assert "the first frame is at -0.1 s, and what comes before 0 s is left out: .mkv keeps it" in notes
+
+
 def test_times_that_stand_still_or_go_back_move_one_tick(tmp_path: Path) -> None:
     moments = [0.0, 0.1, 0.1, 0.05, 0.2, 0.2]
     frames = [Frame(image, index, moments[index]) for index, image in enumerate(scenery(count=6))]

@@ -17,20 +17,19 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from gancam.effects.inpainting.arrivals import Copy, unmoved
+from gancam.effects.inpainting.canvas import Canvas
 from gancam.effects.inpainting.future import FutureBackground
+from gancam.effects.inpainting.kept_light import KeptLight
 from gancam.effects.inpainting.lasting import Lasting
-from gancam.effects.inpainting.light import STEADY, Exposure, aligned, compare, exposure, in_pixels, lit, relit
+from gancam.effects.inpainting.light import aligned, compare, exposure, in_pixels, lit
 from gancam.effects.inpainting.patchwork import Patchwork
-from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
-from gancam.effects.inpainting.warp import cubic, frame_corners, square, translation, whole
+from gancam.effects.inpainting.regions import HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, FrameRegion
+from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.frame import Image
-from gancam.vision.motion import Camera, Grey, Matrix, moved
+from gancam.vision.motion import Camera, Grey, Matrix
 
-_MARGIN = 0.25  # of the frame on each side, by which the canvas is larger
-_WINDOWS = 64  # for which an exposure is kept
 _LASTING, _MOVING = 60, 12  # frames for which what is known is doubted before it is forgotten; while the camera moves
 _PAUSE = 0.25  # seconds that count between two frames, at the most
 
@@ -68,13 +67,8 @@ class Background:
         self._before: Copy | None = None
         self._earlier: Copy | None = None  # the copy before that
         self._rested = 0  # frames since anything was hidden
-        self._canvas: Image = np.zeros((0, 0, 3), np.uint8)
-        self._state: Grey = np.zeros((0, 0), np.uint8)
-        self._doubts: Grey = np.zeros((0, 0), np.uint8)  # for how many frames it was doubted
-        self._shift = (0, 0)  # x and y of the anchor frame's corner in the canvas
-        self._light: Floats = np.zeros((0, 0, 3), np.float32)  # what is added to the canvas, by cells of the frame
-        self._exposures: dict[FrameRegion, Exposure] = {}  # to show the canvas in, by windows of the last frames
-        self._lit: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
+        self._canvas = Canvas()
+        self._light = KeptLight()  # to show the canvas in
 
     @property
     def before(self) -> tuple[Image, Grey, Matrix] | None:
@@ -93,7 +87,7 @@ class Background:
         self._before, self._earlier, self._rested = None, None, 0
         self._lasting, self._followed, self._time = None, False, 0.0
         self._patchwork = Patchwork()
-        self._canvas = np.zeros((0, 0, 3), np.uint8)
+        self._canvas.clear()
         self._future, self._whole, self._frames = None, False, 0
 
     def skip(self, image: Image) -> None:
@@ -101,7 +95,7 @@ class Background:
         followed, self._followed = self._followed, False
         self._frames += not followed
         self._lasting = self._lasting if followed else None  # which has not seen it
-        if self._rested == 0 and self._canvas.size:
+        if self._rested == 0 and self._canvas:
             if not followed:
                 self._follow(image, None)
             self._uncover(image, np.zeros(image.shape[:2], np.uint8))
@@ -144,7 +138,7 @@ class Background:
         if not self._followed:
             for copy in (self._earlier if self._rested > 1 else None, self._before if self._rested else None):
                 if copy is not None:
-                    if not self.camera.observe(copy.image) or not self._canvas.size:
+                    if not self.camera.observe(copy.image) or not self._canvas:
                         self._begin(copy.image.shape)
                     copy.matrix = self.camera.matrix
             self._frames += 1
@@ -153,7 +147,7 @@ class Background:
         self._rested, self._followed = 0, False
         self._patchwork.look(None if self.before is None else self.before[2], hidden)
         if self._patchwork.anew:
-            self._state[self._state == INVENTED] = UNKNOWN
+            self._canvas.state[self._canvas.state == INVENTED] = UNKNOWN
         self._upon = self._unmoved(hidden, None if self._before is None else self._before.hidden, image)
         if self._upon is not None and self._lasting is not None:
             self._upon = self._lasting.doubted(self._upon)
@@ -163,24 +157,24 @@ class Background:
 
     def _follow(self, image: Image, hidden: Grey | None) -> None:
         """Where the camera is now."""
-        if not self.camera.observe(image, hidden) or not self._canvas.size:
-            self.cuts += bool(self._canvas.size)
+        if not self.camera.observe(image, hidden) or not self._canvas:
+            self.cuts += bool(self._canvas)
             self._before = self._earlier = None
             self._begin(image.shape)
-        elif self._far(image.shape):
+        elif self._canvas.is_far(image.shape, self.camera.matrix):
             self._move_anchor()
 
     def lookup(self, window: FrameRegion, image: Image, hidden: Grey) -> Found:
         """Return what is known about the hole in `window` of the frame that was observed last."""
         now, inside = image[window.place], hidden[window.place] > 0
-        picture, state = self._read(window)
+        picture, state = self._canvas.read(window, self.camera)
         if not self.camera.still:
             picture, state = aligned(picture, state, now, inside)
         ring = (cv2.dilate(inside.view(np.uint8), square(RING)) > 0) & ~inside & (state > 0)
-        exposed = self._exposure_for(window, exposure(picture, now, ring))
+        exposed = self._light.exposure(window, exposure(picture, now, ring))
         picture = exposed(picture)
         light, doubted, stale = compare(picture, now, ring, inside, at_rest=self.camera.still)
-        used = self._light_for(window, light)
+        used = self._light.cells(window, light)
         picture = lit(picture, used)
         doubted, stale = (
             np.asarray(cv2.resize(cells, in_pixels(cells), interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -189,7 +183,7 @@ class Background:
         doubted, stale = (pixels[: window.size[1], : window.size[0]] for pixels in (doubted, stale))
         doubted |= stale & (state == INVENTED)
         if self.camera.still:
-            self._doubts[self._rested_place(window)][doubted == 0] = 0
+            self._canvas.doubts[self._canvas.at_rest(window)][doubted == 0] = 0
         state[(doubted > 0) | ~inside] = UNKNOWN
         return Found(picture, state)
 
@@ -214,18 +208,21 @@ class Background:
         state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
         shown = np.where(ring[..., None], image[window.place], picture)
         # as it will be lit when it is recalled
-        source = self._exposures.get(window, Exposure()).inverse(lit(shown, -self._light[window.cells]))
+        source = self._light.taken_from(window, shown)
         if self.camera.still:
-            rows, columns = self._rested_place(window)
+            rows, columns = self._canvas.at_rest(window)
         else:
-            rows, columns = self._extent(window)
+            rows, columns = self._canvas.extent(window, self.camera.matrix)
             size = columns.stop - columns.start, rows.stop - rows.start
             if min(size) <= 0:
                 return
-            there = translation(-columns.start, -rows.start) @ np.linalg.inv(self._to_window(window))
+            there = translation(-columns.start, -rows.start) @ np.linalg.inv(
+                self._canvas.to_window(window, self.camera.matrix)
+            )
             source = cubic(source, there, size)
             state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
-        known, doubts, new = self._state[rows, columns], self._doubts[rows, columns], state > 0
+        canvas, new = self._canvas, state > 0
+        known, doubts = canvas.state[rows, columns], canvas.doubts[rows, columns]
         again = (state == INVENTED) & (known > 0 if self.camera.still else known == SEEN)
         doubts[again] += 1
         gone = again & (doubts >= (_LASTING if self.camera.still else _MOVING))
@@ -233,7 +230,7 @@ class Background:
             new &= (known == 0) | (cv2.dilate(gone.astype(np.uint8), square(RING)) > 0)
         else:
             new &= ~again | gone
-        cv2.copyTo(source, new.astype(np.uint8), self._canvas[rows, columns])
+        cv2.copyTo(source, new.astype(np.uint8), canvas.picture[rows, columns])
         known[new], doubts[new] = state[new], 0
 
     def appeared(self, hidden: Grey) -> Grey:
@@ -265,55 +262,16 @@ class Background:
     def _begin(self, shape: tuple[int, ...]) -> None:
         """An empty canvas around the frame that is the camera's anchor now, but for what is known of later."""
         self._leave(None)
-        height, width = shape[:2]
-        self._shift = round(width * _MARGIN), round(height * _MARGIN)
-        size = height + 2 * self._shift[1], width + 2 * self._shift[0]
-        if self._canvas.shape[:2] != size:
-            self._canvas, self._state = np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8)
-            self._doubts = np.zeros(size, np.uint8)
-        self._state[:], self._doubts[:] = UNKNOWN, 0
-        cells = -(-height // CELL), -(-width // CELL)
-        self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
-        self._exposures, self._lasting = {}, None
+        self._canvas.begin(shape)
+        self._light.begin(shape)
+        self._lasting = None
         self._foresee()
-
-    def _to_canvas(self, matrix: Matrix) -> Matrix:
-        """Coordinates of a frame that is seen from `matrix` -> of the canvas."""
-        return np.asarray(translation(*self._shift) @ np.linalg.inv(matrix), np.float64)
-
-    def _to_window(self, window: FrameRegion) -> Matrix:
-        """Coordinates of the canvas -> of a window of the present frame."""
-        there = translation(-window.left, -window.top) @ self.camera.matrix
-        return np.asarray(there @ translation(-self._shift[0], -self._shift[1]), np.float64)
-
-    def _rested_place(self, window: FrameRegion) -> tuple[slice, slice]:
-        """Rows and columns of the canvas that are `window` while the camera rests at its anchor."""
-        x, y = self._shift
-        return slice(window.top + y, window.bottom + y), slice(window.left + x, window.right + x)
-
-    def _extent(self, window: FrameRegion) -> tuple[slice, slice]:
-        """Rows and columns of the canvas that hold `window`."""
-        there = moved(frame_corners(window.size), np.asarray(np.linalg.inv(self._to_window(window)), np.float64))
-        low, high = np.floor(there.min(0)).astype(int) - 3, np.ceil(there.max(0)).astype(int) + 3
-        height, width = self._canvas.shape[:2]
-        return slice(max(low[1], 0), min(high[1], height)), slice(max(low[0], 0), min(high[0], width))
-
-    def _far(self, shape: tuple[int, ...]) -> bool:
-        """Whether the frame has left the canvas, or is seen at quite another scale."""
-        there = moved(frame_corners((shape[1], shape[0])), self._to_canvas(self.camera.matrix))
-        area = abs(float(cv2.contourArea(there))) / (shape[0] * shape[1])
-        outside = (there < 0).any() or (there > (self._canvas.shape[1], self._canvas.shape[0])).any()
-        return bool(outside) or not 0.6 < area < 1.6
 
     def _move_anchor(self) -> None:
         """Take the present frame for the anchor."""
-        step = translation(*self._shift) @ self.camera.matrix @ translation(-self._shift[0], -self._shift[1])
+        step = self._canvas.step(self.camera.matrix)
         self._leave(step)
-        size = self._canvas.shape[1], self._canvas.shape[0]
-        known = whole(cv2.erode(self._state, square(1)) > 0, step, size)
-        self._canvas = cubic(self._canvas, step, size)
-        self._state = np.asarray(cv2.warpPerspective(self._state, step, size, flags=cv2.INTER_NEAREST), np.uint8)
-        self._state[~known], self._doubts[:] = UNKNOWN, 0
+        self._canvas.move(step)
         for copy in (self._before, self._earlier):
             if copy is not None:
                 copy.matrix = copy.matrix @ np.linalg.inv(self.camera.matrix)
@@ -327,19 +285,12 @@ class Background:
     def _foresee(self) -> None:
         """Put into a new canvas what is known of later and not yet."""
         known = None if self._future is None else self._future.at(self._frames)
-        if known is not None and known.state.shape == self._state.shape:
-            new = ((self._state == UNKNOWN) & (known.state > 0)).astype(np.uint8)
-            picture = relit(known.picture, self._canvas, (self._state == SEEN) & (known.state > 0))
-            cv2.copyTo(picture, new, self._canvas)
-            cv2.copyTo(np.minimum(known.state, SEEN), new, self._state)
-            lasted = self._inner(known.state) == LASTED
+        canvas = self._canvas
+        if known is not None and known.state.shape == canvas.state.shape:
+            canvas.fill(known.picture, known.state)
+            lasted = canvas.inner(known.state) == LASTED
             if self.people and self.camera.still and lasted.any():
-                self._lasting = Lasting(self._inner(known.picture), lasted.view(np.uint8))
-
-    def _inner(self, canvas: Grey) -> Grey:
-        """The part of a canvas that is the anchor's frame."""
-        (x, y), (height, width) = self._shift, canvas.shape[:2]
-        return canvas[y : height - y, x : width - x]
+                self._lasting = Lasting(canvas.inner(known.picture), lasted.view(np.uint8))
 
     def _uncover(self, image: Image, hidden: Grey) -> None:
         """What was hidden in the frame before may be seen now."""
@@ -369,82 +320,32 @@ class Background:
             return
         wanted, lasts = np.asarray(cv2.dilate(now, square(RING)), np.uint8), np.zeros((), np.bool_)
         if same and self.camera.still:
-            rows, columns = self._rested_place(window)
+            rows, columns = self._canvas.at_rest(window)
             picture, shown = before.image[window.place], then == 0
             clear = cv2.dilate(then, square(HALO)) == 0
             if self._lasting is not None:  # of which the copy of the frame before holds nothing else
                 lasts = shown & (self._lasting.to_know(hidden)[window.place] > 0)
             upon = None if self._upon is None else self._upon[window.place]
         else:
-            rows, columns = self._extent(window)
+            rows, columns = self._canvas.extent(window, self.camera.matrix)
             size = columns.stop - columns.start, rows.stop - rows.start
             if min(size) <= 0:
                 return
             corner = translation(-columns.start, -rows.start)
-            there = corner @ self._to_canvas(before.matrix)
+            there = corner @ self._canvas.from_frame(before.matrix)
             picture = cubic(before.image, there, size)
             # an enlarging kernel reaches two pixels
             shown = whole(cv2.dilate(before.hidden, square(2)) == 0, there, size)
             clear = cv2.erode(shown.astype(np.uint8), square(HALO)) > 0
-            here = corner @ np.linalg.inv(self._to_window(window))
+            here = corner @ np.linalg.inv(self._canvas.to_window(window, self.camera.matrix))
             upon = np.zeros_like(now) if self._upon is None else self._upon[window.place]
             now, wanted, upon = (
                 np.asarray(cv2.warpPerspective(x, here, size, flags=cv2.INTER_NEAREST), np.uint8)
                 for x in (now, wanted, upon)
             )
-        state = self._state[rows, columns]
+        state = self._canvas.state[rows, columns]
         if upon is not None:
             state[upon > 0] = UNKNOWN
             wanted = wanted & (1 - upon)
         fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)) | lasts)
-        self._put(picture, fresh, shown, rows, columns)
-
-    def _put(
-        self, picture: Image, fresh: NDArray[np.bool_], shown: NDArray[np.bool_], rows: slice, columns: slice
-    ) -> None:
-        """Put what is `fresh` of `picture` there in the canvas, in the light that the canvas is in.
-
-        How they differ is told by what both show, where it is `shown` and was seen before.
-        """
-        if not fresh.any():
-            return
-        canvas, state = self._canvas[rows, columns], self._state[rows, columns]
-        near = cv2.dilate(fresh.astype(np.uint8), square(RING)) > 0
-        picture = relit(picture, canvas, near & shown & (state == SEEN))
-        cv2.copyTo(picture, fresh.astype(np.uint8), canvas)
-        state[fresh], self._doubts[rows, columns][fresh] = SEEN, 0
-
-    def _read(self, window: FrameRegion) -> tuple[Image, Grey]:
-        """Canvas and state as the present frame sees them in `window`."""
-        if self.camera.still:
-            rows, columns = self._rested_place(window)
-            return self._canvas[rows, columns].copy(), self._state[rows, columns].copy()
-        rows, columns = self._extent(window)
-        if rows.stop <= rows.start or columns.stop <= columns.start:
-            return np.zeros((*window.size[::-1], 3), np.uint8), np.zeros(window.size[::-1], np.uint8)
-        there = self._to_window(window) @ translation(columns.start, rows.start)
-        canvas, state = self._canvas[rows, columns], self._state[rows, columns]
-        kinds = np.asarray(cv2.warpPerspective(state, there, window.size, flags=cv2.INTER_NEAREST), np.uint8)
-        kinds[~whole(cv2.erode(state, square(1)) > 0, there, window.size)] = UNKNOWN
-        return cubic(canvas, there, window.size), kinds
-
-    def _exposure_for(self, window: FrameRegion, exposed: Exposure) -> Exposure:
-        """The exposure to show the canvas in: that measured now, but kept as it was where it differs little."""
-        kept = self._exposures.get(window)
-        if kept is not None and exposed.near(kept):
-            return kept
-        if len(self._exposures) > _WINDOWS:
-            self._exposures.clear()
-        self._exposures[window] = exposed
-        return exposed
-
-    def _light_for(self, window: FrameRegion, light: Floats) -> Floats:
-        """The light to show the canvas in: that measured now, but kept as it was where it differs little.
-
-        So what stands still stays as it is to the byte.
-        """
-        light_now, lit = self._light[window.cells], self._lit[window.cells]
-        change = light - light_now
-        light_now += np.where(lit[..., None], change - change.clip(-STEADY, STEADY), change)
-        lit[:] = True
-        return light_now
+        self._canvas.put(picture, fresh, shown, rows, columns)

@@ -204,8 +204,13 @@ def _grey(image: Image) -> Mask:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
+def are_captions(colour: str, letters: str) -> bool:
+    """Say whether only letters of a colour are marked: where that is ``on``, or ``auto`` and it is a grey."""
+    return {"on": True, "off": False}.get(letters, is_grey(colour))
+
+
 def keyed(colour: str, tolerance: float, letters: str) -> MaskSource:
-    """Make the source of masks of a colour: of captions, where `letters` is ``on``, or ``auto`` and it is a grey."""
-    only = {"on": True, "off": False}.get(letters, is_grey(colour))
+    """Make the source of masks of a colour: of captions where ``are_captions`` says so."""
+    only = are_captions(colour, letters)
     key = ColourKey(colour, tolerance=tolerance, soft=True, lettering=only)
     return Captions(key) if only else key

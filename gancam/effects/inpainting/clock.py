@@ -76,7 +76,7 @@ class Clock:
         height, width = image.shape[:2]
         self._shape, self._first, self._last, self._next = (height, width), now, now, now + _EVERY
         deep = min(round(height * _EDGE), height // 2)
-        self._bands = slice(0, deep), slice(height - deep, height)
+        self._bands = [slice(0, deep), slice(height - deep, height)] if deep else []
         self._side = max(min(height, width) // 90, 4)  # pixels of a cell
         views = [_grey(image[place]) for place in self._bands]
         self._before, self._high, self._low = ([view.copy() for view in views] for _ in range(3))

@@ -39,7 +39,7 @@ class Prescan(Background):
     def finish(self) -> FutureBackground:
         """Return what is uncovered in the clip, that of a later canvas in those before it, too. Call it at its end."""
         self._leave(None)
-        self._canvas = np.zeros((0, 0, 3), np.uint8)
+        self._canvas.clear()
         next_one: Known | None = None
         for frame, step in reversed(self._left):
             mine = self.future.at(frame)
@@ -57,12 +57,13 @@ class Prescan(Background):
         return self.future
 
     def _leave(self, step: Matrix | None) -> None:
-        if self._canvas.size:
+        canvas = self._canvas
+        if canvas:
             if self._lasting is not None:
                 lasted = self._lasting.sure
-                cv2.copyTo(self._lasting.picture, lasted, self._inner(self._canvas))
-                self._inner(self._state)[lasted > 0] = LASTED
-            self.future.put(self._since, Known(self._canvas, self._state))
+                cv2.copyTo(self._lasting.picture, lasted, canvas.inner(canvas.picture))
+                canvas.inner(canvas.state)[lasted > 0] = LASTED
+            self.future.put(self._since, Known(canvas.picture, canvas.state))
             self._left.append((self._since, step))
 
     def _foresee(self) -> None:
@@ -84,19 +85,19 @@ class Prescan(Background):
         if taken is not None:
             was &= np.asarray(1 - cv2.dilate(taken[window.place], square(RING)), np.uint8)
         if still:
-            rows, columns = self._rested_place(window)
+            rows, columns = self._canvas.at_rest(window)
             picture = image[window.place]
             clear = cv2.dilate(hidden, square(HALO))[window.place] == 0
         else:
-            rows, columns = self._extent(window)
+            rows, columns = self._canvas.extent(window, self.camera.matrix)
             size = columns.stop - columns.start, rows.stop - rows.start
             if min(size) <= 0:
                 return
             corner = translation(-columns.start, -rows.start)
-            there = corner @ self._to_canvas(self.camera.matrix)
+            there = corner @ self._canvas.from_frame(self.camera.matrix)
             picture = cubic(image, there, size)
             clear = whole(cv2.dilate(hidden, square(HALO + 2)) == 0, there, size)
-            here = corner @ self._to_canvas(before.matrix) @ translation(window.left, window.top)
+            here = corner @ self._canvas.from_frame(before.matrix) @ translation(window.left, window.top)
             was = np.asarray(cv2.warpPerspective(was, here, size, flags=cv2.INTER_NEAREST), np.uint8)
-        fresh = (was > 0) & clear & (self._state[rows, columns] != SEEN)
-        self._put(picture, fresh, clear, rows, columns)
+        fresh = (was > 0) & clear & (self._canvas.state[rows, columns] != SEEN)
+        self._canvas.put(picture, fresh, clear, rows, columns)

@@ -75,6 +75,48 @@ def repairs(frames: Iterable[Frame]) -> Repairs:
     return found
 
 
+class Scratches:
+    """Takes the defects out of a video's frames: of a clip that was read ahead, else each a frame late.
+
+    That takes the frame after: where it is not known, what is given is the frame before.
+    """
+
+    def __init__(self) -> None:
+        self._repairs: Repairs | None = None  # of the clip that was read ahead
+        self._late: list[tuple[Image, float | None]] = []  # the last frames
+
+    def read_ahead(self, frames: Iterable[Frame]) -> None:
+        """Find the defects of each frame of a clip."""
+        self._repairs = repairs(frames)
+
+    def __call__(self, image: Image, time: float | None) -> tuple[Image, float | None]:
+        """Return a frame without its scratches, and its time, in seconds."""
+        if self._repairs is not None and time is not None:
+            return self._repairs[time](image), time
+        late = [one for one in self._late[-2:] if one[0].shape == image.shape]
+        self._late = [*late, (image.copy(), time)]
+        if len(self._late) < 3:
+            return self._late[0][0].copy(), self._late[0][1]  # what is given is the caller's
+        (before, _), (now, then), (after, _) = self._late
+        return defects(now, before, after)(now.copy()), then
+
+    @property
+    def alone(self) -> bool:
+        """Whether one frame was seen, and no other beside it."""
+        return len(self._late) == 1
+
+    def reset(self) -> None:
+        """Forget the frames before, and what was read ahead."""
+        self._late = []
+        self.close()
+
+    def close(self) -> None:
+        """Forget what was read ahead."""
+        repairs, self._repairs = self._repairs, None
+        if repairs is not None:
+            repairs.close()
+
+
 # Defects
 LEAST = 14.0  # grey levels by which a defect stands out at least
 NOISE = 4.0  # times the picture's own noise, likewise

@@ -227,7 +227,7 @@ def _settled(graph: Foreign, found: list[_Candidate], answers: Answers) -> Conve
     best = found[0]
     doubts = []
     for other in found[1:]:
-        if other.score <= _CLOSE * best.score and pictures.difference(best.made, other.made) > _SEEN:
+        if other.score <= _CLOSE * best.score and _apart(best, other) > _SEEN:
             for key in ("range", "mask_one", "mask_range"):
                 a, b = (str(vars(one.convention)[key]) for one in (best, other))
                 if a != b:
@@ -237,13 +237,19 @@ def _settled(graph: Foreign, found: list[_Candidate], answers: Answers) -> Conve
     if "order" not in answers:
         swapped: Any = "bgr" if best.convention.order == "rgb" else "rgb"
         for other in _attempt(graph, replace(best.convention, order=swapped), answers):
-            if pictures.difference(best.made, other.made) > _SEEN:
+            if _apart(best, other) > _SEEN:
                 if other.score < best.score / _CLOSE:
                     best, other = other, best
                 if other.score <= 1.15 * best.score:
                     fits, taken = other.convention.order.upper(), best.convention.order.upper()
                     doubts.append(f"{fits} fits as well as {taken} (--order {fits.lower()})")
     return replace(best.convention, doubts=tuple(dict.fromkeys(doubts)))
+
+
+def _apart(one: _Candidate, other: _Candidate) -> float:
+    """How much they differ in the holes, in grey levels: of the picture around them, which is most, nothing is seen."""
+    _, hole = _striped(one.convention)
+    return pictures.difference(one.made[hole], other.made[hole])
 
 
 def _held(graph: Foreign, best: _Candidate, answers: Answers) -> _Candidate:

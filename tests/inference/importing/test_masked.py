@@ -5,9 +5,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 import gancam
+from gancam.inference.catalog import MODELS
 from gancam.inference.importing import pictures
 from gancam.inference.importing.adopt import adapt
 from gancam.inference.model import MaskedModel
@@ -52,3 +54,15 @@ def test_a_fixed_size_fills_frames_of_any(tmp_path: Path) -> None:
     made = effect(image, mask=mask)  # type: ignore[call-arg]
     assert made.shape == image.shape
     assert np.array_equal(made[:20], image[:20])
+
+
+def test_an_own_network_without_its_card_is_inpainting_in_doubt_of_its_colours(tmp_path: Path) -> None:
+    """Whether red and blue are exchanged is seen in holes alone, and most of a picture is around them."""
+    model = onnx.load(MODELS / "inpaint.onnx")
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "a.onnx")
+    found = adapt(tmp_path / "a.onnx", tmp_path / "b.onnx").convention
+    assert (found.effect, found.mask_one, found.range) == ("inpaint", "hole", "0..255")
+    assert found.doubts == ("BGR fits as well as RGB (--order bgr)",)
+    sure = adapt(tmp_path / "a.onnx", tmp_path / "c.onnx", answers={"order": "bgr"}).convention
+    assert (sure.order, sure.doubts) == ("bgr", ())

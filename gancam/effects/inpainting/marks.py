@@ -1,0 +1,177 @@
+"""What is to be filled: the masks that the parameters of inpainting name, as one source."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from gancam import masks
+from gancam.effects.inpainting.captions import Captions, are_captions, keyed
+from gancam.effects.inpainting.overlay import Overlay
+from gancam.effects.inpainting.places import boxes, polygons
+from gancam.effects.inpainting.settings import InpaintParams
+from gancam.effects.inpainting.veil import Veil, veils
+from gancam.errors import ParameterError
+from gancam.frame import Frame, Image
+from gancam.masks import Mask, MaskSource
+from gancam.masks.sought import Sought
+
+
+class Marks:
+    """Gives the mask of each frame by what parameters say, and tells what became of it.
+
+    Args:
+        given: A source that marks something beside that; None: none.
+
+    Attributes:
+        sources: What marks, each by itself.
+    """
+
+    def __init__(self, given: MaskSource | None) -> None:
+        self.given, self.sources = given, list[MaskSource]()
+        self._said: tuple[object, ...] | None = None  # by parameters
+        self._source: MaskSource | None = None
+        self._plain: MaskSource | None = None  # the same without recording
+        self._recorded: masks.Recorded | None = None
+        self._drawn: masks.Drawn | None = None  # what is drawn on
+        self._overlay = Overlay()
+        self._veils: Sequence[Veil] = ()  # of the clip that was read ahead
+        self._keyed: tuple[tuple[str, float, str], MaskSource] | None = None  # what finds a colour
+        self._sought = Sought()
+
+    def mask(self, params: InpaintParams, image: Image, time: float | None) -> Mask | None:
+        """Return the mask of a frame, 0 or not; None where nothing says what to mark."""
+        source = self.source(params)
+        return None if source is None else masks.check_mask(self._sought(source, image, time), image)
+
+    def pad(self, params: InpaintParams) -> "masks.Drawn | None":
+        """A brush, boxes and an eraser, where `draw` is on."""
+        if params.draw and self._drawn is None:
+            self._drawn = masks.Drawn(follow=True)
+        return self._drawn if params.draw else None
+
+    def source(self, params: InpaintParams) -> MaskSource | None:
+        """What `params` say now; None: nothing. Raises ``ParameterError`` where that makes no sense."""
+        said = (params.mask, params.invert, params.box, params.polygon, params.track, params.draw, params.key,
+                params.tolerance, params.letters, params.faces, params.find, params.from_, params.to,
+                params.save)  # fmt: skip
+        if said == self._said:
+            return self._source
+        if params.to and params.to <= params.from_:
+            raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
+        self.sources = [*self._named(params), *([] if self.given is None else [self.given])]
+        source: MaskSource | None = masks.Union(*self.sources) if self.sources else None
+        if source is not None and (params.from_ or params.to):
+            source = masks.Between(source, params.from_, params.to or math.inf)
+        self._plain, self._recorded = source, None
+        if source is not None and params.save:
+            source = self._recorded = masks.Recorded(source)
+        self._source, self._said = source, said
+        return source
+
+    def _named(self, params: InpaintParams) -> list[MaskSource]:
+        marked: list[MaskSource] = []
+        if params.mask:
+            hides = params.mask == "person" and not params.invert
+            given = masks.Person(wide=True) if hides else masks.source(params.mask)
+            marked.append(masks.Inverse(given) if params.invert and not isinstance(given, masks.MaskTrack) else given)
+        if params.box:
+            marked.append(masks.Boxes(*boxes(params.box)))
+        if params.polygon:
+            marked.append(masks.Polygons(*polygons(params.polygon)))
+        if params.track:
+            if not marked:
+                raise ParameterError("track=on: needs a mask, box or polygon to follow")
+            marked = [masks.Tracked(source) for source in marked]
+        pad = self.pad(params)
+        if pad is not None:
+            marked.append(pad)
+        if params.key:
+            told = params.key, params.tolerance, params.letters
+            if self._keyed is None or self._keyed[0] != told:
+                self._keyed = told, keyed(*told)
+            marked.append(self._keyed[1])
+        if params.faces:
+            marked.append(masks.Faces(None if params.faces == "on" else params.faces))
+        if params.find == "overlay":
+            marked.append(self._overlay)
+        return marked
+
+    def remember(self, params: InpaintParams) -> bool:
+        """Say whether the mask of a frame depends on those before, or is written down in their order."""
+        followed = params.track or params.draw or params.faces or masks.follows(params.mask)
+        found = params.find != "nothing" or (params.key and are_captions(params.key, params.letters))
+        return bool(followed or found or params.save or self.given is not None)
+
+    def are(self, kind: type[MaskSource]) -> bool:
+        """Whether all that is marked are people, who may be marked late, and in part, or faces."""
+        return bool(self.sources) and all(isinstance(source, kind) for source in self.sources)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that is marked are captions, each from its first trace to its last."""
+        return len(self.sources) == 1 and isinstance(self.sources[0], Captions)
+
+    @property
+    def tracks(self) -> list[masks.MaskTrack]:
+        """Those that are replayed from a file."""
+        return [source for source in self.sources if isinstance(source, masks.MaskTrack)]
+
+    @property
+    def veils(self) -> Sequence[Veil]:
+        """What is half transparent of an overlay that is all that is marked."""
+        return self._veils if self.sources == [self._overlay] else ()
+
+    # Clips
+
+    def learn(self, params: InpaintParams, frames: Callable[[], Iterable[Frame]]) -> None:
+        """Find in a clip that is read ahead what lies over it: an overlay, or captions of a colour."""
+        if params.find == "overlay":
+            for frame in frames():
+                self._overlay(frame.image, time=frame.time)
+            self._overlay.settle()
+            if self._overlay.found.any():
+                self._veils = veils(self._overlay.found, frames())
+                for veil in self._veils:
+                    self._overlay.add(veil.mask)
+        if params.key and self._keyed is not None and isinstance(self._keyed[1], Captions):
+            self._keyed[1].learn(frames())
+
+    def ahead(self, params: InpaintParams) -> MaskSource | None:
+        """What marks a clip while it is read ahead, and records nothing; ``begin_anew`` when that is over."""
+        self.source(params)
+        return self._plain
+
+    def begin_anew(self, params: InpaintParams) -> None:
+        """Make masks anew after a clip was read ahead, but for those that were given."""
+        self._said = None
+        self.source(params)
+        if self.given is not None:
+            self.given.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before, and what was read ahead; what was drawn stays."""
+        self._overlay.reset()
+        self._veils = ()
+        self._sought.reset()
+        if self._source is not None:
+            self._source.reset()
+
+    def save(self, params: InpaintParams) -> None:
+        """Write the mask track, where one was asked for. Raises ``OutputExists``, ``SinkError``."""
+        if self._recorded is not None and self._recorded.frames and params.save:
+            self._recorded.save(params.save)
+
+    def discard(self) -> None:
+        """Forget the masks that ``save`` would write."""
+        self._recorded = self._said = None
+
+    # What they tell
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know: an object that was lost, say."""
+        return [note for source in self.sources for note in source.notes]
+
+    @property
+    def unfound(self) -> str:
+        """That nothing was filled, since nobody was found, or no face."""
+        return self._sought.unfound("nothing was filled")

@@ -1,0 +1,196 @@
+"""Networks from images to images, each on its own or with what they carry of the frames before."""
+
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import ModelError
+from gancam.inference.binding import Tensor
+from gancam.inference.fixed import in_fixed_tiles
+from gancam.inference.graphs import CapturedCalls
+from gancam.inference.layouts import BlockLayout
+from gancam.inference.network.contract import Network
+from gancam.inference.place import Place, Texture
+from gancam.inference.recurrent import IMAGE, MADE, OUT, States, fits
+from gancam.inference.session import OpenFile
+
+_LINKS = 4  # tensors between networks that are kept for the next call
+
+
+class ImageNetwork(Network):
+    """A network from images to images: the layouts ``image``, ``blocks`` and ``cells`` of a card."""
+
+    def __init__(self, opened: OpenFile) -> None:
+        super().__init__(opened)
+        session = opened.session
+        self._blocks: BlockLayout | None = None
+        self._checked = False
+        self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
+        self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
+        self._cell = self._check()
+        self._links: list[Tensor] = []
+        self._turns = itertools.count()
+        self.texture = Texture([one.name for one in session.get_overridable_initializers()], self.card)
+        self._captured = CapturedCalls(opened.device) if opened.gpu.graph else None
+        self(np.zeros((1, *self._smallest(), 3), np.uint8))  # finds a card that lies, and warms the session up
+
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:  # type: ignore[override]
+        """Images ``(n, h, w, 3)`` uint8 BGR -> ``(n, h * scale, w * scale, 3)``, the caller's own.
+
+        Each begins at `place` of its `texture`. Their memory is used again when nobody holds them or a view of them.
+        """
+        self._check_images(images)
+        begins = self.texture.at(place)
+        fixed = self.card.fixed_height, self.card.fixed_width
+        if fixed[0] and images.shape[1:3] != fixed:
+            reach = self.card.receptive_field
+            tiles = [in_fixed_tiles(self, one, size=fixed, scale=self.card.scale, reach=reach) for one in images]
+            return np.stack(tiles)
+        if self._singly and len(images) > 1:
+            return np.concatenate([self(images[index : index + 1], place=place) for index in range(len(images))])
+        if self.card.layout != "image":
+            with self._lock, self._failing():
+                return self._run_blocks(images, begins)
+        if not self._checked:  # that the graph gives what the card says: from then on it writes where it is told to
+            result: NDArray[np.uint8] = self._run([self._output], {self._input: images, **begins})[0]
+            self._expect(result, self._shape_for(images.shape))
+            self._checked = True
+            return result
+        images = np.ascontiguousarray(images)
+        with self._lock, self._failing():
+            result = self._buffers.take(self._shape_for(images.shape))
+            held = self._captured.find(images.shape, result.shape) if self._captured is not None else None
+        if held is None:
+            given = {name: Tensor.over(one) for name, one in begins.items()}
+            self._bound({self._input: Tensor.over(images), **given}, {self._output: Tensor.over(result)})
+            return result
+        with self._lock, self._failing(), self._timed():
+            held.given.load(images)
+            self._binding.run({self._input: held.given}, {self._output: held.made}, capture=held.number)
+            held.made.store(result)
+        return result
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether it takes images of that shape, ``(n, h, w, 3)``, in one run of nothing but its graph."""
+        card, sides = self.card, shape[1:3]
+        if card.layout != "image" or (card.fixed_height and sides != (card.fixed_height, card.fixed_width)):
+            return False
+        fits = min(sides) >= card.minimum and not any(side % card.multiple for side in sides)
+        return fits and (shape[0] == 1 or not self._singly)
+
+    def reset(self) -> None:
+        """Forget the frames before, where the graph carries anything of them."""
+
+    def turn(self) -> int:
+        """Count how often a chain that it begins was asked for a picture."""
+        return next(self._turns)
+
+    def link(self, given: Tensor, made: Tensor) -> None:
+        """Run it from tensor to tensor, of the host or of its device: images of a shape that it `takes`."""
+        self._bound({self._input: given}, {self._output: made})
+
+    @contextmanager
+    def between(self, given: Tensor) -> Iterator[Tensor]:
+        """Run it on `given` into memory of its device, which is the caller's meanwhile."""
+        shape = self._shape_for(given.shape)
+        with self._lock, self._failing():
+            kept = [one for one in self._links if one.shape == shape]
+            made = kept.pop() if kept else Tensor.on(self.place, shape)
+            self._links = kept
+        self.link(given, made)
+        try:
+            yield made
+        finally:
+            with self._lock:
+                self._links = [*self._links[-_LINKS + 1 :], made]
+
+    def result(self, given: Tensor) -> NDArray[np.uint8]:
+        """Run it on `given` into an array of the host, the caller's own as that of a call."""
+        with self._lock:
+            made = self._buffers.take(self._shape_for(given.shape))
+        self.link(given, Tensor.over(made))
+        return made
+
+    def _check(self) -> int:
+        """Refuse a card that lies about its graph; input pixels along a side of a cell."""
+        card, takes, gives = self.card, self._session.get_inputs(), self._session.get_outputs()
+        channels = {"image": "3", "blocks": "4", "cells": "k * k * 4"}[card.layout]
+        if len(takes) != 1 or len(gives) != 1 or takes[0].type != "tensor(uint8)" or len(takes[0].shape) != 4:
+            raise ModelError(
+                f"{self.path} takes {[(i.type, i.shape) for i in takes]}: not one uint8 (n, h, w, {channels})"
+            )
+        depth = takes[0].shape[3]
+        cell = math.isqrt(depth // 4) if card.layout == "cells" and isinstance(depth, int) else 1
+        wrong = card.multiple % max(cell, 1) != 0
+        if wrong or depth != (3 if card.layout == "image" else 4 * cell**2):
+            raise ModelError(f"{self.path}: its card says {card.layout}, but it takes {takes[0].shape}")
+        return cell
+
+    def _shape_for(self, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+        return shape[0], shape[1] * self.card.scale, shape[2] * self.card.scale, 3
+
+    def _run_blocks(self, images: NDArray[np.uint8], begins: Mapping[str, NDArray[np.int64]]) -> NDArray[np.uint8]:
+        result = self._buffers.take(self._shape_for(images.shape))
+        shape = images.shape[1:3]
+        if self._blocks is None or self._blocks.shape != shape:
+            about = self.card, shape, self._cell, str(self.path), self.spent, begins
+            self._blocks = BlockLayout(self._session, self.place, *about)
+        for image, pixels in zip(images, result, strict=True):
+            self._blocks.run(image, pixels, begins)
+        return result
+
+
+class RecurrentNetwork(ImageNetwork):
+    """A network from a frame of a video, and what it carries of those before, to an image: layout ``recurrent``."""
+
+    def __init__(self, opened: OpenFile) -> None:
+        self._states = States(opened.session.get_inputs())
+        super().__init__(opened)
+        self.reset()
+
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:  # type: ignore[override]
+        """Frames ``(n, h, w, 3)`` uint8 BGR in their order -> ``(n, h * scale, w * scale, 3)``, the caller's own."""
+        self._check_images(images)
+        self.texture.at(place)
+        return np.concatenate([self._frame(one)[None] for one in images])
+
+    def _frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        card, sides = self.card, image.shape[:2]
+        size = card.fixed_height, card.fixed_width
+        if not size[0] or sides == size:
+            whole: NDArray[np.uint8] = self._next(image[None], sides)[0]
+            return whole
+        places = itertools.count()  # each tile has states of its own
+
+        def tile(one: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return self._next(one, (*sides, next(places)))
+
+        return in_fixed_tiles(tile, image, size=size, scale=card.scale, reach=card.receptive_field)
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Say no: it takes more than images."""
+        return False
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        with self._lock:
+            self._states.forget()
+
+    def _check(self) -> int:
+        if not fits(self._session.get_inputs(), self._session.get_outputs()):
+            raise ModelError(f"{self.path}: its card says recurrent, but its states are no pairs of NAME and NAME{OUT}")
+        return 1
+
+    def _next(self, image: NDArray[np.uint8], place: Hashable) -> NDArray[np.uint8]:
+        with self._lock, self._failing(), self._timed():
+            given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(place)}
+            kept = [name + OUT for name in self._states.names]
+            made, *found = self._binding.carry(given, [MADE, *kept])
+            result = made.array()
+            self._expect(result, self._shape_for(image.shape))
+            self._states.keep(place, found)
+        return np.asarray(result, np.uint8)
