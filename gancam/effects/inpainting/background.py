@@ -26,6 +26,7 @@ from gancam.effects.inpainting.light import STEADY, Exposure, aligned, compare, 
 from gancam.effects.inpainting.patchwork import Patchwork
 from gancam.effects.inpainting.regions import CELL, HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, Floats, FrameRegion
 from gancam.effects.inpainting.warp import cubic, frame_corners, square, translation, whole
+from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
 from gancam.vision.motion import Camera, Grey, Matrix, moved
 
@@ -211,7 +212,7 @@ class Background:
         if self._before is not None:
             self._patchwork.add(invented, self._before.hidden[window.place])
         ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
-        state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
+        state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, LASTED * hidden[window.place])).astype(np.uint8)
         shown = np.where(ring[..., None], image[window.place], picture)
         # as it will be lit when it is recalled
         source = self._exposures.get(window, Exposure()).inverse(lit(shown, -self._light[window.cells]))
@@ -225,14 +226,13 @@ class Background:
             there = translation(-columns.start, -rows.start) @ np.linalg.inv(self._to_window(window))
             source = cubic(source, there, size)
             state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
-        known, doubts, new = self._state[rows, columns], self._doubts[rows, columns], state > 0
+        known, doubts = self._state[rows, columns], self._doubts[rows, columns]
         again = (state == INVENTED) & (known > 0 if self.camera.still else known == SEEN)
         doubts[again] += 1
         gone = again & (doubts >= (_LASTING if self.camera.still else _MOVING))
-        if self.camera.still:
-            new &= (known == 0) | (cv2.dilate(gone.astype(np.uint8), square(RING)) > 0)
-        else:
-            new &= ~again | gone
+        free = (known == 0) | (cv2.dilate(gone.view(np.uint8), square(RING)) > 0)
+        put = (state == INVENTED) & (~again | free)
+        new = put | ((state == SEEN) & (free | witnesses(put, (state == LASTED) | (again & ~put))))
         cv2.copyTo(source, new.astype(np.uint8), self._canvas[rows, columns])
         known[new], doubts[new] = state[new], 0
 
@@ -383,8 +383,7 @@ class Background:
             corner = translation(-columns.start, -rows.start)
             there = corner @ self._to_canvas(before.matrix)
             picture = cubic(before.image, there, size)
-            # an enlarging kernel reaches two pixels
-            shown = whole(cv2.dilate(before.hidden, square(2)) == 0, there, size)
+            shown = whole(cv2.dilate(before.hidden, square(2)) == 0, there, size)  # a kernel reaches so far
             clear = cv2.erode(shown.astype(np.uint8), square(HALO)) > 0
             here = corner @ np.linalg.inv(self._to_window(window))
             upon = np.zeros_like(now) if self._upon is None else self._upon[window.place]
@@ -394,9 +393,10 @@ class Background:
             )
         state = self._state[rows, columns]
         if upon is not None:
-            state[upon > 0] = UNKNOWN
-            wanted = wanted & (1 - upon)
-        fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)) | lasts)
+            state[upon > 0], wanted = UNKNOWN, wanted & (1 - upon)
+        behind = clear & (now > 0)
+        behind |= clear & witnesses(behind, (now > 0) & (state > 0) & ~behind) & (not self.people)
+        fresh = (wanted > 0) & ((shown & (state != SEEN)) | behind | lasts)
         self._put(picture, fresh, shown, rows, columns)
 
     def _put(
