@@ -27,6 +27,7 @@ from gancam.effects.inpainting.light import aligned, compare, exposure, in_pixel
 from gancam.effects.inpainting.patchwork import Patchwork
 from gancam.effects.inpainting.regions import HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, FrameRegion
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
+from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
 from gancam.vision.motion import Camera, Grey, Matrix
 
@@ -205,7 +206,7 @@ class Background:
         if self._before is not None:
             self._patchwork.add(invented, self._before.hidden[window.place])
         ring = (cv2.dilate(invented, square(RING)) > 0) & (hidden[window.place] == 0)
-        state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, UNKNOWN)).astype(np.uint8)
+        state = np.where(invented > 0, INVENTED, np.where(ring, SEEN, LASTED * hidden[window.place])).astype(np.uint8)
         shown = np.where(ring[..., None], image[window.place], picture)
         # as it will be lit when it is recalled
         source = self._light.taken_from(window, shown)
@@ -221,15 +222,14 @@ class Background:
             )
             source = cubic(source, there, size)
             state = np.asarray(cv2.warpPerspective(state, there, size, flags=cv2.INTER_NEAREST), np.uint8)
-        canvas, new = self._canvas, state > 0
+        canvas = self._canvas
         known, doubts = canvas.state[rows, columns], canvas.doubts[rows, columns]
         again = (state == INVENTED) & (known > 0 if self.camera.still else known == SEEN)
         doubts[again] += 1
         gone = again & (doubts >= (_LASTING if self.camera.still else _MOVING))
-        if self.camera.still:
-            new &= (known == 0) | (cv2.dilate(gone.astype(np.uint8), square(RING)) > 0)
-        else:
-            new &= ~again | gone
+        free = (known == 0) | (cv2.dilate(gone.view(np.uint8), square(RING)) > 0)
+        put = (state == INVENTED) & (~again | free)
+        new = put | ((state == SEEN) & (free | witnesses(put, (state == LASTED) | (again & ~put))))
         cv2.copyTo(source, new.astype(np.uint8), canvas.picture[rows, columns])
         known[new], doubts[new] = state[new], 0
 
@@ -334,8 +334,7 @@ class Background:
             corner = translation(-columns.start, -rows.start)
             there = corner @ self._canvas.from_frame(before.matrix)
             picture = cubic(before.image, there, size)
-            # an enlarging kernel reaches two pixels
-            shown = whole(cv2.dilate(before.hidden, square(2)) == 0, there, size)
+            shown = whole(cv2.dilate(before.hidden, square(2)) == 0, there, size)  # a kernel reaches so far
             clear = cv2.erode(shown.astype(np.uint8), square(HALO)) > 0
             here = corner @ np.linalg.inv(self._canvas.to_window(window, self.camera.matrix))
             upon = np.zeros_like(now) if self._upon is None else self._upon[window.place]
@@ -345,7 +344,8 @@ class Background:
             )
         state = self._canvas.state[rows, columns]
         if upon is not None:
-            state[upon > 0] = UNKNOWN
-            wanted = wanted & (1 - upon)
-        fresh = (wanted > 0) & ((shown & (state != SEEN)) | (clear & (now > 0)) | lasts)
+            state[upon > 0], wanted = UNKNOWN, wanted & (1 - upon)
+        behind = clear & (now > 0)
+        behind |= clear & witnesses(behind, (now > 0) & (state > 0) & ~behind) & (not self.people)
+        fresh = (wanted > 0) & ((shown & (state != SEEN)) | behind | lasts)
         self._canvas.put(picture, fresh, shown, rows, columns)

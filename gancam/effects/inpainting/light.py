@@ -24,6 +24,7 @@ _PINCH = 16.0  # squared grey levels: what varies less than that tells light fro
 _EXPOSED = 0.03, 0.5  # least change of a gain, and share of what differs that remains at most with it
 _SHALLOW = 12.0  # pixels
 _STALE, _STALE_SHARE = 4.0, 0.3  # as the next two, and the least light, for what is shallow and was invented
+_OFF, _OFF_SHARE = 36.0, 0.5  # squared grey levels, and share of its contrast's square, that what is shallow may be off
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
 
 
@@ -88,9 +89,9 @@ def compare(
         at_rest: the camera stands where it stood then.
 
     Returns:
-        What light has added since `then`, float32 ``(rows, columns, 3)``; 1 where it is not the same place any more,
-        uint8 ``(rows, columns)``; and 1 where what is `inside` the ring is shallow, and the place so little the same
-        that what was invented then is no better than what would be now.
+        What light has added since `then`, float32 ``(rows, columns, 3)``; 1 where it is not the same place any more, or
+        shallow and better invented, uint8 ``(rows, columns)``; 1 where what is `inside` the ring is shallow, and the
+        place so little the same that what was invented then is no better than what would be now.
     """
     light, rough, contrast, measured = _differ(then, now, ring)
     same = _same(light, rough, contrast)
@@ -103,7 +104,18 @@ def compare(
     usual = np.median(light[usable], axis=0)
     same &= np.abs(light - usual).max(2) < _ALIKE + 0.5 * np.abs(usual).max()  # what is white gets no lighter
     doubted = spread(floats(same)[..., None], measured)[..., 0] < _BELIEVED
+    doubted |= shallow & _off(rough, contrast, floats(np.abs(light - usual).max(2)), measured)
     return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8), stale
+
+
+def _off(rough: Floats, contrast: Floats, apart: Floats, measured: Floats) -> NDArray[np.bool_]:
+    """Whether what was seen is farther from what is there now than what a network fills a shallow hole with.
+
+    Both are estimated by what is near: the one by how it has changed, the other by its contrast.
+    """
+    near = spread(floats(np.dstack([rough, contrast, apart])), measured)
+    off = np.square(near[..., 0]) + np.square(near[..., 2] / 2)
+    return np.asarray(off > _OFF + _OFF_SHARE * np.square(near[..., 1]), np.bool_)
 
 
 def _depths(inside: NDArray[np.bool_]) -> Floats:
