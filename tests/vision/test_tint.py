@@ -185,3 +185,62 @@ def test_sure_colours_become_stronger_faint_ones_fainter_and_none_another() -> N
         assert (length[(chroma > 0) & (chroma < 8)] < chroma[(chroma > 0) & (chroma < 8)]).all()
         assert (length[(chroma > 20) & (chroma < 35)] > 1.3 * chroma[(chroma > 20) & (chroma < 35)]).all()
         assert np.allclose(length[chroma > 80], chroma[chroma > 80], rtol=0.01)
+
+
+def passing(step: int) -> Image:
+    """Something that goes to the right before ground as light as it is."""
+    rng = np.random.default_rng(4)
+    ground, thing = (
+        cv2.normalize(
+            cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), soft), None, *ends, cv2.NORM_MINMAX
+        )  # type: ignore[call-overload]
+        for size, soft, ends in (((180, 320), 3.0, (90, 150)), ((90, 60), 1.7, (60, 190)))
+    )
+    ground[50:140, 10 + 8 * step : 70 + 8 * step] = thing
+    return np.asarray(cv2.merge([ground] * 3), np.uint8)
+
+
+@pytest.mark.parametrize("later", [BLUE, CYAN])  # the network may change its mind about the ground
+def test_what_goes_by_leaves_no_colour_behind(later: tuple[int, int, int]) -> None:
+    tint = Tint()
+
+    def paint(canvas: Chroma) -> None:
+        canvas[:] = BLUE if step < 12 else later
+        canvas[50:140, 10 + 8 * step : 70 + 8 * step] = RED
+
+    for step in range(26):
+        image = passing(step)
+        found = chroma_of(tint(image, image, saying(paint), 1.0)).astype(float)
+    behind, beside = found[60:130, 110:200].mean((0, 1)), found[10:40, 110:200].mean((0, 1))
+    assert np.abs(behind - beside).max() < 14
+
+
+def test_a_shot_that_was_read_ahead_begins_with_what_several_frames_say() -> None:
+    one, two = scene(), np.asarray(scene()[:, ::-1], np.uint8)
+    clip = [one] * 12 + [two] * 12
+    said: list[tuple[int, int, int]] = []
+
+    def play(tint: Tint) -> list[NDArray[np.float64]]:
+        shown = []
+        for index, image in enumerate(clip):
+
+            def paint(canvas: Chroma, place: int = index % 12) -> None:
+                canvas[:] = BLUE if place < 2 else RED
+
+            shown.append(chroma_of(tint(image, image, saying(paint), 1.0)).astype(float).mean((0, 1)))
+        return shown
+
+    def ahead(canvas: Chroma) -> None:
+        said.append(RED)
+        canvas[:] = RED
+
+    blind, seeing = Tint(), Tint()
+    seeing.read_ahead(iter(clip), saying(ahead))
+    assert len(said) == 2 * 7  # every second frame, the last seen twice
+    jump, calm = (
+        [np.abs(x[11] - x[0]).max() for x in (shown[:12], shown[12:])] for shown in map(play, (blind, seeing))
+    )
+    assert min(jump) > 20
+    assert max(calm) < 0.3 * min(jump)
+    seeing.reset()
+    assert np.allclose(play(seeing), play(Tint()))
