@@ -20,6 +20,7 @@ _GRID, _HALVINGS = 128, 4  # pixels of the longer side that colours are spread o
 _EDGE = 8.0  # grey levels from one of those pixels to the next over which a colour reaches 1 / e as far
 _THROUGH = 1e-3  # how much of it goes through any edge
 _OWN = 4e-3  # how much a pixel keeps to its own colour, against to a neighbour of the same grey
+_ALL = 3e-4  # the same, for what it shall agree with: one that is four times as far away counts
 _SWEEPS, _COARSEST = 4, 30  # over each grid, and over the coarsest
 _DAMPED = 0.9  # of a sweep's change
 _MEMORY, _BELIEVED = 90.0, 20.0  # frames, at most and at least, that count in what is known of a place
@@ -103,8 +104,9 @@ class Tint:
     ahead with those of several of its frames. That mean is spread: to the colours whose difference from it
     and from those of their neighbours is least, where neighbours of another grey count less (a screened Poisson
     equation, from the coarsest grid to the finest). So halos go, colours end at outlines, and where those that are
-    found within one outline contradict each other, grey is left. What is sure becomes more `vivid`. Then they are
-    enlarged as a linear function of luma around each place (fast guided filter, https://arxiv.org/abs/1505.00996).
+    found within one outline contradict each other, near or far (`agreed`), grey is left. What is sure becomes more
+    `vivid`. Then they are enlarged as a linear function of luma around each place (fast guided filter,
+    https://arxiv.org/abs/1505.00996).
     """
 
     def __init__(self) -> None:
@@ -160,7 +162,7 @@ class Tint:
             hold: How much of what is known from the frames before counts, 0 to 1.
         """
         state, grey = self._followed(seen, look, hold)
-        colours = spread(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
+        colours = agreed(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
         return _enlarged(image, vivid(colours) * _richness(seen), grey, self._planes)
 
     def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey]:
@@ -270,15 +272,27 @@ def vivid(colours: Plane) -> Plane:
     return np.asarray(colours * (_PALER + (1 + (_RICHER - 1) * beyond - _PALER) * sure * sure * (3 - 2 * sure)))
 
 
-def spread(found: Plane, grey: Plane) -> Plane:
+def agreed(found: Plane, grey: Plane) -> Plane:
+    """Even out `found` (2, h, w) within the outlines of `grey` (h, w), and let it agree all over a surface.
+
+    What is found far around in the same surface is their vote, in which the strong weigh more. Half of what is given is
+    that, and half what is found near, the weaker the less the votes agree: the length of their sum over their lengths'.
+    """
+    votes = spread(np.concatenate([found, np.hypot(*found)[None]]), grey, _ALL)
+    agree = np.hypot(votes[0], votes[1]) / np.maximum(votes[2], 1e-3)
+    return np.asarray(0.5 * (spread(found, grey) * agree + votes[:2]), np.float32)
+
+
+def spread(found: Plane, grey: Plane, keeps: float = _OWN) -> Plane:
     """Even out `found` within the outlines of `grey`.
 
     Args:
         found: Any planes, float32 ``(k, h, w)``; sides that can be halved `_HALVINGS` times.
         grey: float32 ``(h, w)``, levels of 0 to 255.
+        keeps: How much a pixel keeps to its own, against to a neighbour of the same grey.
     """
     across, down = (np.exp(-np.abs(np.diff(grey, axis=axis)) / _EDGE) + np.float32(_THROUGH) for axis in (1, 0))
-    own, wanted = np.full(grey.shape, _OWN, np.float32), found * np.float32(_OWN)
+    own, wanted = np.full(grey.shape, keeps, np.float32), found * np.float32(keeps)
     grids = [_Grid(wanted, across, down, own)]
     for _ in range(_HALVINGS):
         grids.append(grids[-1].coarser())

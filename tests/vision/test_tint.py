@@ -68,6 +68,20 @@ def test_what_contradicts_itself_within_an_outline_is_grey() -> None:
     assert found[:, 20:140].mean() > 0.8 * np.abs(RED).mean()
 
 
+def test_a_surface_has_one_colour_from_end_to_end_or_little() -> None:
+    def paint(canvas: Chroma) -> None:
+        canvas[:] = RED
+        canvas[60:, :160], canvas[60:, 160:] = BLUE, tuple(-0.7 * np.array(BLUE))  # one lawn
+
+    image = scene(edge=0)
+    image[:60] = scene(edge=320)[:60]
+    found = chroma_of(Tint()(image, image, saying(paint), 1.0)).astype(float)
+    above, left, right = found[:50].mean((0, 1)), found[90:, :110].mean((0, 1)), found[90:, 210:].mean((0, 1))
+    assert above[2] > 0.8 * RED[2]
+    assert np.abs(left - right).max() < 0.5 * 1.7 * BLUE[0]
+    assert np.abs(left).max() < 0.6 * BLUE[0]
+
+
 def test_luma_stays_and_any_size_is_taken() -> None:
     for shape in ((1, 1), (3, 200), (700, 33), (240, 320), (601, 1067)):
         image = np.asarray(cv2.resize(still("otters"), shape[::-1]), np.uint8)
