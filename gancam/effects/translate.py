@@ -1,6 +1,6 @@
 """Image to image: a style, colours for grey pictures, photos from drawings; whatever a network was taught."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,7 +13,7 @@ from gancam.effects._contract import ModelEffect, scope
 from gancam.effects._portraits import Portraits
 from gancam.effects._told import Told
 from gancam.errors import ModelError
-from gancam.frame import Image, check_image
+from gancam.frame import Frame, Image, check_image
 from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
@@ -22,12 +22,12 @@ from gancam.masks.sought import Sought
 from gancam.params import Params, parameter
 from gancam.vision import plain, strokes
 from gancam.vision.bars import find_picture
-from gancam.vision.blend import Region, composite
+from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
 from gancam.vision.features import brought_out, calmed, held
-from gancam.vision.fit import scaled, shrunk
+from gancam.vision.fit import scaled, smaller
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
@@ -156,7 +156,7 @@ class Translate(ModelEffect):
         if params.colours > 0.0:
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = coloured(grey, chroma_of(image))
-            result = own if params.colours == 1.0 else _mixed(own, result, params.colours)
+            result = own if params.colours == 1.0 else mixed(own, result, params.colours)
         if params.readable > 0.0:
             shown = strokes.receding(image, params.readable)
             alpha = shown if alpha is None else np.asarray(cv2.multiply(alpha, shown, scale=1 / 255), np.uint8)
@@ -164,7 +164,7 @@ class Translate(ModelEffect):
             if params.strength < 1.0:
                 alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=params.strength), np.uint8)
             return composite(image, result, "normal", alpha, planes=self._planes)
-        return result if params.strength == 1.0 else _mixed(result, image, params.strength)
+        return result if params.strength == 1.0 else mixed(result, image, params.strength)
 
     @property
     def level(self) -> str:
@@ -197,6 +197,12 @@ class Translate(ModelEffect):
         """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
         small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
         return small and not self._told.of(self.params) and not self.params.work_size and ground(image) is None
+
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        """Learn which colours each shot begins with, where the network finds some; see ``Effect``."""
+        if self.card.keeps == "luma" and self.params.stabilise > 0.0:
+            with self._lock:
+                self._tint.read_ahead((self._shrunk(frame.image)[0] for frame in frames()), self._network)
 
     def take_time(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
@@ -260,7 +266,8 @@ class Translate(ModelEffect):
             drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
-    def _translated(self, image: Image) -> Image:
+    def _shrunk(self, image: Image) -> tuple[Image, float, float]:
+        """`image` as the network is shown it, how many times as large that is, and what is left of `scale` above 1."""
         height, width = image.shape[:2]
         longest = max(height, width)
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
@@ -270,14 +277,19 @@ class Translate(ModelEffect):
         work_size = min(self.params.work_size or usual, most)
         coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
         shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
-        size = scaled((width, height), shrink)
+        if self.card.keeps == "black" and shrink > 1.0:
+            image = even(image)  # noise is told before it is enlarged
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
-        noisy = self.card.keeps == "black"
-        wide = even(image) if noisy and shrink > 1.0 else image  # noise is told before it is enlarged
-        small = wide if shrink == 1.0 else np.asarray(cv2.resize(wide, size, interpolation=how), np.uint8)
+        size = scaled((width, height), shrink)
+        small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+        return small, shrink, coarse
+
+    def _translated(self, image: Image) -> Image:
+        height, width = image.shape[:2]
+        small, shrink, coarse = self._shrunk(image)
         if self.card.keeps == "luma":
             return self._tint(image, small, self._network, self.params.stabilise)
-        found = self._faced(even(small) if noisy and shrink <= 1.0 else small, coarse)
+        found = self._faced(even(small) if self.card.keeps == "black" and shrink <= 1.0 else small, coarse)
         if shrink > 1.0:
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
@@ -302,14 +314,14 @@ class Translate(ModelEffect):
         """
         self._steady.begin()
         if scale > 1.0 and self.card.strokes == "laid":
-            seen = _smaller(image, scale)
+            seen = smaller(image, scale)
             return strokes.laid_on(image, seen, self._shown(seen))
         found = self._shown(image)
         scales = [scale]
         while scales[-1] > 2.0:
             scales.append(scales[-1] / 2)
         for wide in reversed(scales if scale > 1.0 else ()):
-            broad = strokes.enlarged_clean(self._shown(_smaller(image, wide)), (image.shape[1], image.shape[0]))
+            broad = strokes.enlarged_clean(self._shown(smaller(image, wide)), (image.shape[1], image.shape[0]))
             mix = strokes.with_broad_lines if self.card.strokes in _LINES else strokes.mixed_by
             found = mix(found, broad, strokes.fine_structure(image, wide))
         return found
@@ -412,15 +424,6 @@ class Translate(ModelEffect):
         alpha[place] = 255 if source is None else np.where(self._sought(source, image, time)[place] != 0, 255, 0)
         alpha = np.asarray(cv2.blur(alpha, (2 * (min(alpha.shape) // _SOFT) + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
-
-
-def _smaller(image: Image, times: float) -> Image:
-    size = shrunk((image.shape[1], image.shape[0]), times)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _mixed(one: Image, two: Image, share: float) -> Image:
-    return np.asarray(cv2.addWeighted(one, share, two, 1.0 - share, 0.0), np.uint8)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Translate:

@@ -15,6 +15,7 @@ from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
 from gancam.vision.correlation import CorrelationFilter
+from gancam.vision.matching import similarity
 from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
@@ -43,6 +44,10 @@ class Tracked(MaskSource):
     SIDE = 64  # pixels of the pictures of it that are compared
     SURE = 0.4  # what the filter's answer must be for what is lost; see `CorrelationFilter.find`
     STIFF = 0.78  # share of its points that one motion explains, lately: under that it bends
+    JUMP = 6.0  # mean grey levels of change from frame to frame that may be a jump of the scene
+    RETRY = 8  # frames, while it bends or is not seen, after which it may also have gone slowly
+    MOVED = 0.03  # how far it has, at some corner, in shares of its longer side: less is none
+    NOTED = 0.2  # seconds unseen that are worth a note
     FIRM = 30  # frames in which it did not bend, after which no more of it is marked than at first
 
     def __init__(
@@ -66,6 +71,10 @@ class Tracked(MaskSource):
         self._unseen = 0.0  # seconds
         self._clock = 0.0
         self._waited = 0
+        self._left: float | None = None  # when it was seen last, while it is not
+        self._shown: NDArray[np.uint8] | None = None  # the frame before, whether or not it was seen there
+        self._sure = np.zeros((1, 1), np.uint8), np.eye(3)  # a frame in which it did not bend, and how it had moved
+        self._astray = 0  # frames since that
 
     @property
     def notes(self) -> list[str]:
@@ -100,16 +109,22 @@ class Tracked(MaskSource):
     def _go_on(self, image: Image, grey: NDArray[np.uint8], passed: float, time: float | None) -> None:
         """Follow into the next frame, as what is rigid, else as what bends; else hold the mask, and at last lose it."""
         assert self._looks is not None
-        if self._step(grey):
-            self._firm, self._unseen = self._firm + 1 if self._rigid >= self.STIFF else 0, 0.0
+        before = self._shown if (self._astray + 1) % self.RETRY else self._sure[0]
+        self._shown, self._astray = grey, self._astray + 1
+        jumped = before is not None and cv2.norm(before, grey, cv2.NORM_L1) > self.JUMP * grey.size
+        if self._step(grey) or (jumped and self._along(grey)):
+            self._sure, self._astray = (grey, self._matrix), 0
+            self._firm = self._firm + 1 if self._rigid >= self.STIFF else 0
+            self._in_view(time)
             self._seen_at(image)
             return
         self._firm = 0
         if self._looks.find(image):
-            self._unseen = 0.0
+            self._in_view(time)
             self._matrix = self._bent()
             self._last = grey
             return
+        self._left = time if self._unseen == 0.0 else self._left
         self._unseen += passed
         self._looks.drift()
         self._matrix = self._bent()
@@ -118,10 +133,30 @@ class Tracked(MaskSource):
             self._notes.append(f"lost the followed object{when}; nothing is marked until it is seen again")
             self.lost, self._waited = True, 0
 
+    def _in_view(self, time: float | None) -> None:
+        """It is seen; where it was not for a while, that is noted."""
+        if self._unseen > self.NOTED and time is not None and self._left is not None:
+            held = "what was marked stayed where it was thought to be"
+            self._notes.append(f"did not see the followed object from {self._left:.2f} to {time:.2f} s: {held}")
+        self._unseen = 0.0
+
+    def _along(self, grey: NDArray[np.uint8]) -> bool:
+        """Follow into a frame to which the scene jumped, as by a fast zoom: whether the object went along with it."""
+        assert self._first is not None
+        for before, matrix in (self._sure, (self._first.grey, np.eye(3))):
+            step = similarity(before, grey)
+            if step is None or motion.stays(step, grey.shape, self.MOVED):
+                continue  # what is not there any more has gone by itself
+            if self._is_it(grey, step @ matrix):
+                self._matrix, self._last = step @ matrix, grey
+                self._take_key(grey)
+                return True
+        return False
+
     def _again(self, image: Image, grey: NDArray[np.uint8]) -> bool:
         """Look for what is lost: all over the picture as it was, and where it was lost, bent."""
         assert self._looks is not None
-        if self._search(grey):
+        if self._along(grey) or self._search(grey):
             self._firm = self.FIRM
             self._seen_at(image)
             return True
@@ -165,6 +200,7 @@ class Tracked(MaskSource):
         self._firm, self._unseen, self._rigid = self.FIRM, 0.0, 1.0
         self._middle = x + wide / 2, y + tall / 2
         self._looks = CorrelationFilter(image, (x, y, wide, tall))
+        self._sure, self._shown, self._astray = (grey, self._matrix), grey, 0
         self._first = _Seen(grey, points, np.eye(3), mask, box)
         self._key, self._last = self._first, grey
         self._patterns = [self._look(grey, np.eye(3)).astype(np.float32)] * 2

@@ -275,3 +275,8 @@ def _smooth(share: NDArray[np.floating]) -> NDArray[np.float32]:
     """0..1 -> 0..1 with level ends."""
     share = np.clip(share, 0, 1)
     return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+
+def mixed(one: Image, two: Image, share: float) -> Image:
+    """Give `share` of `one`, and of `two` the rest."""
+    return np.asarray(cv2.addWeighted(one, share, two, 1.0 - share, 0.0), np.uint8)

@@ -104,6 +104,13 @@ def moved(points: Points, matrix: Matrix) -> Points:
     return np.asarray(cv2.perspectiveTransform(points[None], matrix)[0], np.float32) if len(points) else points
 
 
+def stays(matrix: Matrix, shape: tuple[int, ...], share: float) -> bool:
+    """Say whether `matrix` moves no corner of a picture by more than a `share` of its longer side."""
+    height, width = shape[:2]
+    edges = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
+    return bool(np.hypot(*(moved(edges, matrix) - edges).T).max() < share * max(width, height))
+
+
 def follow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Points, NDArray[np.bool_]]:
     """Find `points` of one picture in another.
 

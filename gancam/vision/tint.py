@@ -1,6 +1,7 @@
 """Colours for grey pictures: what was found for a frame, spread within its outlines and carried along its motion."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.chroma import coloured
-from gancam.vision.flow import DenseFlow
+from gancam.vision.flow import DenseFlow, Motion
 from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.palette import Palette
 from gancam.vision.planes import Planes
 
 Plane = NDArray[np.float32]
@@ -18,9 +20,13 @@ _GRID, _HALVINGS = 128, 4  # pixels of the longer side that colours are spread o
 _EDGE = 8.0  # grey levels from one of those pixels to the next over which a colour reaches 1 / e as far
 _THROUGH = 1e-3  # how much of it goes through any edge
 _OWN = 4e-3  # how much a pixel keeps to its own colour, against to a neighbour of the same grey
+_ALL = 3e-4  # the same, for what it shall agree with: one that is four times as far away counts
 _SWEEPS, _COARSEST = 4, 30  # over each grid, and over the coarsest
 _DAMPED = 0.9  # of a sweep's change
-_MEMORY, _BELIEVED = 90.0, 10.0  # frames, at most and at least, that count in what is known of a place
+_MEMORY, _BELIEVED = 90.0, 20.0  # frames, at most and at least, that count in what is known of a place
+_FOUND, _LOST = 0.5, 1.5  # of its pixels: how far from it what comes back may end, and what then was not there
+_RECALLED = 30.0  # frames that count, at most, in what is known of a place that was covered
+_EACH, _AHEAD = 2, 20  # every how manieth frame of a shot is looked at ahead, and how many of those
 _SAME, _OTHER = 12.0, 36.0  # grey levels of change that are noise, and that make it another thing
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none
 _LESS = 0.7  # of the size at which a network is shown the mirrored picture
@@ -38,6 +44,24 @@ class _Known(NamedTuple):
 
     small: Grey  # that frame
     state: Plane  # (h, w, 4) on the grid: the means of blue and of red less luma, and of luma, and of how many frames
+
+
+class _Opening(NamedTuple):
+    """The colours that a shot begins with, as several of its frames have them."""
+
+    colours: NDArray[np.int8]  # (h, w, 2) on the grid: blue and red less luma
+    frames: NDArray[np.uint8]  # (h, w): of how many frames
+
+    @classmethod
+    def of(cls, state: Plane) -> "_Opening":
+        """Keep `state` in few bytes: a film has many shots."""
+        return cls(
+            np.clip(np.rint(state[..., :2]), -128, 127).astype(np.int8), state[..., 3].clip(0, 255).astype(np.uint8)
+        )
+
+    def state(self, grey: Grey) -> Plane:
+        """Return it as what is known, where the frame is `grey`."""
+        return np.dstack([self.colours, grey, self.frames]).astype(np.float32)
 
 
 class _Grid(NamedTuple):
@@ -75,21 +99,57 @@ class Tint:
     """Gives a picture the colours that a network finds for it, calmly and within its outlines.
 
     On a small grid each place keeps a mean of what was found there, moved along with what moves (dense optical flow)
-    and begun anew where the picture changed, and at a cut. That mean is spread: to the colours whose difference from it
+    and begun anew where the picture changed, where what is there was hidden (the flow back does not return), and at a
+    cut. What is uncovered begins with the colours that what is so light had there (`Palette`), and a shot that was read
+    ahead with those of several of its frames. That mean is spread: to the colours whose difference from it
     and from those of their neighbours is least, where neighbours of another grey count less (a screened Poisson
     equation, from the coarsest grid to the finest). So halos go, colours end at outlines, and where those that are
-    found within one outline contradict each other, grey is left. What is sure becomes more `vivid`. Then they are
-    enlarged as a linear function of luma around each place (fast guided filter, https://arxiv.org/abs/1505.00996).
+    found within one outline contradict each other, near or far (`agreed`), grey is left. What is sure becomes more
+    `vivid`. Then they are enlarged as a linear function of luma around each place (fast guided filter,
+    https://arxiv.org/abs/1505.00996).
     """
 
     def __init__(self) -> None:
         self._known: _Known | None = None
         self._mirrored = False  # how the next frame is shown to the network
-        self._flow, self._planes = DenseFlow(_REST), Planes()
+        self._flow, self._back, self._planes = DenseFlow(_REST), DenseFlow(_REST), Planes()
+        self._palette = Palette()
+        self._openings: dict[bytes, _Opening] = {}  # of shots that were read ahead, by their first frames
 
     def reset(self) -> None:
-        """Forget the frames before."""
-        self._known = None
+        """Forget the frames before, and what was read ahead."""
+        self._known, self._openings = None, {}
+        self._palette.clear()
+
+    def read_ahead(self, frames: Iterable[Image], look: Callable[[Image], Image]) -> None:
+        """Learn which colours each shot of a clip begins with: what is known when its first frames were seen backwards.
+
+        Args:
+            frames: Of the clip, as `seen` when they are played.
+            look: As when they are played.
+        """
+        self.reset()
+        openings: dict[bytes, _Opening] = {}
+        shot: list[Image] = []
+        begins, last = 0, None
+        for index, seen in enumerate(frames):
+            small, _ = small_grey(seen)
+            if last is not None and is_cut(last, small):
+                openings.update(self._opened(shot, look))
+                shot, begins = [], index
+            if (index - begins) % _EACH == 0 and len(shot) < _AHEAD:
+                shot.append(seen)
+            last = small
+        openings.update(self._opened(shot, look))
+        self.reset()
+        self._openings = openings
+
+    def _opened(self, shot: Sequence[Image], look: Callable[[Image], Image]) -> dict[bytes, _Opening]:
+        """What is known at the first of `shot`."""
+        self.reset()
+        for seen in reversed(shot):
+            state, _ = self._followed(seen, look, 1.0)
+        return {_digest(shot[0]): _Opening.of(state)} if shot else {}
 
     def __call__(self, image: Image, seen: Image, look: Callable[[Image], Image], hold: float) -> Image:
         """Give `image` with its own luma and the colours found for it.
@@ -101,6 +161,12 @@ class Tint:
                 first frame, and of each where nothing is held.
             hold: How much of what is known from the frames before counts, 0 to 1.
         """
+        state, grey = self._followed(seen, look, hold)
+        colours = agreed(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
+        return _enlarged(image, vivid(colours) * _richness(seen), grey, self._planes)
+
+    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey]:
+        """What is known after `seen`, and that in grey, on the grid; see ``__call__``."""
         size = _grid(seen)
         less = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(less, cv2.COLOR_BGR2GRAY), np.uint8)
@@ -108,14 +174,22 @@ class Tint:
         known = self._known if hold > 0 else None
         if known is not None and (known.state.shape[:2] != grey.shape or is_cut(known.small, small)):
             known = None
+        if known is None:
+            self._palette.clear()
+            opening = self._openings.get(_digest(seen)) if hold > 0 else None
+            if opening is not None:
+                known = _Known(small, opening.state(grey))
+                self._palette.learn(known.state, known.state[..., 3])
         state = self._found(seen, look, size, both=known is None)
         state[..., 2] = grey
+        found, weight = state.copy(), np.full(grey.shape, _BELIEVED if known is None else 1.0, np.float32)
         if known is not None:
             state = self._held(state, known, small, hold)
-        state[..., 3] = np.maximum(state[..., 3], _BELIEVED)
+        state[..., 3] = np.maximum(state[..., 3], _BELIEVED * hold)
+        if hold > 0:
+            self._palette.learn(found, weight)
         self._known = _Known(small, state) if hold > 0 else None
-        colours = spread(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
-        return _enlarged(image, vivid(colours) * _richness(seen), grey, self._planes)
+        return state, grey
 
     def _found(self, seen: Image, look: Callable[[Image], Image], size: tuple[int, int], *, both: bool) -> Plane:
         """What the network finds, ``(h, w, 4)``: blue and red less luma, nothing yet, and how often it was asked."""
@@ -135,12 +209,34 @@ class Tint:
         """`state`, and what is `known`, moved along with the picture, where that shows the same."""
         motion = self._flow(small, known.small, (state.shape[1], state.shape[0]))
         before = known.state if motion is None else motion.carry(known.state)
+        self._palette.follow(motion)
         change = cv2.blur(cv2.absdiff(before[..., 2], state[..., 2]), (3, 3))
-        frames = np.minimum(before[..., 3], _MEMORY) * np.clip((_OTHER - change) / (_OTHER - _SAME), 0, 1) * hold
+        same = np.clip((_OTHER - change) / (_OTHER - _SAME), 0, 1)
+        if motion is not None:
+            same *= self._seen_before(motion, small, known.small)
+        old = self._palette.recall(state[..., 2])
+        weight = np.minimum(old[..., 2], _RECALLED) * (1 - same) * np.float32(hold)
+        state[..., 3] += weight
+        state[..., :2] += (weight / state[..., 3])[..., None] * (old[..., :2] - state[..., :2])
+        frames = np.minimum(before[..., 3], _MEMORY) * same * np.float32(hold)
         state[..., 3] += frames
         share = (frames / state[..., 3])[..., None]
         state[..., :3] += share * (before[..., :3] - state[..., :3])  # luma too: a slow fade is a change
         return state
+
+    def _seen_before(self, motion: Motion, now: Grey, before: Grey) -> Plane:
+        """How surely each place was seen before, 0 to 1: what goes there again from where it came from."""
+        back = self._back(before, now, (motion.x.shape[1], motion.x.shape[0]))
+        rows, columns = np.indices(motion.x.shape, np.float32)
+        there = np.dstack([columns, rows] if back is None else [back.x, back.y])
+        ends = cv2.remap(there, motion.x, motion.y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        apart = np.hypot(ends[..., 0] - columns, ends[..., 1] - rows)
+        return np.asarray(np.clip((_LOST - apart) / (_LOST - _FOUND), 0, 1), np.float32)
+
+
+def _digest(seen: Image) -> bytes:
+    """Tell a frame from others."""
+    return hashlib.blake2b(seen.tobytes(), digest_size=16).digest()
 
 
 def _grid(image: Image) -> tuple[int, int]:
@@ -176,15 +272,27 @@ def vivid(colours: Plane) -> Plane:
     return np.asarray(colours * (_PALER + (1 + (_RICHER - 1) * beyond - _PALER) * sure * sure * (3 - 2 * sure)))
 
 
-def spread(found: Plane, grey: Plane) -> Plane:
+def agreed(found: Plane, grey: Plane) -> Plane:
+    """Even out `found` (2, h, w) within the outlines of `grey` (h, w), and let it agree all over a surface.
+
+    What is found far around in the same surface is their vote, in which the strong weigh more. Half of what is given is
+    that, and half what is found near, the weaker the less the votes agree: the length of their sum over their lengths'.
+    """
+    votes = spread(np.concatenate([found, np.hypot(*found)[None]]), grey, _ALL)
+    agree = np.hypot(votes[0], votes[1]) / np.maximum(votes[2], 1e-3)
+    return np.asarray(0.5 * (spread(found, grey) * agree + votes[:2]), np.float32)
+
+
+def spread(found: Plane, grey: Plane, keeps: float = _OWN) -> Plane:
     """Even out `found` within the outlines of `grey`.
 
     Args:
         found: Any planes, float32 ``(k, h, w)``; sides that can be halved `_HALVINGS` times.
         grey: float32 ``(h, w)``, levels of 0 to 255.
+        keeps: How much a pixel keeps to its own, against to a neighbour of the same grey.
     """
     across, down = (np.exp(-np.abs(np.diff(grey, axis=axis)) / _EDGE) + np.float32(_THROUGH) for axis in (1, 0))
-    own, wanted = np.full(grey.shape, _OWN, np.float32), found * np.float32(_OWN)
+    own, wanted = np.full(grey.shape, keeps, np.float32), found * np.float32(keeps)
     grids = [_Grid(wanted, across, down, own)]
     for _ in range(_HALVINGS):
         grids.append(grids[-1].coarser())

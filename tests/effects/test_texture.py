@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+<<<<<<< HEAD
+=======
+from gancam.effects.inpaint import InpaintParams
+from gancam.effects.inpainting import repetition
+>>>>>>> s39-colour
 from gancam.effects.inpainting.melding import melded, steps
 from gancam.effects.inpainting.mixing import add, mixed
+from gancam.effects.inpainting.pieces import Matches
 from gancam.effects.inpainting.regions import Floats
 from gancam.effects.inpainting.settings import InpaintParams
 from gancam.effects.inpainting.texture import WIDE, Texture, _busy, _strength, textured, wide_parts
@@ -159,13 +165,19 @@ def test_where_much_is_hole_three_quarters_as_much_is_added() -> None:
 
 
 def made_up(
-    fine: np.ndarray, coarse: np.ndarray, fits: float, sure: float = 0.0, busy: float = 0.0, cut: float = 9.0
+    fine: np.ndarray,
+    coarse: np.ndarray,
+    fits: float,
+    sure: float = 0.0,
+    busy: float = 0.0,
+    cut: float = 9.0,
+    used: float = 1.0,
 ) -> tuple[Floats, Texture]:
     """A grey fill, and a texture of it that differs by what is given, ``(h, w)``."""
     smooth = np.full((*fine.shape, 3), 128, np.float32)
     picture = np.asarray(smooth + (fine + coarse)[..., None], np.float32)
-    shares = [np.full(fine.shape, share, np.float32) for share in (fits, busy)]
-    return smooth, Texture(picture, sure, shares[0], shares[1], cut)
+    shares = [np.full(fine.shape, share, np.float32) for share in (fits, busy, used)]
+    return smooth, Texture(picture, sure, shares[0], shares[1], cut, shares[2])
 
 
 def test_strong_texture_is_softened_and_weak_texture_is_not() -> None:
@@ -244,6 +256,35 @@ def test_amid_detail_a_wide_hole_is_filled_with_detail(
     change = mixed(smooth, texture, depths, strength)
     share = float((change * (texture.picture - smooth)).sum() / np.square(texture.picture - smooth).sum())
     assert share > 0.99 if shows == 1.0 else share < shows
+
+
+@pytest.mark.parametrize(
+    ("used", "deepest", "sure", "shows"),
+    [(400, 60, 0.0, False), (400, 30, 0.0, True), (20, 60, 0.0, True), (400, 60, 1.0, True)],
+    ids=["few pieces for much", "near what is known", "many pieces", "what repeats"],
+)
+def test_what_few_pieces_must_do_for_is_no_pattern(used: float, deepest: float, sure: float, shows: bool) -> None:
+    """Of combs or scales, where four people fill a picture; beside them there is too little for that much."""
+    comb = np.where(np.arange(160) // 4 % 2 > 0, 40.0, -40.0) * np.ones((120, 1))
+    smooth, texture = made_up(comb, np.zeros_like(comb), 0.7, sure, busy=1.0, used=used)
+    depths = np.full(comb.shape, min(deepest, 40), np.float32)
+    depths[0, 0] = deepest
+    change = mixed(smooth, texture, depths, InpaintParams().texture)[..., 0]
+    share = float((change * comb).sum() / np.square(comb).sum())
+    assert share > 0.4 if shows else abs(share) < 0.2
+
+
+def test_pieces_are_counted() -> None:
+    rows, columns = (one.ravel() for one in np.indices((20, 30)))
+    unlike = np.zeros(len(rows), np.float32)
+    moved = Matches(rows, columns, 4 * rows + 200, 4 * columns, unlike)
+    assert np.allclose(repetition.used(moved, 4, (24, 34))[2:22, 2:32], 1)
+    same = Matches(
+        rows, columns, np.where(columns < 15, 0, 4 * rows + 200), np.where(columns < 15, 0, 4 * columns), unlike
+    )
+    counted = repetition.used(same, 4, (24, 34))
+    assert np.allclose(counted[5:, 2:8], 300)
+    assert np.allclose(counted[5:20, 26:30], 1)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from export import translation
 from export.graph import Graph
 from gancam.effects.translate import Translate
 from gancam.errors import MaskError, ModelError, ParameterError
-from gancam.frame import Image
+from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
 from gancam.inference.tiling import LEAST, TileBudget, tiled
@@ -90,6 +91,20 @@ def test_a_frame_that_shows_nothing_stays_grey(colours: Path) -> None:
     faint = np.asarray(cv2.addWeighted(image, 0.04, np.full_like(image, 128), 0.96, 0), np.uint8)
     assert (load(colours)(faint).std(axis=2) == 0).all()
     assert load(colours)(image).std(axis=2).mean() > 8
+
+
+def test_colours_are_read_ahead_where_they_are_kept(path: Path, colours: Path) -> None:
+    film = [Frame(still(name), index, index / 25) for index, name in enumerate(("lake", "lake", "spices", "spices"))]
+    for effect, wanted in ((load(colours, stabilise=1), 1), (load(colours), 0), (load(path, stabilise=1), 0)):
+        read = [0]
+
+        def frames(read: list[int] = read) -> Iterator[Frame]:
+            read[0] += 1
+            return iter(film)
+
+        effect.read_ahead(frames)
+        assert read == [wanted]
+        assert all(effect(frame.image, time=frame.time).shape == (240, 320, 3) for frame in film)
 
 
 def test_colours_stay_while_nothing_changes() -> None:

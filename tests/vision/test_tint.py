@@ -68,6 +68,20 @@ def test_what_contradicts_itself_within_an_outline_is_grey() -> None:
     assert found[:, 20:140].mean() > 0.8 * np.abs(RED).mean()
 
 
+def test_a_surface_has_one_colour_from_end_to_end_or_little() -> None:
+    def paint(canvas: Chroma) -> None:
+        canvas[:] = RED
+        canvas[60:, :160], canvas[60:, 160:] = BLUE, tuple(-0.7 * np.array(BLUE))  # one lawn
+
+    image = scene(edge=0)
+    image[:60] = scene(edge=320)[:60]
+    found = chroma_of(Tint()(image, image, saying(paint), 1.0)).astype(float)
+    above, left, right = found[:50].mean((0, 1)), found[90:, :110].mean((0, 1)), found[90:, 210:].mean((0, 1))
+    assert above[2] > 0.8 * RED[2]
+    assert np.abs(left - right).max() < 0.5 * 1.7 * BLUE[0]
+    assert np.abs(left).max() < 0.6 * BLUE[0]
+
+
 def test_luma_stays_and_any_size_is_taken() -> None:
     for shape in ((1, 1), (3, 200), (700, 33), (240, 320), (601, 1067)):
         image = np.asarray(cv2.resize(still("otters"), shape[::-1]), np.uint8)
@@ -185,3 +199,62 @@ def test_sure_colours_become_stronger_faint_ones_fainter_and_none_another() -> N
         assert (length[(chroma > 0) & (chroma < 8)] < chroma[(chroma > 0) & (chroma < 8)]).all()
         assert (length[(chroma > 20) & (chroma < 35)] > 1.3 * chroma[(chroma > 20) & (chroma < 35)]).all()
         assert np.allclose(length[chroma > 80], chroma[chroma > 80], rtol=0.01)
+
+
+def passing(step: int) -> Image:
+    """Something that goes to the right before ground as light as it is."""
+    rng = np.random.default_rng(4)
+    ground, thing = (
+        cv2.normalize(
+            cv2.GaussianBlur(rng.integers(0, 256, size, np.uint8), (0, 0), soft), None, *ends, cv2.NORM_MINMAX
+        )  # type: ignore[call-overload]
+        for size, soft, ends in (((180, 320), 3.0, (90, 150)), ((90, 60), 1.7, (60, 190)))
+    )
+    ground[50:140, 10 + 8 * step : 70 + 8 * step] = thing
+    return np.asarray(cv2.merge([ground] * 3), np.uint8)
+
+
+@pytest.mark.parametrize("later", [BLUE, CYAN])  # the network may change its mind about the ground
+def test_what_goes_by_leaves_no_colour_behind(later: tuple[int, int, int]) -> None:
+    tint = Tint()
+
+    def paint(canvas: Chroma) -> None:
+        canvas[:] = BLUE if step < 12 else later
+        canvas[50:140, 10 + 8 * step : 70 + 8 * step] = RED
+
+    for step in range(26):
+        image = passing(step)
+        found = chroma_of(tint(image, image, saying(paint), 1.0)).astype(float)
+    behind, beside = found[60:130, 110:200].mean((0, 1)), found[10:40, 110:200].mean((0, 1))
+    assert np.abs(behind - beside).max() < 14
+
+
+def test_a_shot_that_was_read_ahead_begins_with_what_several_frames_say() -> None:
+    one, two = scene(), np.asarray(scene()[:, ::-1], np.uint8)
+    clip = [one] * 12 + [two] * 12
+    said: list[tuple[int, int, int]] = []
+
+    def play(tint: Tint) -> list[NDArray[np.float64]]:
+        shown = []
+        for index, image in enumerate(clip):
+
+            def paint(canvas: Chroma, place: int = index % 12) -> None:
+                canvas[:] = BLUE if place < 2 else RED
+
+            shown.append(chroma_of(tint(image, image, saying(paint), 1.0)).astype(float).mean((0, 1)))
+        return shown
+
+    def ahead(canvas: Chroma) -> None:
+        said.append(RED)
+        canvas[:] = RED
+
+    blind, seeing = Tint(), Tint()
+    seeing.read_ahead(iter(clip), saying(ahead))
+    assert len(said) == 2 * 7  # every second frame, the last seen twice
+    jump, calm = (
+        [np.abs(x[11] - x[0]).max() for x in (shown[:12], shown[12:])] for shown in map(play, (blind, seeing))
+    )
+    assert min(jump) > 20
+    assert max(calm) < 0.3 * min(jump)
+    seeing.reset()
+    assert np.allclose(play(seeing), play(Tint()))

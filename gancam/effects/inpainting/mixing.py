@@ -5,7 +5,8 @@ colours are about those of the smooth fill. Elsewhere, and far from what is know
 
 In a wide hole amid detail, as in a crowd, leaves or a market, all of it is shown: detail that is wrong is not seen
 there, and fog is. So it is where its edges lie within the pieces, as a horizon does, rather than between them: then
-they fit each other.
+they fit each other. But where the hole is so large, or so little is known around it, that the same few pieces must do
+for much of it, they are a pattern, as of combs or scales: there it is grain alone.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,11 @@ RIM = 12, 40  # pixels from a hole's edge up to which what was found there is be
 DEEP = 48, 72  # pixels to a part's middle, up to which that holds, and from which it must agree at its edge as well
 WIDE = 40, 58  # pixels to a part's middle, up to which that holds amid detail, and from which on all is shown there
 NEARLY_ALL = 0.5, 0.65  # of a part must be amid detail: what is shown of a piece for half of it is a ghost as well
+OFTEN = 50.0, 150.0  # times that what lies around a place is used from which on it begins to be a pattern, and is one
+ALONE = (
+    0.24,
+    0.32,
+)  # of the longer side of what is looked at: so far a part's middle is from what is known for that to be
 FAR = 48, 96  # pixels from known ones from which on less is believed, and nothing
 GRAIN, OUTLINES = 1.0, 0.5  # pixels: the same of the blur that parts grain; times its middle strength that it may have
 CUT, FOR_ONE = (0.35, 0.41), 40.0  # cuts for each edge that are borne; grey levels for which one more of them is
@@ -90,7 +96,7 @@ def mixed(smooth: Floats, texture: Texture, depth: Floats, strength: float) -> F
     is strong, as a piece that lies wrong is. What is coarse, colours and light, is added at strength^2 where the
     patches that were found fit, and at strength^5 where they do not: the fill is right more often there. Where it is
     not believed, only grain is added. Where the surroundings surely repeat, as stripes and tiles do, all of it is; so
-    it is in a wide hole where they are busy, from strength `WHOLE` on.
+    it is in a wide hole where they are busy, from strength `WHOLE` on, unless what is laid there is used too `OFTEN`.
 
     Args:
         smooth: ``(h, w, 3)``, 0 to 255.
@@ -106,8 +112,11 @@ def mixed(smooth: Floats, texture: Texture, depth: Floats, strength: float) -> F
     shown = np.float32(strength ** (7 / 8 * doubts))
     level = np.minimum(shown * np.float32(BELIEVED) * (usual / around) ** np.float32((1 - strength) * doubts), 1)
     light = np.float32(strength) ** (doubts * (2 + 3 * (1 - texture.fits)))
-    doubted = floats((1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0))[..., None]
-    whole = (_whole(texture, coarse, depth) * np.float32(_much(strength)))[..., None]
+    far = np.full((1, 1), float(depth.max(initial=0)) / max(depth.shape), np.float32)
+    repeats = ramp(texture.used, OFTEN) * ramp(far, ALONE) * np.float32(doubts)
+    doubted = (1 - _belief(coarse, depth)) * doubts * min((1 - strength) / (1 - WHOLE), 1.0)
+    doubted = floats(np.maximum(doubted, repeats))[..., None]
+    whole = (_whole(texture, coarse, depth) * (1 - repeats) * np.float32(_much(strength)))[..., None]
     believed = level[..., None] * fine + light[..., None] * coarse
     change = floats(believed + doubted * (shown * _grain(apart, inside) - believed))
     return floats(change + whole * (apart - change))

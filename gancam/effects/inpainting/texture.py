@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from gancam.effects.inpainting import repetition
 from gancam.effects.inpainting.pieces import PATCH, Level, Matches, Places, counts, cut, joined, mean, usable
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
@@ -94,6 +95,7 @@ class Texture(NamedTuple):
     fits: Floats  # (h, w) 0..1: how well the patches fit of which it is made
     busy: Floats  # (h, w) 0..1: how far nearly all that is around is detail, as a crowd, leaves and a market are
     cut: float  # how much there is in it of cuts between pieces, for each edge within them
+    used: Floats  # (h, w): how often what lies around each place lies somewhere in the hole
 
 
 def textured(image: Image, hole: Mask, spared: Mask | None = None) -> Texture | None:
@@ -151,7 +153,9 @@ def textured(image: Image, hole: Mask, spared: Mask | None = None) -> Texture | 
     fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
     fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
     busy = _busy(image, hole > 0, unit // FINEST)
-    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy, both.cut)
+    often = repetition.used(matches, unit, (empty.shape[0] // unit, empty.shape[1] // unit))
+    often = floats(cv2.resize(often, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
+    return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy, both.cut, often)
 
 
 def _busy(picture: Image, hole: NDArray[np.bool_], times: int) -> Floats:
