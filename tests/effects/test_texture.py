@@ -6,11 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-<<<<<<< HEAD
-=======
-from gancam.effects.inpaint import InpaintParams
 from gancam.effects.inpainting import repetition
->>>>>>> s39-colour
 from gancam.effects.inpainting.melding import melded, steps
 from gancam.effects.inpainting.mixing import add, mixed
 from gancam.effects.inpainting.pieces import Matches
