@@ -263,9 +263,9 @@ def run(
 
     Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
     whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that frames are missing, so that
-    files are finished with what came and play, and the exception goes on to the caller. What then fails in closing is
-    told in the report's notes. Effects are left open, for the caller to close or to play again, but for those that were
-    loaded here.
+    files are finished with what came and play, and the exception goes on to the caller. They are told so, too, where
+    the source was closed before its end. What then fails in closing is told in the report's notes. Effects are left
+    open, for the caller to close or to play again, but for those that were loaded here.
 
     Args:
         source: Where frames come from.
@@ -374,7 +374,7 @@ class _Loop:
                 return False
             del frame  # a large picture less in memory while the next is made
             clock.skip()
-        return True
+        return not self._source.ended_early
 
     def _make(self, frame: Frame, on_frame: Sequence[FrameCallback]) -> None:
         """Make one frame, and give it to the sinks."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError, NotFound, nearest
+from gancam.errors import MaskError, NotFound, either, nearest
 from gancam.masks.faces import Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, MaskSource
@@ -36,8 +36,8 @@ def source(what: object) -> MaskSource:
         return Fixed(what)
     if isinstance(what, str) and what in FOUND:
         return FOUND[what]()
-    if isinstance(what, str) and not Path(what).exists() and (word := nearest(what, FOUND)):
-        raise NotFound(f"mask {what}: no such file{word}")
+    if isinstance(what, str) and not Path(what).exists() and (near := nearest(what, FOUND) or _known(what)):
+        raise NotFound(f"mask {what}: no such file{near}")
     if isinstance(what, str | os.PathLike):
         return MaskTrack(what) if Path(what).suffix.lower() == ".json" else MaskFile(what)
     if isinstance(what, MaskSource):
@@ -45,6 +45,12 @@ def source(what: object) -> MaskSource:
     if callable(what):
         return Function(what)
     raise MaskError(f"{type(what).__name__} gives no masks: needs an array, a path, or a function image -> mask")
+
+
+def _known(text: str) -> str:
+    """The end of a message on what is no file: what there is, where `text` is a word rather than a path."""
+    word = Path(text).name == text and not Path(text).suffix
+    return f"; needs {either((*FOUND, 'the path of an image or of a mask track (.json)'))}" if word else ""
 
 
 def follows(text: str) -> bool:

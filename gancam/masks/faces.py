@@ -58,7 +58,8 @@ class Faces(MaskSource):
             check_path(model, "face detector")
         self.model = Path(model) if model is not None else MODELS / "detectors" / "yunet.onnx"
         if not self.model.is_file():
-            raise NotFound(f"face detector {model}: no such file; a YuNet .onnx, as of opencv_zoo, is needed")
+            needs = "a YuNet .onnx, or on (None in Python) for the bundled one"
+            raise NotFound(f"face detector {model}: no such file; needs {needs}")
         try:
             with quiet_opencv():  # it warns of its own settings
                 self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (long, long), score)

@@ -52,6 +52,11 @@ class Reading:
         self.wanted = frames_within(extent.frames, extent.fps, extent.first, extent.end)
         self._queue: BoundedQueue[Frame | Exception | None] = BoundedQueue(frames_ahead(self._size))
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether it was closed before its end."""
+        return self._closed and not self._ended
+
     def frames(self) -> Iterator[Frame]:
         """Give the frames, each once.
 

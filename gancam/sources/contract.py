@@ -52,6 +52,11 @@ class Source(ABC):
         """How many frames were captured but never given, since a newer one came before they were asked for."""
         return 0
 
+    @property
+    def ended_early(self) -> bool:
+        """Whether ``close`` came before its own end: ``run`` then tells sinks that frames are missing."""
+        return False
+
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
         """Give the frames.

@@ -29,7 +29,7 @@ class _Timed(Source):
     _times: list[Fraction]  # when each is shown, in seconds
     _ends: list[Fraction]
     _skip = 0
-    _closed = False
+    _closed = _ended = False
 
     @property
     def path(self) -> Path:
@@ -73,6 +73,11 @@ class _Timed(Source):
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index."""
         self._skip = frames
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it was closed before its end."""
+        return self._closed and not self._ended
 
     def close(self) -> None:
         """Give no more frames."""
@@ -202,6 +207,7 @@ class ImageFiles(_Timed):
             moment = self._times[index]
             lasts = float(self._ends[index] - moment)
             yield Frame(image, index, float(moment), alpha=alpha if self._footage.alpha else None, duration=lasts)
+        self._ended = not left and not work
 
     def close(self) -> None:
         """End the decoding ahead."""
@@ -256,6 +262,7 @@ class AnimatedImage(_Timed):
             if index >= self._skip:
                 lasts = max(float(self._ends[index]) - moment, 0.001)
                 yield Frame(picture.image, index, moment, alpha=picture.alpha, duration=lasts)
+        self._ended = True
 
 
 class Still(Source):
@@ -280,7 +287,7 @@ class Still(Source):
         check_count_and_rate(frames, fps)
         self._image.flags.writeable = False  # every frame shares it
         self._frames, self._fps = frames, float(fps)
-        self._closed = False
+        self._closed = self._ended = False
 
     @property
     def fps(self) -> float:
@@ -302,6 +309,12 @@ class Still(Source):
         while not self._closed and (self._frames is None or index < self._frames):
             yield Frame(self._image, index, index / self._fps)
             index += 1
+        self._ended = index == self._frames
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it was closed before its end."""
+        return self._closed and not self._ended
 
     def close(self) -> None:
         """Give no more frames."""

@@ -78,7 +78,7 @@ class _Reader:
         self.change = threading.Condition()
         self.stop, self.process = threading.Event(), os.getpid()
         self.newest: LivePicture | None = None
-        self.over = False
+        self.over = self.ended_early = False
         self.error: SourceError | None = None
         self.size: tuple[int, int] | None = None
         self.arrivals: list[float] = []  # of the first second
@@ -101,6 +101,7 @@ class _Reader:
             return
         self.stop.set()
         with self.change:
+            self.ended_early |= not self.over or self.newest is not None
             self.over = True
             self.newest = None
             self.change.notify_all()
@@ -310,6 +311,11 @@ class LiveSource(Source):
     def dropped(self) -> int:
         """How many pictures were captured, but replaced by a newer one before they were asked for."""
         return self._reader.dropped
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it was closed before its own end."""
+        return self._reader.ended_early
 
     @property
     def notes(self) -> Sequence[str]:

@@ -32,7 +32,7 @@ class TestPattern(Source):
         self._size = check_size(size)
         check_count_and_rate(frames, fps)
         self._fps, self._frames = float(fps), frames
-        self._closed = False
+        self._closed = self._ended = False
         self._ground = _colour_bars(self._size)
 
     @property
@@ -55,6 +55,7 @@ class TestPattern(Source):
         while not self._closed and (self._frames is None or index < self._frames):
             yield Frame(self.image(index), index, index / self._fps)
             index += 1
+        self._ended = index == self._frames
 
     def image(self, index: int) -> Image:
         """Draw the picture of frame `index`, a fresh array."""
@@ -93,6 +94,11 @@ class TestPattern(Source):
             middle = (2 * bit + 1) * width // 32
             index = index << 1 | int(image[height // 16, middle].mean() > 128)
         return index
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether it was closed before its end."""
+        return self._closed and not self._ended
 
     def close(self) -> None:
         """Give no more frames."""

@@ -285,6 +285,11 @@ class VideoFile(Source):
         return self._notes
 
     @property
+    def ended_early(self) -> bool:
+        """Whether it was closed before its end."""
+        return self._reading.ended_early
+
+    @property
     def worker_seconds(self) -> float:
         """How many seconds the decoder has worked."""
         return self._reading.worker_seconds

@@ -97,6 +97,7 @@ def verify(before: Path, after: Path) -> list[Difference]:
     Times are compared from the first frame on, to a millisecond where a container holds no finer ones, else exactly;
     sound and subtitles by their packets' bytes (without the heads that MPEG-TS gives each). The picture itself is not
     compared, since effects change it, but for which way up it is shown, and whether it was transparent where it is not.
+    All moments are told on the clock of their file, ends too.
 
     Args:
         before: The input: a video, or numbered images (``frame-%06d.png``), whose times are in the file beside them.
@@ -237,15 +238,16 @@ def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
 
 
 def _ends(name: str, was: tuple[_Media, _Stream], now: tuple[_Media, _Stream], slack: Fraction) -> Iterable[Difference]:
-    """Compare when a stream ends, from the first frame on, where both files say it."""
-    ends = [
-        stream.end - media.picture.times[0]
-        for media, stream in (was, now)
-        if stream.end is not None and media.picture.times
-    ]
-    if len(ends) == 2:
-        close = abs(ends[0] - ends[1]) <= slack
-        yield Difference(name, "kept" if close else "changed", *(f"{float(end):.3f} s" for end in ends))
+    """Compare when a stream ends, from the first frame on, where both files say it; told on the file's own clock."""
+    if was[1].end is None or now[1].end is None or not was[0].picture.times or not now[0].picture.times:
+        return
+    firsts, ends = [media.picture.times[0] for media, _ in (was, now)], [was[1].end, now[1].end]
+    close = abs((ends[0] - firsts[0]) - (ends[1] - firsts[1])) <= slack
+    before, after = (f"{float(end):.3f} s" for end in ends)
+    moved = close and abs(firsts[0] - firsts[1]) > _FRAME_SLACK
+    yield Difference(
+        name, "kept" if close else "changed", before, f"{after}, as the first frame moved" * moved or after
+    )
 
 
 def _times(was: list[Fraction], now: list[Fraction]) -> Difference:

@@ -585,3 +585,12 @@ def test_a_name_that_is_nearly_one_is_told(typed: str, meant: str) -> None:
         masks.source(typed)
     with pytest.raises(NotFound, match=r"mask cat\.png: no such file$"):
         masks.source("cat.png")
+
+
+@pytest.mark.parametrize("typed", ["dog", "sky", "a dog"])
+def test_a_word_that_is_no_name_is_told_what_there_is(typed: str) -> None:
+    needs = r"; needs person, faces or the path of an image or of a mask track \(\.json\)$"
+    with pytest.raises(NotFound, match=f"^mask {typed}: no such file{needs}"):
+        masks.source(typed)
+    with pytest.raises(NotFound, match=r"^face detector dog: no such file; needs a YuNet \.onnx, or on "):
+        masks.Faces("dog")

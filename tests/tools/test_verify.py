@@ -72,6 +72,19 @@ def test_the_times_of_a_trimmed_file_are_told_of_the_frames_that_are_there(tmp_p
     assert said(part, whole)["frame times"] == ("kept", "7 times", "the first 7 frames have their times")
 
 
+def test_when_it_begins_and_ends_is_told_on_one_clock(tmp_path: Path) -> None:
+    """The end was counted from the first frame, which is not at 0 in every file."""
+    late = make_clip(tmp_path / "late.mkv", ticks=[512 * (index + 3) for index in range(24)])
+    prompt = make_clip(tmp_path / "prompt.mkv")
+    said = {one.name: one for one in verify(late, late)}
+    assert said["first frame at"].before == "0.100 s"
+    assert said["last frame until"].before == said["last frame until"].after == "0.900 s"
+    moved = {one.name: one for one in verify(late, prompt)}
+    assert moved["first frame at"].verdict == "changed"
+    end = moved["last frame until"]
+    assert (end.verdict, end.before, end.after) == ("kept", "0.900 s", "0.800 s, as the first frame moved")
+
+
 def test_colours_are_named(tmp_path: Path) -> None:
     before = make_clip(tmp_path / "before.mp4", matrix=9, primaries=9, transfer=16)
     after = make_clip(tmp_path / "after.mp4", matrix=1, primaries=2, transfer=1)
