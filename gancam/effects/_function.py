@@ -1,6 +1,5 @@
 """Plain functions as effects."""
 
-import inspect
 from collections.abc import Callable
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -11,6 +10,7 @@ import numpy as np
 from gancam.effects._contract import Effect
 from gancam.errors import ImageError, InputError
 from gancam.frame import Image, check_image, check_size
+from gancam.masks.mask import takes_time
 
 ImageFunction: TypeAlias = Callable[..., Image]
 """A plain function ``image -> image`` or ``(image, time=...) -> image``: ``uint8 (H, W, 3)`` BGR in, the same kind out,
@@ -30,10 +30,7 @@ class FunctionEffect(Effect):
         named = isinstance(function, FunctionType | BuiltinFunctionType | MethodType)
         self._function, self._name = function, function.__name__ if named else type(function).__name__
         self._sizes: dict[tuple[int, int], tuple[int, int]] = {}  # what became of those that it was shown
-        try:
-            self._takes_time = "time" in inspect.signature(function).parameters
-        except (TypeError, ValueError):  # some builtins tell nothing
-            self._takes_time = False
+        self._takes_time = takes_time(function)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Call the function, with the time where it takes one. Raises ``ImageError`` for no image, given or made."""
