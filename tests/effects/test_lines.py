@@ -9,6 +9,7 @@ from gancam.effects.inpainting.scratches import NOTHING, _aligned, defects, repa
 from gancam.frame import Frame, Image
 from tests.helpers.damage import pan
 
+SLOW = pytest.mark.slow
 WALKER = (40, 110)  # pixels wide and high
 
 
@@ -41,18 +42,9 @@ def film(step: float, noise: float = 3.0) -> list[Image]:
 
 @pytest.mark.parametrize(
     ("step", "width", "level", "share"),
-    [
-        (0.0, 2, 250, 1.0),
-        *(
-            pytest.param(step, *rest, marks=pytest.mark.slow)
-            for step in (0.0, 3.0)
-            for rest in ((1, 250, 1.0), (4, 245, 1.0), (2, 5, 1.0), (3, 255, 0.5))
-        ),
-    ],
-)
-def test_lines_go_whole_beside_a_walker_and_beside_those_of_the_frames_around(
-    step: float, width: int, level: float, share: float
-) -> None:
+    [(0.0, 2, 250, 1), *(pytest.param(3.0, *r, marks=SLOW) for r in ((4, 245, 1), (2, 5, 1), (3, 255, 0.5)))],
+)  # fmt: skip
+def test_lines_go_whole_beside_a_walker_and_other_lines(step: float, width: int, level: float, share: float) -> None:
     """Pieces of them were left where a walker was, or a line of the frame before a few pixels beside them."""
     clean = film(step)
     for columns, most in (((225, 214, 236, 220, 204), 0.35), ((60, 222, 330, 150, 90), 0.1)):
@@ -78,7 +70,7 @@ def test_the_first_and_the_last_frame_and_those_at_a_cut_lose_their_lines() -> N
     kept.close()
 
 
-@pytest.mark.parametrize("step", [4, *(pytest.param(step, marks=pytest.mark.slow) for step in (0, 9))])
+@pytest.mark.parametrize("step", [4, *(pytest.param(step, marks=SLOW) for step in (0, 9))])
 def test_posts_and_fences_are_no_scratches(step: int) -> None:
     """They stand in all frames, wherever the camera turns, and whoever comes or goes before them."""
     wide = np.full((300, 700, 3), 120, np.uint8)
