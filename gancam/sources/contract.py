@@ -17,6 +17,8 @@ class Source(ABC):
     nature: a camera keeps the newest, a file gives all. Leaving a ``with`` statement closes it.
     """
 
+    _closed = _ended = False
+
     @property
     @abstractmethod
     def fps(self) -> float:
@@ -55,7 +57,7 @@ class Source(ABC):
     @property
     def ended_early(self) -> bool:
         """Whether ``close`` came before its own end: ``run`` then tells sinks that frames are missing."""
-        return False
+        return self._closed and not self._ended
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

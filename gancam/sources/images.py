@@ -29,7 +29,6 @@ class _Timed(Source):
     _times: list[Fraction]  # when each is shown, in seconds
     _ends: list[Fraction]
     _skip = 0
-    _closed = _ended = False
 
     @property
     def path(self) -> Path:
@@ -73,11 +72,6 @@ class _Timed(Source):
     def skip(self, frames: int) -> None:
         """Leave out the first `frames`; the next has that index."""
         self._skip = frames
-
-    @property
-    def ended_early(self) -> bool:
-        """Whether it was closed before its end."""
-        return self._closed and not self._ended
 
     def close(self) -> None:
         """Give no more frames."""
@@ -287,7 +281,6 @@ class Still(Source):
         check_count_and_rate(frames, fps)
         self._image.flags.writeable = False  # every frame shares it
         self._frames, self._fps = frames, float(fps)
-        self._closed = self._ended = False
 
     @property
     def fps(self) -> float:
@@ -310,11 +303,6 @@ class Still(Source):
             yield Frame(self._image, index, index / self._fps)
             index += 1
         self._ended = index == self._frames
-
-    @property
-    def ended_early(self) -> bool:
-        """Whether it was closed before its end."""
-        return self._closed and not self._ended
 
     def close(self) -> None:
         """Give no more frames."""

@@ -206,7 +206,8 @@ class LiveSource(Source):
     Without a picture for `patience` seconds (twice the time between the last two, up to 3 s, where that is longer) a
     placeholder is given, of the same size and with a text that says so, and again every 0.2 s; ``captured`` is None.
     Meanwhile the reader reconnects, with pauses of a twentieth of the outage so far (0.25 to 1.5 s), for ever or until
-    `reconnect` attempts in a row have failed: then iterating raises ``SourceError``.
+    `reconnect` attempts in a row have failed: then iterating raises ``SourceError``. A file whose next picture is due
+    later, as that of a slide show, gives the last one again instead.
 
     All frames have the first one's size: where the source changes it in mid-play, pictures are scaled in their own
     proportions, with black bars where they do not fill it, and ``notes`` tells each change.
@@ -333,7 +334,7 @@ class LiveSource(Source):
         reader = self._reader
         if self._pace is not None and not self._pace.running:
             self._begin(self._pace)
-        wait, before = self._patience, math.inf
+        wait, before, shown = self._patience, math.inf, None
         while True:
             with reader.change:
                 reader.change.wait_for(lambda: reader.newest is not None or reader.over, wait)
@@ -347,7 +348,12 @@ class LiveSource(Source):
                 before = newest.captured
                 self._own_clock = newest.time is not None
                 moment = newest.captured - reader.arrivals[0] if newest.time is None else newest.time
-                yield self._frame(newest.image, moment, newest.captured)
+                shown = newest.image
+                yield self._frame(shown, moment, newest.captured)
+            elif self._pace is not None and self._pace.holding and shown is not None:  # a slide, not a loss
+                wait, now = _REPEAT, time.monotonic()
+                moment = self._pace.now() if self._own_clock else now - reader.arrivals[0]
+                yield self._frame(shown, moment, now)
             else:
                 wait = _REPEAT
                 # a file's clock stands still meanwhile, so that the next picture has its own time again

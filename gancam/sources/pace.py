@@ -17,6 +17,7 @@ class Pace:
         self._go = threading.Event()
         self._began = 0.0  # time.monotonic() of `begin`
         self._first: float | None = None
+        self.holding = False  # whether a picture is there, and held back
 
     @property
     def running(self) -> bool:
@@ -38,4 +39,10 @@ class Pace:
         while not self._go.wait(_LOOK):
             if stop.is_set():
                 return
+        self.holding = True
         stop.wait(max(self._began + moment - self._first - time.monotonic(), 0))
+        self.holding = False
+
+    def now(self) -> float:
+        """Seconds on the source's own clock, once it runs."""
+        return (self._first or 0.0) + time.monotonic() - self._began

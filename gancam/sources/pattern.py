@@ -32,7 +32,6 @@ class TestPattern(Source):
         self._size = check_size(size)
         check_count_and_rate(frames, fps)
         self._fps, self._frames = float(fps), frames
-        self._closed = self._ended = False
         self._ground = _colour_bars(self._size)
 
     @property
@@ -94,11 +93,6 @@ class TestPattern(Source):
             middle = (2 * bit + 1) * width // 32
             index = index << 1 | int(image[height // 16, middle].mean() > 128)
         return index
-
-    @property
-    def ended_early(self) -> bool:
-        """Whether it was closed before its end."""
-        return self._closed and not self._ended
 
     def close(self) -> None:
         """Give no more frames."""

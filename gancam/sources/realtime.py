@@ -84,9 +84,10 @@ class _Played:
             frame = next(self._frames, None)
             self._offset = self._ended - (0.0 if frame is None else frame.time)
         if frame is None:
+            self._pace.wait(self._ended, stop)  # the last picture stays as long as it is shown
             return None
         moment = frame.time + self._offset
-        self._ended = moment + 1 / (self.fps or 25.0)
+        self._ended = moment + (frame.duration or 1 / (self.fps or 25.0))
         self._came = True
         self._pace.wait(moment, stop)
         return LivePicture(frame.image, time.monotonic(), moment)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -131,6 +132,25 @@ def test_a_file_is_played_at_its_own_pace(clip: Path) -> None:
         frames = list(source)
     assert time.monotonic() - began > 23 / 30
     assert len(frames) + source.dropped == 24
+
+
+def test_a_slide_stays_as_long_as_it_is_shown(tmp_path: Path) -> None:
+    """It gave way to `no picture` after a while, and the last one was gone at once."""
+    levels = (40, 120, 200)
+    images = [np.full((64, 96, 3), level, np.uint8) for level in levels]
+    clip = make_clip(tmp_path / "a.mp4", images=images, ticks=[0, 1, 8], time_base=Fraction(1, 10), fps=10)
+    kept, began = Kept(), time.monotonic()
+    run(open_live(clip, patience=0.1), [], [kept])
+    assert time.monotonic() - began > 0.85
+    told = [
+        (frame.time, min(levels, key=lambda level: np.abs(frame.image - float(level)).max())) for frame in kept.frames
+    ]
+    assert all(
+        np.abs(frame.image - float(level)).max() < 6 for frame, (_, level) in zip(kept.frames, told, strict=True)
+    )
+    slide = [moment for moment, level in told if level == 120]
+    assert slide[0] == pytest.approx(0.1)
+    assert 0.4 < slide[-1] < 0.8 <= told[-1][0]
 
 
 @pytest.mark.parametrize("given", ["path", "capture", "again"])

@@ -5,8 +5,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from gancam.effects.inpainting.lines import bridged, lines, marked
 from gancam.effects.inpainting.spool import Slot, Spool
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
@@ -60,15 +62,18 @@ class Repairs:
 
 
 def repairs(frames: Iterable[Frame]) -> Repairs:
-    """Find the scratches and the dust of each frame of a clip. The first and the last have none."""
+    """Find the scratches and the dust of each frame of a clip; of the first and the last, lines alone."""
     found, window = Repairs(), list[Frame]()
     try:
         for frame in frames:
-            window.append(frame)
-            if len(window) == 3:
+            window = [*window[-2:], frame]
+            if len(window) == 2:
+                found[window[0].time] = defects(window[0].image, None, frame.image)
+            elif len(window) == 3:
                 before, now, after = window
                 found[now.time] = defects(now.image, before.image, after.image)
-                window.pop(0)
+        if len(window) > 1:
+            found[window[-1].time] = defects(window[-1].image, window[-2].image, None)
     except BaseException:
         found.close()
         raise
@@ -125,27 +130,58 @@ MOST = 0.2  # of the picture: more is a cut, a flash or a motion that was not fo
 THICK = 60  # of the shorter side: twice that is how thick a defect is at most
 CERTAIN = 0.6  # of a defect must lie where the picture around it is not astray
 GROW = 2  # pixels around it
+SHOT = 3.0  # times as far apart as the other frame beside it: it is of another shot
+BESIDE = 13, 5  # pixels wide and high around a line in which something moved, or did not
+ALONE = 0.6  # of the height: on so much a line must stand out where one frame beside it is all there is
+DIFFER = 12.0  # grey levels by which the frames beside differ where they do
 
 
-def defects(image: Image, before: Image, after: Image) -> Repair:
-    """Find the defects of `image`, and the mean of `before` and `after`, both moved to where things are in it.
+def defects(image: Image, before: Image | None, after: Image | None) -> Repair:
+    """Find the defects of `image`, and what `before` and `after` have there, both moved to where things are in it.
 
     A defect is lighter, or darker, than all of both that is near it (after Nadenau and Mitra, Blotch and scratch
     detection in image sequences based on rank ordered differences, 1996), thin or small, and lies in a part of the
-    picture that is else as in both.
+    picture that is else as in both. Lines down the picture are found by themselves, wherever they go, and where one of
+    both is not there or of another shot.
     """
-    if before.shape != image.shape or after.shape != image.shape or min(image.shape[:2]) < 16:
+    beside = [one for one in (before, after) if one is not None]
+    if not beside or any(one.shape != image.shape for one in beside) or min(image.shape[:2]) < 16:
         return NOTHING
-    then, later = (_aligned(other, image) for other in (before, after))
+    aligned = [_aligned(one, image) for one in beside]
+    apart = [float(np.median(_most(cv2.absdiff(image[::4, ::4], one[::4, ::4])))) for one in aligned]
+    aligned = [one for one, far in zip(aligned, apart, strict=True) if far <= SHOT * min(apart) + LEAST]
+    then, later = aligned[0], aligned[-1]
+    noise = float(np.median(_apart(*(one[::4, ::4] for one in (image, then, later)))))
+    long = lines(image, aligned, noise) if len(aligned) == 2 else lines(image, aligned, noise, ALONE)
+    then, later = (bridged(other, lines(other, (image,), noise), GROW) for other in (then, later))
+    calm = bridged(image, long, GROW)
+    small = _small(calm, then, later, noise) if len(aligned) == 2 else np.zeros(image.shape[:2], np.uint8)
+    marks = marked(long, image.shape[:2], GROW) | small
+    if not marks.any() or float(marks.mean()) > MOST:
+        return NOTHING
+    places = np.flatnonzero(marks).astype(np.int32)
+    return Repair(places, _under(places, calm, small, then, later, noise))
+
+
+def _apart(image: Image, then: Image, later: Image) -> NDArray[np.uint8]:
+    return _most(cv2.max(cv2.absdiff(image, then), cv2.absdiff(image, later)))
+
+
+def _most(image: MatLike) -> NDArray[np.uint8]:
+    """The highest channel: NumPy's ``max`` takes ten times as long."""
+    blue, green, red = cv2.split(image)
+    return np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
+
+
+def _small(image: Image, then: Image, later: Image, noise: float) -> NDArray[np.uint8]:
+    """1 where `image` has what is thin or small, and in neither of the others."""
     near = disc(1)
-    over = cv2.subtract(image, cv2.dilate(cv2.max(then, later), near)).max(2)
-    under = cv2.subtract(cv2.erode(cv2.min(then, later), near), image).max(2)
-    height = cv2.max(over, under).astype(np.float32)
-    apart = cv2.max(cv2.absdiff(image, then), cv2.absdiff(image, later)).max(2).astype(np.float32)
-    noise = float(np.median(apart[::4, ::4]))
+    over = cv2.subtract(image, cv2.dilate(cv2.max(then, later), near))
+    under = cv2.subtract(cv2.erode(cv2.min(then, later), near), image)
+    height, apart = (one.astype(np.float32) for one in (_most(cv2.max(over, under)), _apart(image, then, later)))
     marks = np.asarray(height > max(LEAST, NOISE * noise), np.uint8)
     if not marks.any():
-        return NOTHING
+        return marks
     whole = np.asarray(cv2.dilate(marks, disc(GROW)), np.uint8)
     whole &= np.asarray(apart > max(LEAST / 2, 2 * noise), np.uint8) | marks
     thick = cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(max(min(image.shape[:2]) // THICK, 3)))
@@ -157,12 +193,40 @@ def defects(image: Image, before: Image, after: Image) -> Repair:
     strong, certain, wide = (np.bincount(labels.reshape(-1), x.reshape(-1) > 0, count) for x in (marks, sure, thick))
     good = (certain >= 3) & (certain > CERTAIN * strong) & (wide < 0.3 * stats[:, cv2.CC_STAT_AREA])
     good[0] = False
-    marks = np.asarray(cv2.dilate(good[labels].astype(np.uint8), disc(GROW)), np.uint8)
-    if not marks.any() or float(marks.mean()) > MOST:
-        return NOTHING
-    places = np.flatnonzero(marks).astype(np.int32)
-    mean = cv2.addWeighted(then, 0.5, later, 0.5, 0).reshape(-1, 3)
-    return Repair(places, np.asarray(mean[places], np.uint8))
+    return np.asarray(cv2.dilate(good[labels].astype(np.uint8), disc(GROW)), np.uint8)
+
+
+def _under(
+    places: NDArray[np.int32], calm: Image, small: NDArray[np.uint8], then: Image, later: Image, noise: float
+) -> NDArray[np.uint8]:
+    """What is under defects: the mean of both others, and where they differ, the one that is like what is around.
+
+    Around is `calm`, in which lines are bridged, but for what is `small`; where neither is like that, or a line runs
+    over somebody who walks, that is taken.
+    """
+    before, after, around = (one.reshape(-1, 3)[places].astype(np.int16) for one in (then, later, calm))
+    before, after = before + _lighter(calm, then), after + _lighter(calm, later)
+    mean, limit = (before + after + 1) // 2, max(DIFFER, 3 * noise)
+    differ = np.abs(before - after).max(1) > limit
+    if differ.any() and small.any():
+        window = (4 * GROW + 9,) * 2
+        share = np.maximum(cv2.blur(np.asarray(1 - small, np.float32), window), 1e-2).reshape(-1)[places]
+        known = cv2.blur(cv2.copyTo(calm, 1 - small), window).reshape(-1, 3)[places] / share[:, None]
+        around = np.where(small.reshape(-1)[places][:, None] > 0, np.minimum(known, 255).astype(np.int16), around)
+    beside = np.asarray(_apart(calm, then, later), np.float32)  # of lines, these are of what is on both sides
+    moved = cv2.blur(beside, BESIDE).reshape(-1)[places] > 2 * limit
+    off = [np.abs(one - around).max(1) for one in (before, after)]
+    chosen = np.where((off[0] < off[1])[:, None], before, after)
+    chosen = np.where((np.minimum(*off) < 2 * limit)[:, None], chosen, around)
+    chosen = np.where(differ[:, None], chosen, mean)
+    chosen = np.where((moved & (small.reshape(-1)[places] == 0))[:, None], around, chosen)
+    return np.clip(chosen, 0, 255).astype(np.uint8)
+
+
+def _lighter(image: Image, other: Image) -> NDArray[np.int16]:
+    """By how much `image` is lighter than `other`, ``(3,)``: old film flickers."""
+    apart = np.asarray(cv2.subtract(image[::4, ::4], other[::4, ::4], dtype=cv2.CV_16S), np.int16)
+    return np.asarray(np.median(apart.reshape(-1, 3), 0), np.int16)
 
 
 def _aligned(other: Image, image: Image) -> Image:
