@@ -95,6 +95,36 @@ def test_a_clock_is_found_where_the_camera_stands_still() -> None:
     assert not found[:180].any()
 
 
+def test_a_clock_is_found_in_a_clip_of_three_ticks() -> None:
+    frames, ink = watched(3.7, clock=True)
+    assert found_in(frames)[ink > 0].mean() > 0.98
+
+
+def test_a_digit_as_bright_as_what_is_behind_it_is_found_by_its_neighbours() -> None:
+    scene = np.asarray(cv2.resize(still("lake"), (320, 240)), np.uint8) // 2
+    scene[10:30, 58:68] = 250  # behind a digit of the date
+    frames, ink = [], np.zeros(scene.shape[:2], np.uint8)
+    for index in range(70):
+        image, text = scene.copy(), f"05/01/24 12:34:{(index + 4) // 10 + 50:02d}"
+        image[100 + index : 140 + index, 100:140] = (40, 60, 70)
+        for picture, colour in ((image, (255, 255, 255)), (ink, (1, 1, 1))):
+            cv2.putText(picture, text, (20, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.6, colour, 2 if picture is image else 1)
+        frames.append(image)
+    assert found_in(frames)[ink > 0].mean() > 0.98
+
+
+def test_all_of_a_running_digit_is_found_in_a_pan() -> None:
+    frames, ink = [], np.zeros((300, 400), np.uint8)
+    for index, frame in enumerate(pan(60)):
+        made, text = frame.copy(), f"05/01/24 12:34:{3 + index // 15:02d}"
+        cv2.putText(made, text, (20, 270), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2, cv2.LINE_AA)
+        cv2.putText(ink, text, (20, 270), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 1, 2)
+        frames.append(made)
+    found = found_in(frames)
+    assert found[ink > 0].mean() > 0.98
+    assert found.sum() < 4 * ink.sum()
+
+
 def test_no_clock_is_found_where_none_ticks() -> None:
     frames, _ = watched(7, clock=False)
     assert not found_in(frames).any()

@@ -6,7 +6,7 @@ import pytest
 
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.prescan import Prescan
-from gancam.effects.inpainting.regions import SEEN, FrameRegion
+from gancam.effects.inpainting.regions import INVENTED, SEEN, FrameRegion
 from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
 from gancam.vision.motion import Grey
@@ -105,6 +105,23 @@ def test_of_what_moves_behind_letters_nothing_old_is_believed() -> None:
             wrong = cv2.absdiff(result[window.place], image[window.place]).max(2)
             off.append(float((seen & (wrong > 40)).sum() / mask.sum()))
     assert max(off) < 0.05
+
+
+@pytest.mark.parametrize(("tall", "keeps"), [(30, False), (70, True)])
+def test_what_was_invented_for_a_time_stamp_is_not_taken_along_by_a_pan(tall: int, keeps: bool) -> None:
+    """Wide holes do take it along: there a network knows less each time."""
+    mask = np.zeros(SIZE[::-1], np.uint8)
+    mask[100 : 100 + tall, 60:200] = 1
+    background, window = Background(), FrameRegion.around((60, 100, 140, tall), 16, mask.shape)
+    for x in (0, 4):
+        image = scene(x)
+        background.observe(image, mask, [window])
+        state = background.lookup(window, image, mask).state
+        background.store(window, image[window.place], image, mask, mask[window.place])
+        background.remember(image, mask)
+    assert not background.camera.still
+    kept = float((state[mask[window.place] > 0] == INVENTED).mean())
+    assert kept > 0.8 if keeps else kept < 0.1
 
 
 def test_a_witness_belongs_to_what_is_nearest() -> None:

@@ -15,7 +15,7 @@ from gancam.masks.mask import Mask
 
 _EVERY = 0.09  # seconds between looks
 _PHASES = 10  # parts of a second that are told apart
-_TICKS = 4  # at the least
+_TICKS = 3  # at the least
 _EDGE = 0.26  # of the height, at the top and at the bottom: where clocks are
 _SWITCH = 36  # grey levels: less is noise, or something that moves
 _PIXELS = 2  # of a cell that switch at once
@@ -26,7 +26,7 @@ _INK = 0.4  # of its contrast: how far from its own grey level ink may be, at th
 _TALL = 0.75, 1.25  # of the digit's height: letters and digits of the same size
 _BROAD = 1.5  # of that height: the broadest of these
 _LEVEL = 0.16  # of that height: how far off the line they stand
-_GAP = 1.6  # of that height: between two of them in a line
+_GAP = 2.0  # of that height: between two of them in a line, one that is not read among them
 _LINES = 3.2  # of that height: how far above and below other lines are
 _GLYPHS = 3  # of that size, beside what ticks, that stand still
 
@@ -143,7 +143,7 @@ class Clock:
             if tall >= 6 and 0.4 * wide < tall and wide < 3 * tall:
                 found = _text(digit, _glyphs(always, tall), _glyphs(ever, tall))
                 best = found if len(found) > len(best) else best
-        for glyph in best:
+        for glyph in [*best, *_between(best)]:
             beyond = max(round(glyph.tall * 0.15), 2)
             # a 1 may become a broader digit
             broader = beyond + max(round((0.6 * best[0].tall - glyph.right + glyph.left) / 2), 0) * (
@@ -176,7 +176,8 @@ def _ink(
 
 def _glyphs(ink: NDArray[np.bool_], tall: int) -> list[_Glyph]:
     """What in `ink` may be a letter or a mark beside a digit that is so tall."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    whole = cv2.morphologyEx(ink.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((max(tall // 4, 1), 1), np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
     return [
         _Glyph(x, y, x + wide, y + high)
         for x, y, wide, high, area in stats[1:count].tolist()
@@ -204,6 +205,21 @@ def _text(digit: _Glyph, still: list[_Glyph], running: list[_Glyph]) -> list[_Gl
             if sum(one.left < right and one.right > left for one in row) >= _GLYPHS + 1:
                 others += row
     return list(dict.fromkeys([digit, *line, *marks, *others]))
+
+
+def _between(glyphs: list[_Glyph]) -> list[_Glyph]:
+    """What is between neighbours in a line of text: a letter may stand there that is as bright as what is behind it."""
+    found = []
+    for glyph in glyphs:
+        tall = glyph.tall
+        after = [
+            one for one in glyphs
+            if one.left > glyph.right and abs(one.bottom - glyph.bottom) <= max(_LEVEL * tall, 2.0)
+            and _TALL[0] * tall <= one.tall <= _TALL[1] * tall and one.left < glyph.right + _GAP * tall
+        ]  # fmt: skip
+        if after and tall > _TALL[0] * glyphs[0].tall:
+            found.append(glyph._replace(left=glyph.right, right=min(one.left for one in after)))
+    return found
 
 
 def _line(digit: _Glyph, glyphs: list[_Glyph]) -> list[_Glyph]:

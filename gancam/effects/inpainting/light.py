@@ -1,5 +1,6 @@
 """Differences of light between two pictures of a place, and making one lit as the other."""
 
+import math
 from typing import Any, NamedTuple
 
 import cv2
@@ -22,7 +23,7 @@ _EVENLY = np.full((1, 3), 1 / 3, np.float32)  # the mean of three colours, for c
 _FEW, _MANY = 4 * CELL * CELL, 1000  # pixels to learn an exposure from, at the least and at the most
 _PINCH = 16.0  # squared grey levels: what varies less than that tells light from exposure badly
 _EXPOSED = 0.03, 0.5  # least change of a gain, and share of what differs that remains at most with it
-_SHALLOW = 12.0  # pixels
+_SHALLOW = {True: 12.0, False: 20.0}  # pixels: where the camera rests, and where it moves and takes along what is wrong
 _STALE, _STALE_SHARE = 4.0, 0.3  # as the next two, and the least light, for what is shallow and was invented
 _OFF, _OFF_SHARE = 36.0, 0.5  # squared grey levels, and share of its contrast's square, that what is shallow may be off
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
@@ -95,7 +96,7 @@ def compare(
     """
     light, rough, contrast, measured = _differ(then, now, ring)
     same = _same(light, rough, contrast)
-    shallow = _depths(inside) < _SHALLOW
+    shallow = _shallow(inside, _SHALLOW[at_rest])
     exactly = at_rest & (np.abs(light).max(2) < _STALE) & (rough < _STALE + _STALE_SHARE * contrast)
     stale = (shallow & (spread(floats(exactly)[..., None], measured)[..., 0] < _BELIEVED)).astype(np.uint8)
     usable = (measured > 0) & same
@@ -118,15 +119,15 @@ def _off(rough: Floats, contrast: Floats, apart: Floats, measured: Floats) -> ND
     return np.asarray(off > _OFF + _OFF_SHARE * np.square(near[..., 1]), np.bool_)
 
 
-def _depths(inside: NDArray[np.bool_]) -> Floats:
-    """How many pixels deep the hole near each cell is, ``(rows, columns)``."""
+def _shallow(inside: NDArray[np.bool_], most: float) -> NDArray[np.bool_]:
+    """Whether the hole near each cell is less than `most` pixels deep, ``(rows, columns)``."""
     framed = cv2.copyMakeBorder(inside.view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     depth = cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1]
     rows, columns = -(-depth.shape[0] // CELL), -(-depth.shape[1] // CELL)
     full = np.zeros((rows * CELL, columns * CELL), np.float32)
     full[: depth.shape[0], : depth.shape[1]] = depth
     cells = full.reshape(rows, CELL, columns, CELL).max((1, 3))
-    return floats(cv2.dilate(cells, square(RING // CELL)))
+    return np.asarray(cv2.dilate(cells, square(math.ceil(most / CELL))) < most, np.bool_)
 
 
 class Exposure(NamedTuple):

@@ -217,7 +217,7 @@ class _Part(NamedTuple):
 def _add_running(found: Mask, power: Floats, steady: Floats, rows: slice, columns: slice) -> None:
     """Mark the digits of a line of text that change, as those of a clock.
 
-    No edge of theirs stays, but beside the others and among them edges are as strong, and stronger than above and
+    Few edges of theirs stay, but beside the others and among them edges are as strong, and stronger than above and
     below.
     """
     tall = rows.stop - rows.start
@@ -235,14 +235,17 @@ def _add_running(found: Mask, power: Floats, steady: Floats, rows: slice, column
     )
     text = slice(columns.start - first, columns.stop - first)
     usual = float(np.median(strength[text]))
-    running = (strength > 0.4 * usual) & (strength > 2 * beside) & (kept < 0.8 * strength)
-    running &= found[rows, first:last].mean(0) < 0.25  # where letters that stay were found, there are no others
+    # the parts of digits that they share stay, but less does than of letters
+    share = kept / np.maximum(strength, 1e-6)
+    stays = min(float(np.median(share[text])), 1.0)
+    running = (strength > 0.4 * usual) & (strength > 2 * beside) & (share < 0.8 * stays)
     known = running.astype(np.uint8)
     known[text] |= found[rows, columns].max(0)
     joined = cv2.morphologyEx(known[None], cv2.MORPH_CLOSE, np.ones((1, window + 1), np.uint8))
     line = cv2.connectedComponents(np.asarray(joined, np.uint8))[1][0]
     running &= np.isin(line, np.unique(line[text][line[text] > 0]))
     whole = cv2.morphologyEx(running[None].astype(np.uint8), cv2.MORPH_OPEN, np.ones((1, max(tall // 2, 3)), np.uint8))
+    whole = cv2.dilate(whole, np.ones((1, 2 * (tall // 3) + 1), np.uint8))  # a 1 may become a broader digit
     found[rows, first:last][:, np.asarray(whole)[0] > 0] = 1
 
 
