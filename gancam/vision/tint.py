@@ -26,7 +26,8 @@ _DAMPED = 0.9  # of a sweep's change
 _MEMORY, _BELIEVED = 90.0, 20.0  # frames, at most and at least, that count in what is known of a place
 _FOUND, _LOST = 0.5, 1.5  # of its pixels: how far from it what comes back may end, and what then was not there
 _RECALLED = 30.0  # frames that count, at most, in what is known of a place that was covered
-_EACH, _AHEAD = 2, 20  # every how manieth frame of a shot is looked at ahead, and how many of those
+_EACH, _AHEAD = 2, 20  # every how manieth frame of a shot is looked at ahead, and how many of those, at most
+_BYTES = 128 << 20  # of all of these, at most
 _SAME, _OTHER = 12.0, 36.0  # grey levels of change that are noise, and that make it another thing
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none
 _LESS = 0.7  # of the size at which a network is shown the mirrored picture
@@ -137,7 +138,7 @@ class Tint:
             if last is not None and is_cut(last, small):
                 openings.update(self._opened(shot, look))
                 shot, begins = [], index
-            if (index - begins) % _EACH == 0 and len(shot) < _AHEAD:
+            if (index - begins) % _EACH == 0 and len(shot) < min(_AHEAD, max(_BYTES // seen.nbytes, 1)):
                 shot.append(seen)
             last = small
         openings.update(self._opened(shot, look))
