@@ -13,14 +13,9 @@ _OFF = 2.5  # pixels by which one that agrees may be off
 
 
 def similarity(before: Grey, now: Grey) -> Matrix | None:
-    """Find how a scene was turned, scaled and moved from one picture to the other, by oriented features (ORB).
+    """Find how a scene was turned, scaled and moved from one picture to another of its size, by ORB features.
 
-    Args:
-        before: The one, uint8 ``(h, w)``.
-        now: The other, of the same size.
-
-    Returns:
-        The matrix ``(3, 3)`` that takes places of the one to the other; None where too little agrees.
+    Returns the matrix ``(3, 3)`` that takes places of the one to the other; None where too little agrees.
     """
     shrink = max(max(now.shape) / _LONGEST, 1.0)
     size = round(now.shape[1] / shrink), round(now.shape[0] / shrink)

@@ -28,27 +28,20 @@ class Palette:
         self._cells = None
 
     def learn(self, state: Plane, weights: Plane) -> None:
-        """Take in the colours of a frame.
-
-        Args:
-            state: float32 ``(h, w, c)``: blue and red less luma, and luma, in the first three.
-            weights: how much each counts, ``(h, w)``.
-        """
+        """Take in `state` (h, w, c): blue and red less luma, and luma; each place counts as `weights` (h, w) say."""
         height, width = shape = -(-state.shape[0] // _CELL), -(-state.shape[1] // _CELL)
         if self._cells is None or self._cells.shape[1:3] != shape:
             self._cells = np.zeros((_LEVELS, *shape, 3), np.float32)
         rows, columns = (np.arange(side) // _CELL for side in state.shape[:2])
         below, above = _between(state[..., 2])
         cells = (below.astype(np.int64) * height + rows[:, None]) * width + columns
-        new = np.zeros(self._cells.shape, np.float32)
-        for place, share in ((cells, 1 - above), (cells + height * width, above)):
-            counts = weights * share
-            for channel, values in enumerate((state[..., 0] * counts, state[..., 1] * counts, counts)):
-                sums = np.bincount(place.ravel(), values.ravel(), _LEVELS * height * width)
-                new[..., channel] += sums.reshape(_LEVELS, height, width)
         self._cells *= np.float32(_LASTS)
-        for known, level in zip(self._cells, new, strict=True):
-            known += cv2.blur(level, (3, 3), borderType=cv2.BORDER_REPLICATE)
+        for channel, values in enumerate((state[..., 0], state[..., 1], np.ones_like(weights))):
+            new = np.zeros(_LEVELS * height * width)
+            for place, share in ((cells, 1 - above), (cells + height * width, above)):
+                new += np.bincount(place.ravel(), (weights * share * values).ravel(), len(new))
+            for known, level in zip(self._cells, new.reshape(_LEVELS, height, width), strict=True):
+                known[..., channel] += cv2.blur(level, (3, 3), borderType=cv2.BORDER_REPLICATE)
 
     def recall(self, light: Plane) -> Plane:
         """Give what is known of what is so `light` (h, w): blue and red less luma, and how much that weighs."""
@@ -57,9 +50,7 @@ class Palette:
         height, width = self._cells.shape[1:3]
         below, above = _between(light)
         rows, columns = ((np.arange(side, dtype=np.float32) + 0.5) / _CELL - 0.5 for side in light.shape)
-        rows = rows.clip(0, height - 1)
-        x = np.tile(columns, (light.shape[0], 1))
-        y = below * np.float32(height) + rows[:, None]
+        x, y = np.tile(columns, (len(rows), 1)), below * np.float32(height) + rows.clip(0, height - 1)[:, None]
         atlas = self._cells.reshape(-1, width, 3)
         less, more = (
             cv2.remap(atlas, x, y + np.float32(step), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -47,24 +47,6 @@ class _Known(NamedTuple):
     state: Plane  # (h, w, 4) on the grid: the means of blue and of red less luma, and of luma, and of how many frames
 
 
-class _Opening(NamedTuple):
-    """The colours that a shot begins with, as several of its frames have them."""
-
-    colours: NDArray[np.int8]  # (h, w, 2) on the grid: blue and red less luma
-    frames: NDArray[np.uint8]  # (h, w): of how many frames
-
-    @classmethod
-    def of(cls, state: Plane) -> "_Opening":
-        """Keep `state` in few bytes: a film has many shots."""
-        return cls(
-            np.clip(np.rint(state[..., :2]), -128, 127).astype(np.int8), state[..., 3].clip(0, 255).astype(np.uint8)
-        )
-
-    def state(self, grey: Grey) -> Plane:
-        """Return it as what is known, where the frame is `grey`."""
-        return np.dstack([self.colours, grey, self.frames]).astype(np.float32)
-
-
 class _Grid(NamedTuple):
     """What colours shall be, times how much each pixel keeps to that, and what goes across to the next and down."""
 
@@ -115,7 +97,7 @@ class Tint:
         self._mirrored = False  # how the next frame is shown to the network
         self._flow, self._back, self._planes = DenseFlow(_REST), DenseFlow(_REST), Planes()
         self._palette = Palette()
-        self._openings: dict[bytes, _Opening] = {}  # of shots that were read ahead, by their first frames
+        self._openings: dict[bytes, NDArray[np.int8]] = {}  # of shots that were read ahead, by their first frames
 
     def reset(self) -> None:
         """Forget the frames before, and what was read ahead."""
@@ -130,7 +112,7 @@ class Tint:
             look: As when they are played.
         """
         self.reset()
-        openings: dict[bytes, _Opening] = {}
+        openings: dict[bytes, NDArray[np.int8]] = {}
         shot: list[Image] = []
         begins, last = 0, None
         for index, seen in enumerate(frames):
@@ -145,12 +127,13 @@ class Tint:
         self.reset()
         self._openings = openings
 
-    def _opened(self, shot: Sequence[Image], look: Callable[[Image], Image]) -> dict[bytes, _Opening]:
+    def _opened(self, shot: Sequence[Image], look: Callable[[Image], Image]) -> dict[bytes, NDArray[np.int8]]:
         """What is known at the first of `shot`."""
         self.reset()
         for seen in reversed(shot):
             state, _ = self._followed(seen, look, 1.0)
-        return {_digest(shot[0]): _Opening.of(state)} if shot else {}
+        # In bytes, as a film has many shots: blue and red less luma, and of how many frames.
+        return {_digest(shot[0]): np.rint(state[..., [0, 1, 3]]).clip(-128, 127).astype(np.int8)} if shot else {}
 
     def __call__(self, image: Image, seen: Image, look: Callable[[Image], Image], hold: float) -> Image:
         """Give `image` with its own luma and the colours found for it.
@@ -179,7 +162,7 @@ class Tint:
             self._palette.clear()
             opening = self._openings.get(_digest(seen)) if hold > 0 else None
             if opening is not None:
-                known = _Known(small, opening.state(grey))
+                known = _Known(small, np.dstack([opening[..., :2], grey, opening[..., 2]]).astype(np.float32))
                 self._palette.learn(known.state, known.state[..., 3])
         state = self._found(seen, look, size, both=known is None)
         state[..., 2] = grey
@@ -236,7 +219,6 @@ class Tint:
 
 
 def _digest(seen: Image) -> bytes:
-    """Tell a frame from others."""
     return hashlib.blake2b(seen.tobytes(), digest_size=16).digest()
 
 

@@ -7,8 +7,7 @@ import pytest
 from gancam import masks
 from gancam.frame import Image
 from gancam.masks.mask import Mask
-from gancam.vision.matching import similarity
-from gancam.vision.motion import Matrix, stays
+from gancam.vision.motion import Matrix
 from tests.helpers.small import still
 
 BOX = 170, 70, 70, 90
@@ -62,14 +61,3 @@ def test_a_pause_in_which_it_was_not_seen_is_told() -> None:
         tracked(image, time=index / 25)
     assert len(tracked.notes) == 1
     assert "from 0.12 to 0.52 s" in tracked.notes[0]
-
-
-def test_a_similarity_is_found_and_other_pictures_are_told() -> None:
-    first, second = (cv2.cvtColor(view("spices", zoom), cv2.COLOR_BGR2GRAY) for zoom in (2.0, 1.0))
-    found = similarity(np.asarray(first, np.uint8), np.asarray(second, np.uint8))
-    assert found is not None
-    assert stays(found @ np.linalg.inv(towards(1.0)), first.shape, 0.01)
-    assert not stays(found, first.shape, 0.1)
-    other = np.asarray(cv2.cvtColor(view("lake", 2), cv2.COLOR_BGR2GRAY), np.uint8)
-    assert similarity(np.asarray(first, np.uint8), other) is None
-    assert similarity(other, np.full_like(other, 9)) is None
