@@ -36,7 +36,7 @@ class Palette:
         below, above = _between(state[..., 2])
         cells = (below.astype(np.int64) * height + rows[:, None]) * width + columns
         self._cells *= np.float32(_LASTS)
-        for channel, values in enumerate((state[..., 0], state[..., 1], np.float32(1))):
+        for channel, values in enumerate((state[..., 0], state[..., 1], np.ones_like(weights))):
             new = np.zeros(_LEVELS * height * width)
             for place, share in ((cells, 1 - above), (cells + height * width, above)):
                 new += np.bincount(place.ravel(), (weights * share * values).ravel(), len(new))
