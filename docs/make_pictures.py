@@ -198,7 +198,7 @@ def row(cells: list[tuple[Image, str]]) -> Image:
     return np.concatenate(parts, axis=1)
 
 
-def save(name: str, image: Image, quality: int = 74) -> None:
+def save(name: str, image: Image, quality: int = 64) -> None:
     IMAGES.mkdir(exist_ok=True)
     cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, quality])
     print(f"{name}: {image.shape[1]}x{image.shape[0]}, {(IMAGES / name).stat().st_size / 1000:.0f} kB")
