@@ -1,7 +1,6 @@
 """Masks of people."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -11,85 +10,23 @@ from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.behind import behind
-from gancam.masks.belief import Belief, without_fancies, without_isles
-from gancam.masks.deciding import decided, rests
-from gancam.masks.faces import Faces
+from gancam.masks.belief import without_fancies, without_isles
+from gancam.masks.closer import EVERY, CloserLooks, Region
+from gancam.masks.deciding import rests
 from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource
 from gancam.masks.regions import (
     Window,
-    alike,
-    area,
-    boxes_above,
-    carried,
-    holds,
-    is_close,
-    is_cut_off,
-    network_size,
-    overlap,
-    people_in,
     pieces_of,
     shown,
-    tile_of,
-    united,
-    window_around,
 )
 from gancam.masks.strays import strays
 from gancam.masks.trail import MARKED, Trail
 from gancam.masks.upper import with_upper_half
-from gancam.masks.walls import without_walls
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
 
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
-_IS, _MAY_BE = 0.45, 0.25  # the probability from which on it is somebody, and from which a wide mask says so
-_EVERY = 15  # frames after which the whole frame is searched again for people who are small in it
-_SEED = 0.5  # a probability in the whole frame which is worth a closer look
-_FACE = 640  # pixels of the frame's longer side for the search for faces: they are found from 10 of these on
-_NEAR_FACE = 256  # the same where there are none: large and dark ones are found in this, lit
-_LIT = np.asarray(255 * (np.arange(256) / 255) ** 0.6, np.uint8)  # levels as they are then
-_BODY = 1.5, 0.7, 4.0, 6.0  # widths to the left of a face, heights above it; widths and heights of who has it
-_SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the share of the window that they fill
-_TALL = 1 / 16  # of the frame's height: who is smaller is nobody
-_ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
-_MUCH = 0.6  # of a window: it becomes smaller where that is enough
-_MOST = 6  # closer looks a frame
-_TRIES = 8  # closer looks in the first frame at what is seen in such parts; one in others
-_FORGETS = 60  # frames after which what was nobody may be somebody
-_TILES = 3  # parts of the frame a side, which overlap by half, that are searched
-_SCANS = 2  # frames after which the next of them is
-_LEAST = 1 / 40  # of the frame's height: what is less is not looked at
-_UPRIGHT = 1.3  # times as tall as wide
-_AGAIN = 4  # frames after which is looked again at what something else found, and may be somebody
-_DOUBTS = 5  # frames after which is looked again at those of whom is not known who they are
-
-
-@dataclass
-class _Region:
-    """A part of the frame that is looked at closer."""
-
-    window: Window
-    opinion: Opinion
-    before: NDArray[np.float32] | None = None  # what was found there in the last frame
-    missed: int = 0  # frames since somebody was found there
-    belief: Belief = field(default_factory=Belief)
-
-    def joined(self, other: "_Region", looks: Looks, work_size: int) -> "_Region":
-        """One around both."""
-        both = _Region(united([self.window, other.window]), Opinion(looks))
-        size = network_size(*both.window[2:], work_size)
-        for one in (self, other):
-            one.belief.move(one.window, both.window, size)
-            both.belief.add(one.belief)
-        return both
-
-    def move(self, window: Window, size: tuple[int, int]) -> None:
-        """Look at `window` from now on; `size`: width and height of what the network is shown of it."""
-        if self.before is not None:
-            self.before = carried(self.before, self.window, window, (size[1], size[0]))
-        self.belief.move(self.window, window, size)
-        self.opinion.move(self.window, window, size)
-        self.window = window
 
 
 class Person(MaskSource):
@@ -119,17 +56,11 @@ class Person(MaskSource):
         self._model, self._look = model, Looks(model)
         self._work_size = model.card.work_size or _WORK_SIZE
         self.hold, self.wide = hold, wide
-        self._whole = _Region((0, 0, 0, 0), Opinion(self._look))  # of the last frame
+        self._whole = Region((0, 0, 0, 0), Opinion(self._look))  # of the last frame
+        self._closer = CloserLooks(self._look, self._work_size)
         self._small: Image | None = None  # as the network is shown that
-        self._regions: list[_Region] = []  # where it is looked else
-        self._age = self._tick = 0  # frames since the scene began; of this one, that before it
-        self._refused: list[Window] = []  # what a closer look showed to be nobody
-        self._expected: Sequence[Window] = ()  # what may be somebody
-        self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
+        self._age = 0  # frames since the scene began
         self._is_image = False  # whether this frame is an image by itself
-        self._is_near = False  # whether somebody fills much of the frame
-        self._seen: list[Window] | None = None  # faces in this frame, once they were looked for
-        self._faces: tuple[Faces, Faces] | None = None
         self._trail = Trail()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
@@ -163,35 +94,35 @@ class Person(MaskSource):
             self._forget()
         still = None if self._small is None else rests(self._small, small)
         self._whole.window, self._small = frame, small
-        # a recurrent network is shown whole frames, one after another
-        alone = self._look.alone
-        due = self._age % _EVERY == 0 and alone
-        self._tick, self._seen = self._age, None
-        self._is_image = time is None and self._tick == 0 and alone
+        alone = self._look.alone  # else it is a recurrent network, which is shown whole frames, one after another
+        tick, due = self._age, self._age % EVERY == 0 and alone
+        self._is_image = time is None and tick == 0 and alone
         self._age += 1
-        found = seen = self._whole.opinion(small, still, self._tick) if due or self.wide or not self._regions else None
+        closer = self._closer
+        closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
+        found = seen = self._whole.opinion(small, still, tick) if due or self.wide or not closer.regions else None
         if seen is not None and self._is_image:
             seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
         if seen is not None and alone and not self.wide:
-            found = self._believed(self._whole, seen, image)
+            found = closer.believed(self._whole, seen, image)
         elif seen is not None and alone:
-            both, faces = self._whole.opinion.both, lambda: self._faces_of(image)
+            both, faces = self._whole.opinion.both, lambda: closer.faces_of(image)
             found = without_fancies(seen, self._whole.before, frame, both, faces)
         if due and seen is not None and found is not None:
-            self._search(image, seen, found)
-        if alone and not self._is_near and self._tick % _SCANS == 0:
-            self._scan(image)
-        elif alone and not self._is_near:
-            self._meet(image)
-        closer = self._closer(image, still) if self._regions else None
-        if closer is not None and not self.wide:
+            closer.search(image, seen, found)
+        if alone:
+            closer.go_on(image)
+        followed, nearer = bool(closer.regions), closer.opacity(image, still)
+        if nearer is not None and not self.wide:
             self._whole.before = None
-            return closer
+            return nearer
+        if followed and nearer is None:
+            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         if found is None:
-            found = self._believed(self._whole, self._whole.opinion(small, still, self._tick), image)
-        self._whole.before = self._decided(found, small, self._whole.before, still)
+            found = closer.believed(self._whole, self._whole.opinion(small, still, tick), image)
+        self._whole.before = closer.decided(found, small, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
-        return opacity if closer is None else np.asarray(cv2.max(opacity, closer), np.uint8)
+        return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
 
     def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Of an image by itself: who is in it, what was left of them, and others behind them.
@@ -216,233 +147,19 @@ class Person(MaskSource):
             return self._small is not None
         return self._small.shape == small.shape and self._trail.carry(self._small, small)
 
-    def _believed(
-        self, region: _Region, found: NDArray[np.float32], image: Image, *, at_once: bool = False
-    ) -> NDArray[np.float32]:
-        """What was `found` of `region`, without what is nobody."""
-        looks, known = (at_once or self._tick % often == 0 for often in (_DOUBTS, _EVERY))
-        return region.belief(
-            found,
-            region.window,
-            region.opinion.both,
-            lambda: self._faces_of(image),
-            looks=looks,
-            known=known,
-        )
-
-    def _decided(
-        self,
-        found: NDArray[np.float32],
-        small: Image,
-        before: NDArray[np.float32] | None,
-        still: NDArray[np.float32] | None,
-    ) -> NDArray[np.float32]:
-        """What was `found` of `small`, without the wall beside people, decided."""
-        if self.wide:
-            return decided(found, before, still, self.hold, _MAY_BE)
-        return decided(without_walls(found, small), before, still, self.hold, _IS)
-
-    def _search(self, image: Image, found: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
-        """Begin to look closer at those who are small in `image`, unless somebody fills much of it.
-
-        Args:
-            image: the frame.
-            found: what the network says of the whole of it.
-            sure: the same of those who are somebody.
-        """
-        frame = 0, 0, image.shape[1], image.shape[0]
-        most = self._most(frame)
-        self._is_near = any(area(window_around(box, frame[2:])) > most for box in boxes_above(sure, frame, 0.5))
-        if self._is_near:
-            self._regions = []
-            return
-        for box in boxes_above(found, frame, _SEED)[:_MOST] + self._bodies(image)[:_MOST]:
-            self._approach(image, box, upright=False)
-        self._join()
-
-    def _scan(self, image: Image) -> None:
-        """Look for those who are small in `image` in one part of it, in all of the first."""
-        size = image.shape[1], image.shape[0]
-        if self._tick % _FORGETS == 0:
-            self._refused = []
-        tries = _TRIES if self._tick == 0 else 1
-        for at in range(_TILES**2) if self._tick == 0 else [self._tick // _SCANS % _TILES**2]:
-            tile = tile_of(size, at % _TILES, at // _TILES, _TILES)
-            small = shown(image, tile, self._work_size)
-            found = self._look(small)
-            if not any(self._is_news(box) for box in boxes_above(found, tile, _SEED)):
-                continue
-            for box in boxes_above(np.minimum(found, self._look(small, turned=True)), tile, _SEED):
-                if tries and min(box[2:]) >= _LEAST * size[1] and box[3] > box[2] / 2 and self._is_news(box):
-                    tries -= 1
-                    if not self._approach(image, box, upright=True):
-                        self._refused.append(box)
-        self._join()
-
     def expect(self, boxes: Sequence[Window]) -> None:
         """Look closer at these places in the next frame: something came there (left, top, width, height)."""
-        self._expected = boxes
-
-    def _meet(self, image: Image) -> None:
-        """Look closer at one of what may be somebody, where it was not looked in the last frames."""
-        self._met = [(tick, box) for tick, box in self._met if self._tick - tick < _AGAIN]
-        for box in self._expected:
-            if not any(holds(one.window, box) for one in self._regions) and not any(
-                alike(box, other) for _, other in self._met
-            ):
-                self._met.append((self._tick, box))
-                self._approach(image, box, upright=True)
-                self._join()
-                return
-
-    def _is_news(self, box: Window) -> bool:
-        """Whether nobody has looked closer at `box` yet."""
-        return not any(holds(region.window, box) for region in self._regions) and not any(
-            alike(box, other) for other in self._refused
-        )
-
-    def _most(self, frame: Window) -> float:
-        """How large the window around somebody may be for a closer look to be worth it."""
-        return (_LEAVE if self._regions else _ENTER) * area(frame)
-
-    def _approach(self, image: Image, box: Window, *, upright: bool) -> bool:
-        """Begin to look closer at `box`; say whether somebody is there."""
-        if any(holds(region.window, box) for region in self._regions):
-            return True
-        region = self._confirmed(image, box, upright=upright) if len(self._regions) < _MOST else None
-        if region is None or area(region.window) > self._most((0, 0, image.shape[1], image.shape[0])):
-            return False
-        self._regions.append(region)
-        return True
-
-    def _faces_of(self, image: Image) -> list[Window]:
-        """Boxes of the faces in `image`, the frame at hand."""
-        if self._seen is None:
-            if self._faces is None:
-                self._faces = Faces(long=_FACE), Faces(long=_NEAR_FACE)
-            found = self._faces[0].detect(image) or self._faces[1].detect(np.asarray(cv2.LUT(image, _LIT), np.uint8))
-            self._seen = [(round(x), round(y), round(width), round(height)) for (x, y, width, height), _, _ in found]
-        return self._seen
-
-    def _bodies(self, image: Image) -> list[Window]:
-        """About where those are whose faces are seen in `image`."""
-        boxes = []
-        for x, y, width, height in self._faces_of(image):
-            left, top = max(round(x - _BODY[0] * width), 0), max(round(y - _BODY[1] * height), 0)
-            right, bottom = round(x + (_BODY[2] - _BODY[0]) * width), round(y + (_BODY[3] - _BODY[1]) * height)
-            boxes.append((left, top, min(right, image.shape[1]) - left, min(bottom, image.shape[0]) - top))
-        return [box for box in boxes if min(box[2:]) > 0]
-
-    def _confirmed(self, image: Image, box: Window, *, upright: bool) -> _Region | None:
-        """What is around the person of whom `box` shows a part; None where a closer look shows nobody.
-
-        Args:
-            image: the frame.
-            box: part of it.
-            upright: whether who shows no face must be seen whole, and stand or sit upright.
-        """
-        size = image.shape[1], image.shape[0]
-        window, best = window_around(box, size), None
-        for _ in range(4):
-            found = self._look(shown(image, window, self._work_size))
-            person = people_in(found, window)
-            if person is None:
-                break
-            best = best if _somebody(found, window, size) is None else window
-            last, window = window, window_around(person, size, window)
-            if best == last and not is_cut_off(person, last, size) and area(window) >= _MUCH * area(last):
-                break
-        if best is None:
-            return None
-        region = _Region(best, Opinion(self._look))
-        found = region.opinion(shown(image, best, self._work_size), None, self._tick - 1)
-        sure = self._believed(region, found, image, at_once=True)
-        person = _somebody(sure, best, size)
-        if person is not None and not any(holds(person, face) for face in self._faces_of(image)):
-            largest = boxes_above(sure, best, 0.5)[0]
-            if is_cut_off(largest, best, size):
-                return None
-            if upright and (not holds(largest, box) or largest[3] < _UPRIGHT * largest[2]):
-                return None
-        return None if person is None else region
-
-    def _closer(self, image: Image, still: NDArray[np.float32] | None) -> NDArray[np.uint8] | None:
-        """Opacity of `image` from windows that follow people; None where there is none left, or one fills the frame."""
-        opacity = np.zeros(image.shape[:2], np.uint8)
-        whole = 0, 0, image.shape[1], image.shape[0]
-        for region in self._regions:
-            found, small = self._followed(region, image, still)
-            region.before = self._decided(found, small, region.before, self._rests(still, region, found.shape))
-            left, top, width, height = region.window
-            place = slice(top, top + height), slice(left, left + width)
-            cv2.max(opacity[place], matte(without_isles(region.before), small, image[place]), dst=opacity[place])
-        self._regions = [region for region in self._regions if region.missed <= _EVERY]
-        if not self._regions or any(area(region.window) > _LEAVE * area(whole) for region in self._regions):
-            self._regions, self._age = [], -(-self._age // _EVERY) * _EVERY  # searched in the next frame
-            return None
-        self._join()
-        return opacity
-
-    def _rests(
-        self, still: NDArray[np.float32] | None, region: _Region, shape: tuple[int, ...]
-    ) -> NDArray[np.float32] | None:
-        """How surely nothing moved in `region`, as large as what is found there."""
-        return None if still is None else carried(still, self._whole.window, region.window, shape)
-
-    def _followed(
-        self, region: _Region, image: Image, still: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.float32], Image]:
-        """What is found in `region`, once its window is where somebody is, and what the network was shown."""
-        size = image.shape[1], image.shape[0]
-        small = shown(image, region.window, self._work_size)
-        turned = region.opinion.turned
-        found = region.opinion(small, self._rests(still, region, small.shape[:2]), self._tick)
-        if self._is_image:
-            found = with_upper_half(found, image, region.window, self._look, self._work_size, adds=self.wide)
-        found = self._believed(region, found, image)
-        person = _somebody(found, region.window, size)
-        region.missed = 0 if person is not None else region.missed + 1
-        if person is None:
-            return found, small
-        wanted = window_around(person, size, region.window)
-        narrower = self._age % _EVERY == 1 and area(wanted) < _MUCH * area(region.window)
-        if narrower or is_close(person, region.window, size):
-            nearer = shown(image, wanted, self._work_size)
-            seen = self._look(nearer, turned=turned)
-            if _somebody(seen, wanted, size) is not None:  # else the network is mistaken: it was shown them better
-                region.move(wanted, network_size(*wanted[2:], self._work_size))
-                return self._believed(region, region.opinion.again(nearer, seen), image), nearer
-        return found, small
-
-    def _join(self) -> None:
-        """Make one region of those that overlap."""
-        regions: list[_Region] = []
-        for region in self._regions:
-            for other in [one for one in regions if overlap(one.window, region.window)]:
-                regions.remove(other)
-                region = region.joined(other, self._look, self._work_size)
-            regions.append(region)
-        self._regions = regions
+        self._closer.expect(boxes)
 
     def _forget(self) -> None:
-        self._whole = _Region((0, 0, 0, 0), Opinion(self._look))
-        self._small, self._regions, self._age = None, [], 0
-        self._is_near, self._refused = False, []
-        self._expected, self._met = (), []
+        self._whole = Region((0, 0, 0, 0), Opinion(self._look))
+        self._small, self._age = None, 0
+        self._closer.reset()
 
     def reset(self) -> None:
         """Forget the frames before."""
         self._forget()
         self._trail.reset()
-
-
-def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int]) -> Window | None:
-    """The box around those who `found`, made of `window`, is sure of; `size`: width and height of the frame."""
-    sure = found[found > 0.5]
-    if sure.size < _FILLS * found.size or float(sure.mean()) < _SURE:
-        return None
-    person = people_in(found, window)
-    return person if person is not None and person[3] >= _TALL * size[1] else None
 
 
 def _marked(opacity: NDArray[np.uint8]) -> Mask:

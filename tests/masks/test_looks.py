@@ -11,6 +11,7 @@ from gancam.frame import Image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks import Faces, Person
+from gancam.masks.closer import CloserLooks
 from gancam.masks.looks import Looks, Opinion
 
 ROOT = Path(__file__).parent.parent.parent
@@ -69,11 +70,11 @@ def test_what_moved_is_as_it_is_seen_now(looks: Looks, small: Image) -> None:
     np.testing.assert_allclose(later, (now + looks(small)) / 2, atol=1e-6)
 
 
-def test_a_large_dark_face_is_looked_for_lit_and_smaller() -> None:
+def test_a_large_dark_face_is_looked_for_lit_and_smaller(looks: Looks) -> None:
     image = np.asarray(cv2.imread(str(ROOT / "samples" / "people.jpg")), np.uint8)
     large = cv2.resize(image[76:196, 242:362], (640, 640), interpolation=cv2.INTER_CUBIC)
     dark = np.asarray(255 * (large / 255) ** 5, np.uint8)
     assert not Faces(long=640).detect(dark)
-    (left, top, width, height), *_ = Person()._faces_of(dark)
+    (left, top, width, height), *_ = CloserLooks(looks, 256).faces_of(dark)
     assert left < 320 < left + width
     assert top < 320 < top + height
