@@ -1,7 +1,7 @@
 """What is behind people: blurred, or another picture or colour."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import ModelEffect
 from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
-from gancam.frame import Image
+from gancam.frame import Frame, Image
 from gancam.inference.model import ImageModel, Model
+from gancam.masks.opening import meet, patiently
+from gancam.masks.sought import unfound
 from gancam.media.images import read_colours
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
@@ -77,7 +79,7 @@ class Background(ModelEffect):
         super().__init__(model, params)
         self._person, self._planes = masks.Person(model), Planes()
         self._opacity: Image = np.zeros((1, 1), np.uint8)
-        self._looked = self._found = False  # whether it was shown a frame, and one with somebody in it
+        self._looked = self._found = 0  # frames that it was shown, and those of them with somebody
         self._picture = lru_cache(maxsize=1)(_picture)
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
@@ -89,7 +91,7 @@ class Background(ModelEffect):
             return image
         self._person.hold = params.stabilise
         people = self._person.opacity(image, time=time)
-        self._looked, self._found = True, self._found or int(people.max()) > _SOMEBODY
+        self._looked, self._found = self._looked + 1, self._found + (int(people.max()) > _SOMEBODY)
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
         elif params.colour.lower() == _NOTHING:
@@ -122,21 +124,30 @@ class Background(ModelEffect):
         """That of people, where nothing is to be behind them."""
         return self._opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
+    def take_time(self) -> None:
+        """Look for people more often."""
+        patiently([self._person])
+
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        """See in the first frames who is in the first one; see ``Effect``."""
+        self._person.hold = self.params.stabilise
+        meet([self._person], frames)
+
     def reset(self) -> None:
         """Forget the frame before."""
         with self._lock:
             super().reset()
             self._person.reset()
-            self._looked = self._found = False
+            self._looked = self._found = 0
 
     @property
     def unfound(self) -> str:
-        """That all was taken for background, since nobody was found."""
+        """That all was taken for background, since nobody was found, or in how few frames somebody was."""
         replaced = bool(self.params.image or self.params.colour)
-        if not self._looked or self._found or not (replaced or self.params.blur):
+        if not replaced and not self.params.blur:
             return ""
-        small = "who is smaller than a sixteenth of its height is not found: crop it around them"
-        return f"no person was found in it, so all of it was {'replaced' if replaced else 'blurred'}; {small}"
+        done = f"all of it was {'replaced' if replaced else 'blurred'}"
+        return unfound(masks.Person, self._found, self._looked, done)
 
     @property
     def remembers(self) -> bool:

@@ -33,12 +33,13 @@ from gancam.effects.inpainting.slope import put_back, slope, without
 from gancam.effects.inpainting.texture import wide_parts
 from gancam.effects.inpainting.veil import Veil, veils
 from gancam.effects.inpainting.views import average
-from gancam.effects.inpainting.words import ALL_MARKED, ALONE, NOBODY, NOTHING
+from gancam.effects.inpainting.words import ALL_MARKED, ALONE, NOTHING
 from gancam.errors import ModelError, OutputExists, ParameterError
 from gancam.files import check_target
 from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
+from gancam.masks.sought import unfound
 from gancam.params import Params, parameter
 
 
@@ -121,7 +122,7 @@ class Inpaint(MaskedEffect):
         self._repairs: Repairs | None = None  # of the clip that was read ahead
         self._late: list[tuple[Image, float | None]] = []  # the last frames
         self._told = Told()
-        self._looked = self._found = False  # whether parameters were to mark something since it was reset, and did
+        self._looked = self._found = 0  # frames since it was reset in which parameters might mark something, and did
         self._given, self._noted = source, list[MaskSource]()
         self._said: tuple[object, ...] | None = None
         self._source: MaskSource | None = None
@@ -144,12 +145,12 @@ class Inpaint(MaskedEffect):
         recalls = self.params.memory and not self._are(masks.Faces)
         if recalls and mask is None and marked is not None:
             marked = self._with_belongings(self.background, image, marked, time)
-        self._looked |= mask is None and marked is not None
+        self._looked += mask is None and marked is not None
         if marked is None or not cv2.hasNonZero(marked):
             if recalls:
                 self.background.skip(image)
             return image
-        self._found, holes = True, self._made(marked)
+        self._found, holes = self._found + (mask is None), self._made(marked)
         result, unknown = image.copy(), holes.hidden.copy()
         if recalls:
             self.background.observe(image, holes.hidden, holes.windows)
@@ -198,7 +199,7 @@ class Inpaint(MaskedEffect):
             self._overlay.reset()
             self._veils, self._late = (), []
             self._told.clear()
-            self._looked = self._found = False
+            self._looked = self._found = 0
             self._drop_repairs()
             if self._source is not None:
                 self._source.reset()
@@ -292,9 +293,9 @@ class Inpaint(MaskedEffect):
 
     @property
     def unfound(self) -> str:
-        """That nothing was filled, since nobody was found, or no face."""
-        nobody = self._looked and not self._found
-        return next((words for kind, words in NOBODY.items() if nobody and self._are(kind)), "")
+        """That nothing was filled, since nobody was found, or no face, or in how few frames somebody was."""
+        kinds = (kind for kind in (masks.Person, masks.Faces) if self._are(kind))
+        return next((unfound(kind, self._found, self._looked, "nothing was filled") for kind in kinds), "")
 
     @property
     def idle(self) -> str:

@@ -1,6 +1,6 @@
 """Image to image: a style, colours for grey pictures, photos from drawings; whatever a network was taught."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,11 +13,12 @@ from gancam.effects._contract import ModelEffect, scope
 from gancam.effects._portraits import Portraits
 from gancam.effects._told import Told
 from gancam.errors import ModelError
-from gancam.frame import Image, check_image
+from gancam.frame import Frame, Image, check_image
 from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
+from gancam.masks.opening import meet, patiently
 from gancam.masks.sought import Sought
 from gancam.params import Params, parameter
 from gancam.vision import plain, strokes
@@ -201,6 +202,11 @@ class Translate(ModelEffect):
     def take_time(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
         self._unhurried = True
+        patiently(self._masks())
+
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        """See in the first frames whom a mask is to mark in the first one; see ``Effect``."""
+        meet(self._masks(), frames)
 
     @property
     def remembers(self) -> bool:

@@ -208,6 +208,9 @@ def sound_of(path: str | os.PathLike[str]) -> Path | None:
     return media.path if isinstance(media, VideoPath) else None
 
 
+_FEW = 30  # frames that are read so soon that nothing is said of it
+
+
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
@@ -223,11 +226,9 @@ class _ReadAhead:
             self._due = False
             try:
                 self._show(self._frames, whole=self._options.first is None and self._options.end is None)
-            except BaseException:  # a reader left half-way would keep its decoder's thread as long as the error is kept
+            finally:  # a reader left half-way would keep its decoder's thread as long as an error is kept
                 for frames in self._open:
                     frames.close()
-                raise
-            finally:
                 self._open.clear()
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -235,13 +236,14 @@ class _ReadAhead:
         return frames
 
     def _read(self) -> Generator[Frame, None, None]:
-        if not self._notified:
-            self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
-            self._notified = True
         options = self._options
         with _source(self._path, options) as source:
             _tone_map(source, options)
-            yield from source
+            for index, frame in enumerate(source):
+                if index >= _FEW and not self._notified:
+                    self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
+                    self._notified = True
+                yield frame
 
 
 def _source(path: MediaPath, options: ProcessOptions) -> FileSource:

@@ -9,10 +9,8 @@ from gancam.effects.inpainting.light import relit
 from gancam.effects.inpainting.regions import HALO, LASTED, RING, SEEN, FrameRegion
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.frame import Image
+from gancam.masks.opening import backwards, room_for
 from gancam.vision.motion import Grey, Matrix
-
-_OPENING, _BYTES = 15, 128 << 20  # first frames that are kept at most, and of all of these
-_AGAIN = 3  # times that the first one is shown in the end
 
 
 class Prescan(Background):
@@ -28,11 +26,11 @@ class Prescan(Background):
     @property
     def opening(self) -> list[Image]:
         """The first frames of a clip of people, backwards: who has seen these knows whom the first frame shows."""
-        return [*reversed(self._opening), *self._opening[:1] * (_AGAIN - 1)]
+        return backwards(self._opening)
 
     def belonging(self, image: Image, marked: Grey, time: float | None) -> Grey:
         """Return what is `marked`, and what belongs to it; see `Background`."""
-        if self.people and len(self._opening) < min(_OPENING, max(_BYTES // image.nbytes, 1)):
+        if self.people and room_for(len(self._opening), image):
             self._opening.append(image.copy())
         return super().belonging(image, marked, time)
 
