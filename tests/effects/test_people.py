@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import gancam
 from gancam.effects import load
+from gancam.effects.inpainting.prescan import Prescan
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
@@ -290,6 +291,23 @@ def test_who_rides_past_smeared_is_seen_from_the_second_frame_on(cut: Cut) -> No
         smeared = cv2.dilate(truth, np.ones((3, 15), np.uint8))[..., None] > 0
         found = person.opacity(np.where(smeared, cv2.blur(image, (15, 1)), image), time=step / 25)
         assert not step or agreement(found, truth) > 0.6, step
+
+
+def test_who_is_found_late_in_a_file_is_known_from_where_they_came_in(cut: Cut) -> None:
+    """A pair walked through a surveillance view for two seconds, whole, and was gone from one frame to the next."""
+    walk = [far(cut, 200 + 12 * step, grain=step + 1) for step in range(7)]
+    scout = Prescan(people=True)
+    for index, (image, truth) in enumerate(walk):
+        marked = np.asarray(truth > 127, np.uint8) if index == 6 else np.zeros_like(truth)
+        scout.belonging(image, marked, index / 10)
+    earlier = scout.finish().earlier
+    for index, (_, truth) in enumerate(walk[:6]):
+        them = earlier.with_them(np.zeros_like(truth), index / 10) > 0
+        assert them[truth > 127].mean() > 0.9, index
+        assert them.sum() < 4 * (truth > 127).sum(), index
+    nobody = np.zeros_like(walk[0][1])
+    assert earlier.with_them(nobody, 9.9) is nobody
+    assert earlier.with_them(nobody, None) is nobody
 
 
 def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) -> None:

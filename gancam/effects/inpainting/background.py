@@ -8,8 +8,7 @@ When it is asked for what is hidden now, the ring of visible pixels around the h
 the ring has become lighter or darker since, so has what is behind the hole; where the ring shows something else than it
 did, something moved, and what the canvas has there holds no more.
 
-A file can be read ahead by a `Prescan`, which keeps what will be uncovered; a `Background` begins each canvas with
-that.
+A file can be read ahead by a `Prescan`, which keeps what will be uncovered: a `Background` begins canvases with it.
 """
 
 from collections.abc import Sequence
@@ -115,6 +114,7 @@ class Background:
         """
         if not self.people:
             return marked
+        marked = marked if self._future is None else self._future.earlier.with_them(marked, time)
         self._frames += 1
         self._follow(image, marked)
         self._followed = True

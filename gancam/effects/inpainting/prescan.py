@@ -7,6 +7,7 @@ from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.future import FutureBackground, Known
 from gancam.effects.inpainting.light import relit
 from gancam.effects.inpainting.regions import HALO, LASTED, RING, SEEN, FrameRegion
+from gancam.effects.inpainting.retrace import Retrace
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.frame import Image
 from gancam.masks.opening import backwards, room_for
@@ -19,6 +20,7 @@ class Prescan(Background):
     def __init__(self, *, whole: bool = False, people: bool = False) -> None:
         super().__init__(whole=whole, people=people)
         self._opening: list[Image] = []
+        self._retrace = Retrace()
         self.future = FutureBackground()
         self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
         self._since = 0
@@ -32,10 +34,13 @@ class Prescan(Background):
         """Return what is `marked`, and what belongs to it; see `Background`."""
         if self.people and room_for(len(self._opening), image):
             self._opening.append(image.copy())
+        if self.people and time is not None:
+            self._retrace.look(image, marked, time)
         return super().belonging(image, marked, time)
 
     def finish(self) -> FutureBackground:
         """Return what is uncovered in the clip, that of a later canvas in those before it, too. Call it at its end."""
+        self.future.earlier = self._retrace.earlier
         self._leave(None)
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         next_one: Known | None = None
