@@ -16,6 +16,7 @@ from gancam.frame import Frame
 from gancam.jobs.checks import (
     check_reading,
     check_writing,
+    late_searches,
     refuse_drawing,
     refuse_idle,
     refuse_mixture,
@@ -76,7 +77,7 @@ def process_video(
         sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
         skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
-        notes = [*source.notes, *sink.notes]
+        notes = [*source.notes, *sink.notes, *late_searches(chain)]
         notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
         notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
         source.skip(done - skimmed)
@@ -349,6 +350,8 @@ def process_image(
     with playing(effects) as chain:
         refuse_drawing(chain)
         refuse_idle(chain)
+        for note in late_searches(chain):
+            notify(note)
         _image_through(path, target, chain, overwrite, quality, notify)
         for note in unfound(chain):
             notify(f"{path}: {note}")
