@@ -209,7 +209,7 @@ def sound_of(path: str | os.PathLike[str]) -> Path | None:
     return media.path if isinstance(media, VideoPath) else None
 
 
-_FEW = 30  # frames that are read so soon that nothing is said of it
+_FEW = 15  # frames that are read so soon that nothing is said of it: the first, in which people are looked for
 
 
 class _ReadAhead:

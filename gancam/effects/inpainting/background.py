@@ -58,6 +58,7 @@ class Background:
         self.camera = Camera()
         self._future, self._whole, self.people = future, whole, people
         self._lasting: Lasting | None = None  # of a camera that rests at its anchor
+        self._aside: Lasting | None = None  # the same, while it does not
         self._followed = False  # whether the present frame has been
         self._time = 0.0  # of the last frame
         self._frames = 0  # that came
@@ -90,7 +91,7 @@ class Background:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
         self._before, self._earlier, self._rested = None, None, 0
-        self._lasting, self._followed, self._time = None, False, 0.0
+        self._lasting, self._aside, self._followed, self._time = None, None, False, 0.0
         self._patchwork = Patchwork()
         self._canvas = np.zeros((0, 0, 3), np.uint8)
         self._future, self._whole, self._frames = None, False, 0
@@ -121,10 +122,9 @@ class Background:
         now = self._time + 1 / 30 if time is None else time
         passed, self._time = min(max(now - self._time, 0.0), _PAUSE), now
         if not self.camera.still:
-            self._lasting = None
+            self._lasting, self._aside = None, self._lasting or self._aside
             return marked
-        if self._lasting is None:
-            self._lasting = Lasting(image)
+        self._lasting, self._aside = self._lasting or self._aside or Lasting(image), None
         self._lasting.look(image, passed, marked)
         return self._lasting.belonging(marked)
 
@@ -274,7 +274,7 @@ class Background:
         self._state[:], self._doubts[:] = UNKNOWN, 0
         cells = -(-height // CELL), -(-width // CELL)
         self._light, self._lit = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
-        self._exposures, self._lasting = {}, None
+        self._exposures, self._lasting, self._aside = {}, None, None
         self._foresee()
 
     def _to_canvas(self, matrix: Matrix) -> Matrix:
@@ -318,7 +318,7 @@ class Background:
             if copy is not None:
                 copy.matrix = copy.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
-        self._lasting = None
+        self._lasting = self._aside = None
         self._foresee()
 
     def _leave(self, step: Matrix | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from gancam.frame import Image
 from gancam.masks.mask import Mask
 from gancam.masks.person import Person
+from gancam.masks.trail import MARKED
 from gancam.vision.motion import Grey
 
 _FRAMES, _BYTES = 15, 64 << 20  # frames that are kept at most, and of all of these
@@ -15,6 +16,7 @@ _NEW = 0.1  # of a piece of a mask: where less was marked in the frame before, s
 _LEAST = 1 / 2000  # of the frame: what is smaller is nobody
 _NEAR = 1 / 24  # of the frame's longer side: how far people go from frame to frame, at most
 _AFTER = 30  # frames from the one in which they were found that are kept as well: once hidden, they are found later
+_RIM = 9  # pixels: what is marked around what is seen of them
 _GAPS = 3  # frames in which they were not seen, after which they had not come yet
 
 
@@ -82,10 +84,11 @@ class Retrace:
         person, missed, side = self._person, 0, 2 * round(_NEAR * max(people.shape)) + 1
         person.reset()
         person.take_time()
-        person(image, time=0.0)
+        person.opacity(image, time=0.0)
         for then, earlier in reversed(self._last):
             person.expect([_box(people)])
-            found = person(earlier, time=time - then)
+            seen = np.asarray(person.opacity(earlier, time=time - then) > MARKED, np.uint8)
+            found = np.asarray(cv2.dilate(seen, np.ones((_RIM, _RIM), np.uint8)), np.uint8)
             _, labels = cv2.connectedComponents(found)
             near = cv2.dilate(people, np.ones((side, side), np.uint8)) > 0
             theirs = np.unique(labels[near & (found > 0)])
