@@ -136,7 +136,7 @@ class Effect(ABC):
 
     @property
     def unfound(self) -> str:
-        """What it found in no frame since ``reset``, and what would do; empty where it did. Told of whole files."""
+        """What it found in no frame since ``reset``, or few, and what would do; else empty. Told of whole files."""
         return ""
 
     @property

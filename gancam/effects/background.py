@@ -1,7 +1,7 @@
 """What is behind people: blurred, or another picture or colour."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.effects._contract import ModelEffect
 from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
-from gancam.frame import Image
+from gancam.frame import Frame, Image
 from gancam.inference.model import ImageModel, Model
+from gancam.masks.opening import meet, patiently
 from gancam.masks.sought import Sought
 from gancam.media.images import read_colours
 from gancam.params import Params, parameter
@@ -123,6 +124,15 @@ class Background(ModelEffect):
         """That of people, where nothing is to be behind them."""
         return self._opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
+    def take_time(self) -> None:
+        """Look for people more often."""
+        patiently([self._person])
+
+    def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
+        """See in the first frames who is in the first one; see ``Effect``."""
+        self._person.hold = self.params.stabilise
+        meet([self._person], frames)
+
     def reset(self) -> None:
         """Forget the frame before."""
         with self._lock:
@@ -132,7 +142,7 @@ class Background(ModelEffect):
 
     @property
     def unfound(self) -> str:
-        """That all was taken for background, since nobody was found."""
+        """That all was taken for background, since nobody was found, or in how few frames somebody was."""
         replaced = bool(self.params.image or self.params.colour)
         if not (replaced or self.params.blur):
             return ""

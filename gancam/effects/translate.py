@@ -18,6 +18,7 @@ from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
+from gancam.masks.opening import meet, patiently
 from gancam.masks.sought import Sought
 from gancam.params import Params, parameter
 from gancam.vision import plain, strokes
@@ -199,7 +200,8 @@ class Translate(ModelEffect):
         return small and not self._told.of(self.params) and not self.params.work_size and ground(image) is None
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Learn which colours each shot begins with, where the network finds some; see ``Effect``."""
+        """Learn which colours each shot begins with, and whom a mask is to mark in the first frame; see ``Effect``."""
+        meet(self._masks(), frames)
         if self.card.keeps == "luma" and self.params.stabilise > 0.0:
             with self._lock:
                 self._tint.read_ahead((self._shrunk(frame.image)[0] for frame in frames()), self._network)
@@ -207,6 +209,7 @@ class Translate(ModelEffect):
     def take_time(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
         self._unhurried = True
+        patiently(self._masks())
 
     @property
     def remembers(self) -> bool:

@@ -35,6 +35,20 @@ def refuse_idle(effects: Sequence[Effect]) -> None:
             raise InputError(f"{effect.name}: {effect.idle}")
 
 
+def late_searches(effects: Sequence[Effect]) -> list[str]:
+    """List which effects look for people in what a style drew before them, and what would do."""
+    found = []
+    for place, effect in enumerate(effects):
+        drawn = [one.name for one in effects[:place] if one.card is not None and one.card.keeps == "black"]
+        of_people = effect.card is not None and effect.card.effect == "background"
+        if drawn and (of_people or effect.params.values().get("mask") in ("person", "faces")):
+            found.append(
+                f"{effect.name} looks for people in what {drawn[0]} drew, in which fewer are found, and less of them: "
+                f"-e {effect.name} before -e {drawn[0]} looks for them in the frame as it came"
+            )
+    return found
+
+
 def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) -> None:
     """Find what is wrong with names and options before anything is opened.
 

@@ -16,6 +16,7 @@ from gancam.frame import Frame
 from gancam.jobs.checks import (
     check_reading,
     check_writing,
+    late_searches,
     refuse_drawing,
     refuse_idle,
     refuse_mixture,
@@ -76,7 +77,7 @@ def process_video(
         sink = _sink(path, target, chain, options, video_options)
         done = sink.frames_done
         skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
-        notes = [*source.notes, *sink.notes]
+        notes = [*source.notes, *sink.notes, *late_searches(chain)]
         notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
         notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
         source.skip(done - skimmed)
@@ -208,6 +209,9 @@ def sound_of(path: str | os.PathLike[str]) -> Path | None:
     return media.path if isinstance(media, VideoPath) else None
 
 
+_FEW = 15  # frames that are read so soon that nothing is said of it: the first, in which people are looked for
+
+
 class _ReadAhead:
     """Shows an effect the whole of a video before the first frame is played."""
 
@@ -223,11 +227,9 @@ class _ReadAhead:
             self._due = False
             try:
                 self._show(self._frames, whole=self._options.first is None and self._options.end is None)
-            except BaseException:  # a reader left half-way would keep its decoder's thread as long as the error is kept
+            finally:  # a reader left half-way would keep its decoder's thread as long as an error is kept
                 for frames in self._open:
                     frames.close()
-                raise
-            finally:
                 self._open.clear()
 
     def _frames(self) -> Generator[Frame, None, None]:
@@ -235,13 +237,14 @@ class _ReadAhead:
         return frames
 
     def _read(self) -> Generator[Frame, None, None]:
-        if not self._notified:
-            self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
-            self._notified = True
         options = self._options
         with _source(self._path, options) as source:
             _tone_map(source, options)
-            yield from source
+            for index, frame in enumerate(source):
+                if index >= _FEW and not self._notified:
+                    self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
+                    self._notified = True
+                yield frame
 
 
 def _source(path: MediaPath, options: ProcessOptions) -> FileSource:
@@ -347,6 +350,8 @@ def process_image(
     with playing(effects) as chain:
         refuse_drawing(chain)
         refuse_idle(chain)
+        for note in late_searches(chain):
+            notify(note)
         _image_through(path, target, chain, overwrite, quality, notify)
         for note in unfound(chain):
             notify(f"{path}: {note}")

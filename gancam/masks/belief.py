@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.masks.movers import moves
 from gancam.masks.regions import Window, carried
 
 _PART = 0.3  # a probability from which on pixels are of one part
@@ -15,6 +16,7 @@ _NEW, _KNOWN = (0.93, 0.85), (0.8, 0.7)  # how sure, and how alike its mirror im
 _SHOWN = 0.65, 0.25  # the same of those who show a face
 _LIKELY = 0.75, 0.5  # the same of who comes, where rather too much is marked
 _CREDIT = 2  # looks in a row after which somebody is given up
+_MOVES, _STOPS = (0.75, 0.45), 20  # the same of those who move before a camera that stands still
 _FACE = 0.5  # of a face's width and height, in its middle, which must be of the part
 _NEAR = np.ones((5, 5), np.uint8)  # what is as near as that is of one part: legs, and who walks on them
 _AROUND = np.ones((9, 9), np.uint8)
@@ -43,6 +45,7 @@ class Belief:
         *,
         looks: bool,
         known: bool,
+        moved: Callable[[], Plane | None] = lambda: None,
     ) -> Plane:
         """Return `found` with 0 where nobody is.
 
@@ -53,6 +56,7 @@ class Belief:
             faces: boxes in the frame.
             looks: whether to look at those of whom is not known who they are.
             known: whether to look at the others as well.
+            moved: how much moved in `window`, as large as `found`; None where that is not known.
         """
         marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
@@ -72,7 +76,10 @@ class Belief:
                         and _is_somebody(both(), mask, _SHOWN)
                         and _has_face(np.asarray(mask, np.uint8), window, faces())
                     )
-                    before = _CREDIT if is_somebody else max(before - 1, 0)
+                    if not is_somebody or before > _CREDIT:
+                        runs = moves(moved(), mask) and _is_somebody(both(), mask, _MOVES)
+                        before = _STOPS + 1 if runs else before
+                    before = max(_CREDIT, before - 1) if is_somebody else max(before - 1, 0)
                 credits[part] = before
         self._credit = credits[labels]
         credits[0] = 1

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.masks.belief import Belief, without_isles
+from gancam.masks.course import Course
 from gancam.masks.deciding import decided
 from gancam.masks.faces import Faces
 from gancam.masks.looks import Looks, Opinion
+from gancam.masks.movers import Movers, moves
 from gancam.masks.regions import (
     Window,
     alike,
@@ -41,12 +43,14 @@ _NEAR_FACE = 256  # the same where there are none: large and dark ones are found
 _LIT = np.asarray(255 * (np.arange(256) / 255) ** 0.6, np.uint8)  # levels as they are then
 _BODY = 1.5, 0.7, 4.0, 6.0  # widths to the left of a face, heights above it; widths and heights of who has it
 _SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the share of the window that they fill
+_MOVING = 0.65  # the first of these for somebody who is followed and moves
 _TALL = 1 / 16  # of the frame's height: who is smaller is nobody
 _ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
 _MUCH = 0.6  # of a window: it becomes smaller where that is enough
 _MOST = 6  # closer looks a frame
 _TRIES = 8  # closer looks in the first frame at what is seen in such parts; one in others
 _FORGETS = 60  # frames after which what was nobody may be somebody
+OFTEN = 5  # the same, and for the search in the whole frame, where there is time
 _TILES = 3  # parts of the frame a side, which overlap by half, that are searched
 _SCANS = 2  # frames after which the next of them is
 _LEAST = 1 / 40  # of the frame's height: what is less is not looked at
@@ -63,6 +67,7 @@ class Region:
     opinion: Opinion
     before: NDArray[np.float32] | None = None  # what was found there in the last frame
     missed: int = 0  # frames since somebody was found there
+    course: Course = field(default_factory=Course)
     belief: Belief = field(default_factory=Belief)
 
     def joined(self, other: "Region", looks: Looks, work_size: int) -> "Region":
@@ -96,11 +101,14 @@ class CloserLooks:
     Attributes:
         regions: What is looked at closer now.
         is_near: Whether somebody fills so much of the frame that nobody is searched.
+        movers: What moves: to be shown each frame.
+        patient: Whether there is time to look more often.
     """
 
     def __init__(self, looks: Looks, work_size: int) -> None:
         self._look, self._work_size = looks, work_size
         self._faces: tuple[Faces, Faces] | None = None
+        self.movers, self.patient = Movers(), False
         self.reset()
         self.begin(0, hold=0.0, wide=False, is_image=False)
 
@@ -108,6 +116,7 @@ class CloserLooks:
         """Forget the frames before."""
         self.regions: list[Region] = []
         self.is_near = False
+        self.movers.reset()
         self._refused: list[Window] = []  # what a closer look showed to be nobody
         self._expected: Sequence[Window] = ()  # what may be somebody
         self._met: list[tuple[int, Window]] = []  # of these, what was looked at, and in which frame
@@ -129,6 +138,7 @@ class CloserLooks:
     ) -> NDArray[np.float32]:
         """What was `found` of `region`, without what is nobody."""
         looks, known = (at_once or self._tick % often == 0 for often in (_DOUBTS, EVERY))
+        looks |= self._tick == 1  # now is known what moves
         return region.belief(
             found,
             region.window,
@@ -136,6 +146,7 @@ class CloserLooks:
             lambda: self.faces_of(image),
             looks=looks,
             known=known,
+            moved=lambda: self.movers.share(_whole(image), region.window, found.shape),
         )
 
     def decided(
@@ -158,7 +169,7 @@ class CloserLooks:
             found: what the network says of the whole of it.
             sure: the same of those who are somebody.
         """
-        frame = 0, 0, image.shape[1], image.shape[0]
+        frame = _whole(image)
         most = self._most(frame)
         self.is_near = any(area(window_around(box, frame[2:])) > most for box in boxes_above(sure, frame, 0.5))
         if self.is_near:
@@ -166,7 +177,7 @@ class CloserLooks:
             return
         for box in boxes_above(found, frame, _SEED)[:_MOST] + self._bodies(image)[:_MOST]:
             self._approach(image, box, upright=False)
-        self._join()
+        self._join(image)
 
     def go_on(self, image: Image) -> None:
         """Look for others than those who are followed, in a part of `image`, unless somebody fills much of it."""
@@ -178,7 +189,7 @@ class CloserLooks:
     def _scan(self, image: Image) -> None:
         """Look for those who are small in `image` in one part of it, in all of the first."""
         size = image.shape[1], image.shape[0]
-        if self._tick % _FORGETS == 0:
+        if self._tick % (OFTEN if self.patient else _FORGETS) == 0:
             self._refused = []
         tries = _TRIES if self._tick == 0 else 1
         for at in range(_TILES**2) if self._tick == 0 else [self._tick // _SCANS % _TILES**2]:
@@ -192,7 +203,7 @@ class CloserLooks:
                     tries -= 1
                     if not self._approach(image, box, upright=True):
                         self._refused.append(box)
-        self._join()
+        self._join(image)
 
     def expect(self, boxes: Sequence[Window]) -> None:
         """Look closer at these places in the next frame: something came there (left, top, width, height)."""
@@ -207,7 +218,7 @@ class CloserLooks:
             ):
                 self._met.append((self._tick, box))
                 self._approach(image, box, upright=True)
-                self._join()
+                self._join(image)
                 return
 
     def _is_news(self, box: Window) -> bool:
@@ -225,7 +236,7 @@ class CloserLooks:
         if any(holds(region.window, box) for region in self.regions):
             return True
         region = self._confirmed(image, box, upright=upright) if len(self.regions) < _MOST else None
-        if region is None or area(region.window) > self._most((0, 0, image.shape[1], image.shape[0])):
+        if region is None or area(region.window) > self._most(_whole(image)):
             return False
         self.regions.append(region)
         return True
@@ -289,7 +300,7 @@ class CloserLooks:
         if not self.regions:
             return None
         opacity = np.zeros(image.shape[:2], np.uint8)
-        whole = 0, 0, image.shape[1], image.shape[0]
+        whole = _whole(image)
         for region in self.regions:
             found, small = self._followed(region, image, still)
             region.before = self.decided(found, small, region.before, self._rests(still, image, region, found.shape))
@@ -300,15 +311,14 @@ class CloserLooks:
         if not self.regions or any(area(region.window) > _LEAVE * area(whole) for region in self.regions):
             self.regions = []
             return None
-        self._join()
+        self._join(image)
         return opacity
 
     def _rests(
         self, still: NDArray[np.float32] | None, image: Image, region: Region, shape: tuple[int, ...]
     ) -> NDArray[np.float32] | None:
         """How surely nothing moved in `region` of `image`, as large as what is found there."""
-        whole = 0, 0, image.shape[1], image.shape[0]
-        return None if still is None else carried(still, whole, region.window, shape)
+        return None if still is None else carried(still, _whole(image), region.window, shape)
 
     def _followed(
         self, region: Region, image: Image, still: NDArray[np.float32] | None
@@ -322,7 +332,11 @@ class CloserLooks:
             found = with_upper_half(found, image, region.window, self._look, self._work_size, adds=self._wide)
         found = self.believed(region, found, image)
         person = _somebody(found, region.window, size)
+        if person is None and self._looks_again(region, image):
+            found = self.believed(region, region.opinion.alike(), image)
+            person = _somebody(found, region.window, size, _MOVING)
         region.missed = 0 if person is not None else region.missed + 1
+        person = region.course(person, size)
         if person is None:
             return found, small
         wanted = window_around(person, size, region.window)
@@ -335,21 +349,38 @@ class CloserLooks:
                 return self.believed(region, region.opinion.again(nearer, seen), image), nearer
         return found, small
 
-    def _join(self) -> None:
-        """Make one region of those that overlap."""
+    def _looks_again(self, region: Region, image: Image) -> bool:
+        """Whether what both looks say of `image` alone is worth the time: where somebody moves, one soon is wrong."""
+        if region.before is None or region.missed > _DOUBTS:
+            return False
+        where = region.before > 0.5
+        if region.course.quick:
+            return True
+        return bool(where.any()) and moves(self.movers.share(_whole(image), region.window, where.shape), where)
+
+    def _join(self, image: Image) -> None:
+        """Make one region of those that overlap, if that does not fill much of `image`."""
         regions: list[Region] = []
+        most = _LEAVE * area(_whole(image))
         for region in self.regions:
             for other in [one for one in regions if overlap(one.window, region.window)]:
+                if area(united([region.window, other.window])) > most >= max(area(region.window), area(other.window)):
+                    continue
                 regions.remove(other)
                 region = region.joined(other, self._look, self._work_size)
             regions.append(region)
         self.regions = regions
 
 
-def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int]) -> Window | None:
+def _whole(image: Image) -> Window:
+    """The window that is all of `image`."""
+    return 0, 0, image.shape[1], image.shape[0]
+
+
+def _somebody(found: NDArray[np.float32], window: Window, size: tuple[int, int], least: float = _SURE) -> Window | None:
     """The box around those who `found`, made of `window`, is sure of; `size`: width and height of the frame."""
     sure = found[found > 0.5]
-    if sure.size < _FILLS * found.size or float(sure.mean()) < _SURE:
+    if sure.size < _FILLS * found.size or float(sure.mean()) < least:
         return None
     person = people_in(found, window)
     return person if person is not None and person[3] >= _TALL * size[1] else None

@@ -92,6 +92,10 @@ class Opinion:
             self._both = self._said, self._looks(self._small, turned=self.turned)
         return self._both
 
+    def alike(self) -> Plane:
+        """Return the mean of both, of the last picture alone: what moves quickly was elsewhere in the one before."""
+        return np.asarray(sum(self.both()) * np.float32(0.5), np.float32)
+
     def move(self, before: Window, now: Window, size: tuple[int, int]) -> None:
         """What was said of the window `before` is said of `now` from here on, at `size` (width, height)."""
         self._said, self._before = (

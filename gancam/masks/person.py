@@ -12,7 +12,7 @@ from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.behind import behind
 from gancam.masks.belief import without_fancies, without_isles
-from gancam.masks.closer import EVERY, CloserLooks, Region
+from gancam.masks.closer import EVERY, OFTEN, CloserLooks, Region
 from gancam.masks.deciding import rests
 from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource, check_number
@@ -99,9 +99,10 @@ class Person(MaskSource):
         if not self._goes_on(small) or self._whole.window != frame or self.hold == 0.0:
             self._forget()
         still = None if self._small is None else rests(self._small, small)
+        self._closer.movers.look(self._small, small, still)
         self._whole.window, self._small = frame, small
         alone = self._look.alone  # else it is a recurrent network, which is shown whole frames, one after another
-        tick, due = self._age, self._age % EVERY == 0 and alone
+        tick, due = self._age, self._age % (OFTEN if self._closer.patient else EVERY) == 0 and alone
         self._is_image = time is None and tick == 0 and alone
         self._age += 1
         closer = self._closer
@@ -156,6 +157,10 @@ class Person(MaskSource):
     def expect(self, boxes: Sequence[Window]) -> None:
         """Look closer at these places in the next frame: something came there (left, top, width, height)."""
         self._closer.expect(boxes)
+
+    def take_time(self) -> None:
+        """Look for people more often from now on: nobody waits for the masks."""
+        self._closer.patient = True
 
     def _forget(self) -> None:
         self._whole = Region((0, 0, 0, 0), Opinion(self._look))

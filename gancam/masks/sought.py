@@ -1,4 +1,4 @@
-"""Whether anybody was found whom a mask is to mark, for what is said of whole files."""
+"""In how many frames anybody was found whom a mask is to mark, for what is said of whole files."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,17 +10,18 @@ from gancam.masks.mask import Mask, MaskSource, check_mask
 from gancam.masks.person import Person
 
 _NOBODY: Mapping[type[MaskSource], tuple[str, str]] = {
-    Person: ("no person was found in it", "who is smaller than a sixteenth of its height is not found"),
-    Faces: ("no face was found in it", "what is smaller than a thirtieth of its longer side is not found"),
+    Person: ("person", "who is small in it, far away, blurred or half hidden may be missed: crop it around them"),
+    Faces: ("face", "what is smaller than a thirtieth of its longer side is not found: crop it around them"),
 }
+_FEW, _PERCENT = 0.5, 0.005  # of all frames: in fewer somebody was seldom found; and what is written as 1 %
 
 
 class Sought:
-    """Masks of frames, and whether any marked somebody since ``reset``."""
+    """Masks of frames, and in how many somebody was marked since ``reset``."""
 
     def __init__(self) -> None:
         self._sources: Sequence[MaskSource] = ()
-        self._found = False
+        self._found = self._frames = 0
 
     def __call__(self, source: MaskSource, image: Image, time: float | None) -> Mask:
         """Return the mask that `source` gives for a frame. Raises ``MaskError`` where that is none of it."""
@@ -30,16 +31,28 @@ class Sought:
 
     def look(self, source: MaskSource, *, found: bool) -> None:
         """Note that `source` looked at a frame, and whether it found somebody."""
-        self._sources, self._found = source.parts, self._found or found
+        self._sources = source.parts
+        self._found += found
+        self._frames += 1
 
     def unfound(self, done: str) -> str:
-        """Say that nobody was found in any frame, and what was `done`; empty where that is not so."""
+        """Say that nobody was found in any frame, or in few, and what was `done` in the others.
+
+        Returns:
+            Empty where a source marks others than people and faces, and where somebody was in half of the frames. Parts
+            of a file of which the same is said make one of which it is true.
+        """
         said = [_NOBODY.get(type(source), ("", "")) for source in self._sources]
-        if not said or self._found or not all(what for what, _ in said):
+        if not said or not all(what for what, _ in said) or self._found >= _FEW * self._frames:
             return ""
         what, why = said[0]
-        return f"{what}, so {done}; {why}: crop it around them"
+        if not self._found:
+            return f"no {what} was found in it, so {done}; {why}"
+        share = self._found / self._frames
+        percent = f"{100 * share:.0f} %" if share >= _PERCENT else "less than 1 %"
+        return f"a {what} was found in {percent} of its frames only, so in the others {done}; {why}"
 
     def reset(self) -> None:
         """Forget the frames."""
-        self._sources, self._found = (), False
+        self._sources = ()
+        self._found = self._frames = 0

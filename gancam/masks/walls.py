@@ -53,6 +53,9 @@ def without_walls(found: Plane, small: Image) -> Plane:
     says = np.minimum(unlike, np.float32(_UNLIKE)) - away + np.log(their_spread / spread) @ _SUM
     says = np.clip(says * np.float32(_WORTH / 2), 0, np.float32(_MOST)) * np.exp(away * np.float32(-1 / _LIKE))
     says *= np.minimum(np.minimum(they, known)[:, 0] * np.float32(1 / _ENOUGH), 1)
+    plane = np.zeros_like(found)
+    plane.reshape(-1)[places] = says
+    says = cv2.morphologyEx(plane, cv2.MORPH_OPEN, _WIDE).reshape(-1)[places]  # pale print is thin, a wall is not
     doubted = found.reshape(-1)[places]
     odds = doubted * np.exp(-says)
     made = found.copy()

@@ -87,6 +87,10 @@ def told_until_somebody_is_found(effect: ModelEffect, people: Image, says: str) 
     assert says in effect.unfound
     effect(people)
     assert not effect.unfound
+    for second in (10.0, 20.0, 30.0):
+        effect(still("spices"), time=second)
+    held = "face" in says  # for a while after they were seen
+    assert held or "a person was found in 20 % of its frames only, so in the others " in effect.unfound
     effect.reset()
     assert not effect.unfound
 

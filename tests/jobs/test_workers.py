@@ -15,6 +15,7 @@ from gancam.effects import EffectSlot, EffectSpec
 from gancam.errors import GancamError, InputError, SinkError
 from gancam.jobs import process
 from gancam.jobs.batch import is_own_fault, process_all
+from gancam.jobs.checks import late_searches
 from gancam.jobs.eta import worker_count
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.local_pool import LocalPool
@@ -365,6 +366,21 @@ def test_of_an_image_it_is_told_that_nobody_was_found(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "in.png"), still("lake"))
     done = here("process", tmp_path / "in.png", tmp_path / "out.png", "-e", "background")
     assert f"note: {tmp_path / 'in.png'}: no person was found in it, so all of it was blurred;" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("chain", "told"),
+    [
+        (["sketch", "background:blur=1"], "background looks for people in what sketch drew"),
+        (["sketch", "sketch:mask=person"], "sketch looks for people in what sketch drew"),
+        (["background", "sketch"], ""),
+        (["colorize", "background"], ""),
+    ],
+)
+def test_that_people_are_looked_for_in_a_drawing_is_told(chain: list[str], told: str) -> None:
+    """Hair was lost and wall added, without a word."""
+    said = late_searches([gancam.load(one, device="cpu", threads=1) for one in chain])
+    assert [note.split(",")[0] for note in said] == ([told] if told else [])
 
 
 def test_effects_are_loaded_once_beside_the_workers(

@@ -23,7 +23,9 @@ class Judge:
     def __init__(self) -> None:
         self.belief, self.looks, self.searches = Belief(), 0, 0
 
-    def __call__(self, found: Plane, mirrored: Plane, *faces: Window, looks: bool = True, known: bool = True) -> Plane:
+    def __call__(
+        self, found: Plane, mirrored: Plane, *faces: Window, looks: bool = True, known: bool = True, moved: float = 0.0
+    ) -> Plane:
         asked: list[bool] = []
 
         def both() -> tuple[Plane, Plane]:
@@ -35,7 +37,8 @@ class Judge:
             self.searches += 1
             return list(faces)
 
-        return self.belief(found, FRAME, both, search, looks=looks, known=known)
+        share = np.full_like(found, moved)
+        return self.belief(found, FRAME, both, search, looks=looks, known=known, moved=lambda: share)
 
 
 def test_what_the_network_says_of_its_mirror_image_too_is_somebody() -> None:
@@ -52,6 +55,19 @@ def test_whoever_has_a_face_is_somebody() -> None:
     assert Judge()(thing(50, 0.7), thing(50, 0.7), face).any()
     assert not Judge()(thing(50, 0.7), thing(50, 0.7), (300, 110, 50, 60)).any(), "another's"
     assert not Judge()(thing(50, 0.7), thing(50, 0.7), (-40, 110, 50, 60)).any()
+
+
+def test_who_moves_is_somebody_if_the_network_is_half_as_sure_and_stays_that_once_they_rest() -> None:
+    """Who rides past is smeared, and bent over: the network was never sure enough of them."""
+    assert not Judge()(thing(50, 0.85), thing(55, 0.85)).any()
+    judge = Judge()
+    assert judge(thing(50, 0.85), thing(55, 0.85), moved=0.8).any()
+    for _ in range(15):
+        assert judge(thing(50, 0.8), thing(50, 0.5)).any()
+    for _ in range(10):
+        judge(thing(50, 0.8), thing(50, 0.5))
+    assert not judge(thing(50, 0.8), thing(50, 0.5)).any(), "but not forever"
+    assert not Judge()(thing(50, 0.85), thing(120, 0.85), moved=0.8).any(), "of its mirror image it says another thing"
 
 
 def test_one_of_two_goes_and_the_other_stays() -> None:

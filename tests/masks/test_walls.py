@@ -48,6 +48,17 @@ def test_what_is_sure_stays() -> None:
     assert (without_walls(said(), small)[46:, 100:156] == 1).all()
 
 
+def test_pale_print_on_a_shirt_is_no_wall() -> None:
+    """Its lines were holes in somebody's shoulder, which came and went."""
+    small, found = shown(), said()
+    found[50:64, 104:152] = 0.6
+    small[52:62:4, 108:148] = WALL
+    small[52:62, 112:146:6] = WALL
+    made = without_walls(found, small)
+    assert (made[52:62, 108:148] > 0.45).mean() > 0.95
+    assert np.mean(made[36:45, 104:122] < 0.45) > 0.8, "the wall above goes"
+
+
 def test_who_looks_like_the_wall_stays() -> None:
     found = said()
     assert np.abs(without_walls(found, shown(HAIR)) - found).max() < 0.1

@@ -8,8 +8,7 @@ When it is asked for what is hidden now, the ring of visible pixels around the h
 the ring has become lighter or darker since, so has what is behind the hole; where the ring shows something else than it
 did, something moved, and what the canvas has there holds no more.
 
-A file can be read ahead by a `Prescan`, which keeps what will be uncovered; a `Background` begins each canvas with
-that.
+A file can be read ahead by a `Prescan`, which keeps what will be uncovered: a `Background` begins canvases with it.
 """
 
 from collections.abc import Sequence
@@ -59,6 +58,7 @@ class Background:
         self.camera = Camera()
         self._future, self._whole, self.people = future, whole, people
         self._lasting: Lasting | None = None  # of a camera that rests at its anchor
+        self._aside: Lasting | None = None  # the same, while it does not
         self._followed = False  # whether the present frame has been
         self._time = 0.0  # of the last frame
         self._frames = 0  # that came
@@ -86,7 +86,7 @@ class Background:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
         self._before, self._earlier, self._rested = None, None, 0
-        self._lasting, self._followed, self._time = None, False, 0.0
+        self._lasting, self._aside, self._followed, self._time = None, None, False, 0.0
         self._patchwork = Patchwork()
         self._canvas.clear()
         self._future, self._whole, self._frames = None, False, 0
@@ -110,16 +110,16 @@ class Background:
         """
         if not self.people:
             return marked
+        marked = marked if self._future is None else self._future.earlier.with_them(marked, time)
         self._frames += 1
         self._follow(image, marked)
         self._followed = True
         now = self._time + 1 / 30 if time is None else time
         passed, self._time = min(max(now - self._time, 0.0), _PAUSE), now
         if not self.camera.still:
-            self._lasting = None
+            self._lasting, self._aside = None, self._lasting or self._aside
             return marked
-        if self._lasting is None:
-            self._lasting = Lasting(image)
+        self._lasting, self._aside = self._lasting or self._aside or Lasting(image), None
         self._lasting.look(image, passed, marked)
         return self._lasting.belonging(marked)
 
@@ -264,7 +264,7 @@ class Background:
         self._leave(None)
         self._canvas.begin(shape)
         self._light.begin(shape)
-        self._lasting = None
+        self._lasting, self._aside = None, None
         self._foresee()
 
     def _move_anchor(self) -> None:
@@ -276,7 +276,7 @@ class Background:
             if copy is not None:
                 copy.matrix = copy.matrix @ np.linalg.inv(self.camera.matrix)
         self.camera.anchor_here()
-        self._lasting = None
+        self._lasting = self._aside = None
         self._foresee()
 
     def _leave(self, step: Matrix | None) -> None:

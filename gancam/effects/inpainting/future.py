@@ -5,6 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from gancam.effects.inpainting.retrace import Earlier
 from gancam.effects.inpainting.spool import Slot, Spool
 from gancam.frame import Image
 from gancam.vision.motion import Grey
@@ -18,9 +19,14 @@ class Known(NamedTuple):
 
 
 class FutureBackground:
-    """Scene that will be uncovered in a clip, for each canvas that a `Background` begins, in a temporary file."""
+    """Scene that will be uncovered in a clip, for each canvas that a `Background` begins, in a temporary file.
+
+    Attributes:
+        earlier: Where people are before they are found.
+    """
 
     def __init__(self) -> None:
+        self.earlier = Earlier()
         self._spool = Spool()
         self._index: dict[int, tuple[Slot, tuple[int, ...], tuple[int, ...]]] = {}
 

@@ -7,12 +7,14 @@ from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.future import FutureBackground, Known
 from gancam.effects.inpainting.light import relit
 from gancam.effects.inpainting.regions import HALO, LASTED, RING, SEEN, FrameRegion
-from gancam.effects.inpainting.warp import cubic, square, translation, whole
+from gancam.effects.inpainting.retrace import Retrace
+from gancam.effects.inpainting.usual import usual
+from gancam.effects.inpainting.warp import cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
-from gancam.vision.motion import Grey, Matrix
+from gancam.masks.opening import backwards, room_for
+from gancam.vision.motion import Grey, Matrix, moved
 
-_OPENING, _BYTES = 15, 128 << 20  # first frames that are kept at most, and of all of these
-_AGAIN = 3  # times that the first one is shown in the end
+_SHAKE = 1.0  # pixels: a camera that moves less stands
 
 
 class Prescan(Background):
@@ -21,6 +23,9 @@ class Prescan(Background):
     def __init__(self, *, whole: bool = False, people: bool = False) -> None:
         super().__init__(whole=whole, people=people)
         self._opening: list[Image] = []
+        self._marked: list[Grey] = []  # in these
+        self._steady = True  # whether the camera stood still in them
+        self._retrace = Retrace()
         self.future = FutureBackground()
         self._left: list[tuple[int, Matrix | None]] = []  # canvases: their first frames, and the way to the next
         self._since = 0
@@ -28,16 +33,23 @@ class Prescan(Background):
     @property
     def opening(self) -> list[Image]:
         """The first frames of a clip of people, backwards: who has seen these knows whom the first frame shows."""
-        return [*reversed(self._opening), *self._opening[:1] * (_AGAIN - 1)]
+        return backwards(self._opening)
 
     def belonging(self, image: Image, marked: Grey, time: float | None) -> Grey:
         """Return what is `marked`, and what belongs to it; see `Background`."""
-        if self.people and len(self._opening) < min(_OPENING, max(_BYTES // image.nbytes, 1)):
+        opens = self.people and room_for(len(self._opening), image)
+        if opens:
             self._opening.append(image.copy())
-        return super().belonging(image, marked, time)
+            self._marked.append(np.asarray(marked != 0, np.uint8))
+        if self.people and time is not None:
+            self._retrace.look(image, marked, time)
+        whole, corners = super().belonging(image, marked, time), frame_corners((image.shape[1], image.shape[0]))
+        self._steady &= not opens or np.abs(moved(corners, self.camera.matrix) - corners).max() < _SHAKE
+        return whole
 
     def finish(self) -> FutureBackground:
         """Return what is uncovered in the clip, that of a later canvas in those before it, too. Call it at its end."""
+        self.future.earlier = self._retrace.earlier
         self._leave(None)
         self._canvas.clear()
         next_one: Known | None = None
@@ -59,7 +71,11 @@ class Prescan(Background):
     def _leave(self, step: Matrix | None) -> None:
         canvas = self._canvas
         if canvas:
-            if self._lasting is not None:
+            opening = None if self._left or not self._steady else usual(self._opening, self._marked)
+            if opening is not None:
+                cv2.copyTo(*opening, canvas.inner(canvas.picture))
+                canvas.inner(canvas.state)[opening[1] > 0] = LASTED
+            if self._lasting is not None:  # what lasts in the whole clip is worth more
                 lasted = self._lasting.sure
                 cv2.copyTo(self._lasting.picture, lasted, canvas.inner(canvas.picture))
                 canvas.inner(canvas.state)[lasted > 0] = LASTED
