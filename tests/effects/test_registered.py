@@ -188,7 +188,8 @@ def test_load_is_a_door_for_it_too() -> None:
         gancam.load("negative", kind=gancam.Morph)
 
 
-def test_it_is_shown_among_the_models() -> None:
+def test_it_is_shown_among_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # no cell in two lines, whatever the others hold
     table = " ".join(here("models").stdout.split())
     assert "dim (own) effect of dimmer 1.0 Take light away." in table
     assert "effect 'missing' of the package dimmer cannot be loaded" in table
