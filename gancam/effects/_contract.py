@@ -19,7 +19,7 @@ from gancam.errors import shown
 from gancam.frame import Frame, Image, ImageLike, check_image, check_size
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
-from gancam.params import Parameter, Params, Scope, with_defaults
+from gancam.params import Parameter, Params, with_defaults
 from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.pad import DrawingPad
 
@@ -390,11 +390,6 @@ class MaskedEffect(ModelEffect):
     @abstractmethod
     def compute_masked(self, image: Image, time: float | None, mask: NDArray[np.generic] | None) -> Image:
         """Make the output for one image that has been checked; one thread at a time is in here."""
-
-
-def scope(words: str, holds: Callable[[ModelCard], bool]) -> Scope:
-    """Name the models that a parameter is for: in words, and by what their cards say."""
-    return Scope(words, lambda card: isinstance(card, ModelCard) and holds(card))
 
 
 def _again(kind: type[ModelEffect], model: Model, params: Params, arguments: Mapping[str, object]) -> ModelEffect:

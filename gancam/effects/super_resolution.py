@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects._contract import ModelEffect, scope
+from gancam.effects._contract import ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image, check_size
 from gancam.inference.catalog import MODELS, menu
 from gancam.inference.changes import ChangedTiles
 from gancam.inference.model import Generator, ImageModel, Model
+from gancam.inference.scopes import scope
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import gancam
-from gancam.effects._portraits import WIDTH, Portraits, Window
+from gancam.effects.translation.portraits import WIDTH, Portraits, Window
 from gancam.frame import Image
 from gancam.vision.features import calmed
 from gancam.vision.planes import Planes

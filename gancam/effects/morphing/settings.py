@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from gancam import masks
-from gancam.inference.card import ModelCard
+from gancam.inference.scopes import scope
 from gancam.latent.path import EASES, SPACES
-from gancam.params import Params, Scope, parameter
+from gancam.params import Params, parameter
 from gancam.vision.blend import MODES, SHAPES, Region
 
 
@@ -27,7 +27,7 @@ def seeds(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-_LAYERED = Scope("generators of several layers of styles", lambda card: isinstance(card, ModelCard) and card.layers > 1)
+_LAYERED = scope("generators of several layers of styles", lambda card: card.layers > 1)
 
 
 @dataclass
