@@ -85,7 +85,7 @@ def phone(page: Page) -> None:
 
 def save(page: Page, name: str) -> None:
     image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 76])
+    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 64])
     page.close()
 
 
