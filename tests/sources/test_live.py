@@ -149,7 +149,7 @@ def test_a_slide_stays_as_long_as_it_is_shown(tmp_path: Path) -> None:
         np.abs(frame.image - float(level)).max() < 6 for frame, (_, level) in zip(kept.frames, told, strict=True)
     )
     slide = [moment for moment, level in told if level == 120]
-    assert slide[0] == pytest.approx(0.1)
+    assert 0.0999 < slide[0] < 0.3  # a busy machine may drop the picture itself, and show it again
     assert 0.4 < slide[-1] < 0.8 <= told[-1][0]
 
 
