@@ -22,7 +22,7 @@ def backwards(first: Sequence[Image]) -> list[Image]:
 
 
 def meet(sources: Iterable[MaskSource], frames: Callable[[], Iterable[Frame]]) -> None:
-    """Show the first frames of a file, backwards, to those of `sources` that find people.
+    """Show the first frames of a file, backwards, to those of `sources` that find people, and nobody in the first one.
 
     Args:
         sources: Masks.
@@ -33,11 +33,22 @@ def meet(sources: Iterable[MaskSource], frames: Callable[[], Iterable[Frame]]) -
         return
     first: list[Image] = []
     for frame in islice(frames(), _FRAMES):
+        if not first:
+            people = [person for person in people if not _sees_somebody(person, frame.image)]
+            if not people:
+                return
         if room_for(len(first), frame.image):
             first.append(frame.image)
     for image in backwards(first):
         for person in people:
             person.opacity(image, time=0.0)
+
+
+def _sees_somebody(person: Person, image: Image) -> bool:
+    """Whether `person` finds somebody in `image` alone, which is forgotten again."""
+    found = bool(person.opacity(image, time=0.0).any())
+    person.reset()
+    return found
 
 
 def patiently(sources: Iterable[MaskSource]) -> None:

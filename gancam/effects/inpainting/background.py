@@ -146,7 +146,7 @@ class Background:
             self._follow(image, hidden)
             self._lasting = None
         self._rested, self._followed = 0, False
-        self._patchwork.look(None if self.before is None else self.before[2], hidden)
+        self._patchwork.look(None if self.before is None else self.before[2], hidden, people=self.people)
         if self._patchwork.anew:
             self._canvas.state[self._canvas.state == INVENTED] = UNKNOWN
         self._upon = self._unmoved(hidden, None if self._before is None else self._before.hidden, image)

@@ -11,11 +11,8 @@ from gancam.effects.inpainting.warp import frame_corners
 from gancam.vision.motion import Grey, Matrix, moved
 
 _CALM, _SLOW = 3, 0.005  # frames for which a camera is calm: it moves by less than that of the frame's width in each
-_MOST, _SOME, _FEW = (
-    0.5,
-    0.1,
-    0.01,
-)  # of what is hidden that may be patches: so far; when nothing stirs; in one frame then
+# of what is hidden that may be patches: so far; when nothing stirs; in one frame then
+_MOST, _SOME, _FEW = 0.5, 0.1, 0.01
 
 
 class Patchwork:
@@ -30,8 +27,14 @@ class Patchwork:
         self._quiet, self._stirred = 0, 0  # frames since anything was patched, likewise; pixels patched in the last
         self.anew = False  # whether all that is invented in this frame is to be invented as one
 
-    def look(self, step: Matrix | None, hidden: Grey) -> None:
-        """Take in where the camera went since the frame before, and what is `hidden` (1) now; None: a new scene."""
+    def look(self, step: Matrix | None, hidden: Grey, *, people: bool) -> None:
+        """Take in where the camera went since the frame before; None: a new scene.
+
+        Args:
+            step: From that frame to this one.
+            hidden: 1 for what is hidden now.
+            people: Whether it is people, who uncover and hide something all the time: nothing has come past then.
+        """
         self.anew = False
         if step is None:
             self._calm, self._patched, self._quiet, self._stirred = _CALM, 0, 0, 0
@@ -42,8 +45,9 @@ class Patchwork:
         corners = frame_corners(hidden.shape[::-1])
         slow = float(np.abs(moved(corners, step) - corners).max()) < _SLOW * hidden.shape[1]
         self._calm = min(self._calm + 1, _CALM) if slow else 0
-        most = _MOST if self._calm == _CALM else _SOME
-        if _CALM in (self._calm, self._quiet) and self._patched >= most * marked > 0:
+        most = _MOST if self._calm == _CALM or people else _SOME
+        rests = self._calm == _CALM or (self._quiet == _CALM and not people)
+        if rests and self._patched >= most * marked > 0:
             self.anew, self._patched = True, 0
 
     def add(self, invented: Grey, hidden_before: Grey) -> None:
