@@ -100,6 +100,7 @@ def test_the_command_that_gets_installed_exists() -> None:
     python("-c", code, cwd=ROOT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", EXAMPLES)
 def test_examples_of_the_pages_run_as_pasted(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each page by itself, its programs one after the other, in a folder with files of the names that they use.

@@ -73,7 +73,9 @@ def reordered(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    "ending", [".mp4", ".mkv", *(pytest.param(one, marks=pytest.mark.slow) for one in (".mov", ".webm", ".ts"))]
+)
 def test_channels_in_an_order_of_their_own_are_put_in_place(tmp_path: Path, ending: str) -> None:
     """PyAV 18.1 aborts the process (double free) when it reads such a layout, so this runs in another one."""
     source = reordered(sounding(tmp_path / "a.mov", layout="5.1", seconds=0.6))

@@ -208,7 +208,7 @@ def test_an_flv_that_ends_with_a_tag_is_cut_off_where_its_head_tells_of_more(tmp
     assert not is_cut_off(tmp_path / "live.flv")
 
 
-@pytest.mark.parametrize("rate", [240, 1000, 1200, 2000])
+@pytest.mark.parametrize("rate", [240, 2000, *(pytest.param(rate, marks=pytest.mark.slow) for rate in (1000, 1200))])
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 @pytest.mark.parametrize("out", [".mkv", ".mp4", ".webm"])
 def test_very_high_rates(tmp_path: Path, rate: int, ending: str, out: str) -> None:
