@@ -3,9 +3,9 @@
 import numpy as np
 
 from gancam import masks
+from gancam.effects.morphing.settings import MorphParams
 from gancam.errors import MaskError
 from gancam.frame import Image
-from gancam.params import Params
 from gancam.vision.blend import Region
 from gancam.vision.pad import DrawingPad, Point
 
@@ -17,10 +17,10 @@ class BoxPad(DrawingPad):
         image: The last frame; set by the effect.
 
     Args:
-        params: With `where`, and `region` or, where `where` is not "region", `box`, which is followed.
+        params: Whose `region` it is or, where that is not where it is seen, whose `box`, which is followed.
     """
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: MorphParams) -> None:
         self._params = params
         self._before: list[dict[str, str]] = []
         self.image: Image | None = None  # the last frame
@@ -38,14 +38,14 @@ class BoxPad(DrawingPad):
     def mask(self) -> masks.Mask:
         width, height = self.size or (1, 1)
         marked = np.zeros((height, width), np.uint8)
-        if self._params.value("where") == "region":
-            marked[Region.parse(str(self._params.value("region"))).place((width, height)).slices] = 1
+        if self._params.place() == "region":
+            marked[Region.parse(self._params.region).place((width, height)).slices] = 1
         return marked
 
     def box(self, first: Point, second: Point) -> dict[str, str]:
         assert self.image is not None
         (left, right), (top, bottom) = sorted((first[0], second[0])), sorted((first[1], second[1]))
-        if self._params.value("where") == "region":
+        if self._params.place() == "region":
             height, width = self.image.shape[:2]
             x, y = int(left / width * 1000) / 1000, int(top / height * 1000) / 1000
             shares = min(round((right - left) / width, 3), 1 - x), min(round((bottom - top) / height, 3), 1 - y)

@@ -67,10 +67,11 @@ class Morph(ModelEffect):
         if self.pad is not None:
             self.pad.image = image
         time, step = self._drive.turn(self.params, image, time)
-        mask = None if self.params.where == "region" else self._sought(self._marker(), image, time)
-        if self.params.opacity == 0.0 or (mask is not None and self.params.where != "outside" and not mask.any()):
+        where = self._where
+        mask = None if where == "region" else self._sought(self._marker(where), image, time)
+        if self.params.opacity == 0.0 or (mask is not None and where != "outside" and not mask.any()):
             return image
-        return self._layer.over(image, self._picture(time, step), mask, self.params)
+        return self._layer.over(image, self._picture(time, step), where, mask, self.params)
 
     def generate(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Generate pictures, not truncated.
@@ -90,7 +91,7 @@ class Morph(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return knows_no_future(self.params) or self.params.where != "region" or self._marked is not None
+        return knows_no_future(self.params) or self._where != "region" or self._marked is not None
 
     @property
     def pad(self) -> BoxPad | None:
@@ -122,12 +123,12 @@ class Morph(ModelEffect):
     @property
     def unfound(self) -> str:
         """That nobody was found whom the mask is to mark."""
-        where = "all over their region" if self.params.where == "outside" else "not seen"
+        where = "all over their region" if self._where == "outside" else "not seen"
         return self._sought.unfound(f"the pictures are {where}")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
-        return kept if self.params.where == "region" else [*kept, self._marking(*self._marks())]
+        return kept if self._where == "region" else [*kept, self._marking(*self.params.marks)]
 
     def _samples(self, count: int) -> Image:
         return self.generate(seeded(range(count), self.card.latent))
@@ -173,17 +174,18 @@ class Morph(ModelEffect):
         worth = seeds(self.card.seeds) if self.card.seeds else ()
         return Path(self.model, worth, walk=seed, space=space)
 
-    def _marks(self) -> tuple[str, str, str, str]:
-        return self.params.mask, self.params.box, self.params.faces, self.params.colour
+    @property
+    def _where(self) -> str:
+        return self.params.place(marked=self._marked is not None)
 
-    def _marker(self) -> masks.MaskSource:
+    def _marker(self, where: str) -> masks.MaskSource:
         if self._marked is not None:
             return self._marked
-        if not any(self._marks()):
+        if not any(self.params.marks):
             if self.params.draw:  # not yet
                 return masks.Union()
-            raise InputError(f"{self.card.name}: where={self.params.where} needs mask=, box=, faces= or colour=")
-        return self._marking(*self._marks())
+            raise InputError(f"{self.card.name}: where={where} needs mask=, box=, faces= or colour=")
+        return self._marking(*self.params.marks)
 
 
 def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:

@@ -404,6 +404,19 @@ def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     assert "nothing to hold on to" in following.pad.notes[0]
 
 
+def test_what_is_marked_is_what_is_covered(model: Generator) -> None:
+    """A mark without `where` is the place of the picture, and one that does not exist is an error."""
+    marked = np.zeros(FRAME.shape[:2], np.uint8)
+    marked[20:60, 30:70] = 1
+    plain: dict[str, Any] = {"shape": "box", "feather": 0.0}
+    np.testing.assert_array_equal(
+        make(model, mask=marked, **plain)(FRAME, time=0.0),
+        make(model, mask=marked, where="object", **plain)(FRAME, time=0.0),
+    )
+    with pytest.raises(NotFound, match="cat"):
+        make(model, mask="cat")(FRAME, time=0.0)
+
+
 def test_masks_that_are_not_there(model: Generator) -> None:
     for where in ("object", "inside", "outside"):
         with pytest.raises(InputError, match=f"where={where} needs mask="):

@@ -67,8 +67,6 @@ def all_modes() -> Iterator[Mode]:
                 [*entry.choices, *text, *numbers, *switches] if key not in {*_LEFT, *effect.params.unused} else []
             ):
                 changed = {**base, key: entry.type(value)}
-                if key in ("mask", "box", "faces", "colour") and name.startswith("morph"):
-                    changed["where"] = "object"
                 if value != entry.default and not (name == "morph-fruits" and key == "where"):
                     yield name, changed
 

@@ -40,15 +40,26 @@ class Layer:
         if params.shape in ("auto", "cutout"):
             self._usual_ground()
 
-    def over(self, image: Image, picture: Image, mask: masks.Mask | None, params: MorphParams) -> Image:
-        """Return `image` with `picture` over it; `mask` says where, as ``where`` has it."""
+    def over(self, image: Image, picture: Image, where: str, mask: masks.Mask | None, params: MorphParams) -> Image:
+        """Return `image` with `picture` over it.
+
+        Args:
+            image: ``uint8 (H, W, 3)``, which is left as it is.
+            picture: ``uint8 (H, W, 3)``, of any size.
+            where: region, object, inside or outside, as `MorphParams.place` has it.
+            mask: What is marked, ``uint8 (H, W)``; None for region.
+            params: Its region and looks.
+        """
         height, width = image.shape[:2]
         result, colour = image.copy(), self._ground(picture, params)
-        if params.where == "object" and mask is not None:
+        if where == "object" and mask is not None:
             self._objects = held_back(squares(mask), self._objects)
             for place in self._objects:
-                self._lay(result, picture, colour, place, (True, True, True, True), None, params)
+                self._lay(result, picture, colour, place, (True, True, True, True), None, "ellipse", params)
             return result
+        if mask is not None and where == "outside":
+            mask = np.asarray(mask == 0, np.uint8)
+        shape = "box" if params.region == "full" else "ellipse"
         place = Region.parse(params.region).place((width, height))
         fit = params.fit
         if fit == "auto":
@@ -59,28 +70,32 @@ class Layer:
             picture = trimmed(picture, place.width, place.height)
             colour = self._ground(picture, params)
         sides = place.left > 0, place.top > 0, place.right < width, place.bottom < height
-        self._lay(result, picture, colour, place, sides, mask, params)
+        self._lay(result, picture, colour, place, sides, mask, shape, params)
         return result
 
     def _lay(
         self, result: Image, picture: Image, colour: tuple[int, int, int] | None, place: Place,
-        sides: tuple[bool, bool, bool, bool], mask: masks.Mask | None, params: MorphParams,
+        sides: tuple[bool, bool, bool, bool], mask: masks.Mask | None, shape: str,
+        params: MorphParams,
     ) -> None:  # fmt: skip
-        """Blend `picture` into `result`, in place; what lies outside, or is ground of that `colour`, is left out."""
+        """Blend `picture` into `result`, in place; what lies outside, or is ground of that `colour`, is left out.
+
+        Its edge has the form of `shape` where no parameter says another.
+        """
         size = place.width, place.height
         seen = Place(0, 0, result.shape[1], result.shape[0]).overlap(place)
         if seen is None:
             return
         inner = Place(seen.left - place.left, seen.top - place.top, seen.width, seen.height)
-        soft = None if mask is None else _limits(mask, seen, params)
+        soft = None
+        if mask is not None:
+            soft = _softened(mask[seen.slices], round(params.feather * min(mask.shape[:2]) / 8))
         if colour is None:
             how = cv2.INTER_AREA if min(size) < min(picture.shape[:2]) else cv2.INTER_CUBIC
             times = max(size) / max(picture.shape[:2])
             calm = picture if times <= _CRISP else cv2.GaussianBlur(picture, (0, 0), _SOFTER)
             overlay = np.asarray(cv2.resize(calm, size, interpolation=how), np.uint8)
-            full = params.region == "full" and params.where != "object"
-            shape = params.shape if params.shape in SHAPES else "box" if full else "ellipse"
-            alpha = blend_room.feather(size, params.feather, shape, sides)
+            alpha = blend_room.feather(size, params.feather, params.shape if params.shape in SHAPES else shape, sides)
         else:
             overlay, alpha, shadow = cut_out(picture, colour, size)
             if params.blend == "clone":
@@ -105,12 +120,6 @@ class Layer:
         grounds = [ground(picture) for picture in self._samples(_TRIED)]
         plain = [colour for colour in grounds if colour is not None]
         return plain[0] if len(plain) >= _TRIED - 1 else None
-
-
-def _limits(mask: masks.Mask, seen: Place, params: MorphParams) -> masks.Mask:
-    """Where of `seen` the picture may show, 0 to 255."""
-    soft = _softened(mask[seen.slices], round(params.feather * min(mask.shape[:2]) / 8))
-    return np.asarray(cv2.bitwise_not(soft), np.uint8) if params.where == "outside" else soft
 
 
 def _softened(mask: masks.Mask, radius: int) -> masks.Mask:

@@ -39,8 +39,9 @@ class MorphParams(Params):
         form="x/y/width/height in shares of the frame, or full", help="where it is seen",
     )  # fmt: skip
     where: str = parameter(
-        "region", choices=("region", "object", "inside", "outside"),
-        help="in its region; over each object that is marked; in the region, but only inside or outside what is marked",
+        "auto", choices=("auto", "region", "object", "inside", "outside"),
+        help="in its region; over each object that is marked; in the region, but only inside or outside what is "
+        "marked; auto: over each object, or in its region where nothing is marked",
     )  # fmt: skip
     mask: str = parameter(
         "", kind="file", words=("person", "faces"),
@@ -101,3 +102,18 @@ class MorphParams(Params):
         0.0, minimum=0.0, maximum=2.0, help="how lively it is, for drive=level: turned by hand, or by --control mic"
     )
     audio: str = parameter("", kind="file", help="file whose loudness drives it (process: the clip's own)")
+
+    @property
+    def marks(self) -> tuple[str, str, str, str]:
+        """What marks something, where it is not empty: `mask`, `box`, `faces` and `colour`."""
+        return self.mask, self.box, self.faces, self.colour
+
+    def place(self, *, marked: bool = False) -> str:
+        """Give `where`, and for auto what it means: object where something is marked, or region.
+
+        Args:
+            marked: Whether something is marked that is no parameter.
+        """
+        if self.where != "auto":
+            return self.where
+        return "object" if marked or any(self.marks) else "region"
