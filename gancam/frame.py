@@ -96,6 +96,11 @@ def check_size(size: object) -> tuple[int, int]:
     raise InputError(f"size {shown(size)}: needs (width, height), two whole numbers of at least 1")
 
 
+def room(image: Image, most: int, memory: int) -> int:
+    """Return how many images like `image` may be kept: `most`, or those that `memory` holds, in bytes; one at least."""
+    return min(most, max(memory // image.nbytes, 1))
+
+
 def check_image(image: object, what: str = "image") -> Image:
     """Return `image` as an Image, copied only if it is not C-contiguous.
 

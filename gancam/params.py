@@ -216,7 +216,7 @@ class Parameter:
         value = self.minimum + min(max(place, 0.0), 1.0) * span
         if self.type is int:
             return round(value)
-        digits = max(3 - math.floor(math.log10(span)), 0)
+        digits = max(3 - math.floor(math.log10(span)), 0) if span else 0
         return min(max(round(value, digits), self.minimum), self.maximum)
 
 

@@ -95,6 +95,7 @@ def test_places_in_the_range(low: float, high: float, kind: type) -> None:
         assert abs(there - place) < 0.0015
     assert (entry.at(-3), entry.at(7)) == (low, high)
     assert Parameter("turn", float, 0.0, 0.0, None, (), "").place(1.0) is None
+    assert Parameter("turn", float, 0.5, 0.5, 0.5, (), "").at(0.7) == 0.5
 
 
 def _pair(text: str) -> tuple[float, float]:

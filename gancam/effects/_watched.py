@@ -228,8 +228,9 @@ class WatchedEffect(EffectWrapper):
         return [*([f"{self._path}: {told}"] if told else []), *self.effect.notes]
 
     def figures(self) -> Mapping[str, str | float | None]:
-        """Give how often it was replaced, and the frames dropped meanwhile."""
-        return {"version": self.loaded + 1, "reloading": self._loading, "reload_dropped": self.cost.dropped}
+        """Give how often it was replaced, the frames dropped meanwhile, and the effect's own."""
+        own = {"version": self.loaded + 1, "reloading": self._loading, "reload_dropped": self.cost.dropped}
+        return {**own, **super().figures()}
 
     def frame_took(self, seconds: float) -> None:
         """Note it, and tell the effect."""

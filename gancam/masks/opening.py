@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
-from gancam.frame import Frame, Image
+from gancam.frame import Frame, Image, room
 from gancam.masks.mask import MaskSource
 from gancam.masks.person import Person
 
@@ -13,7 +13,7 @@ _AGAIN = 3  # times that the first one is shown in the end
 
 def room_for(many: int, image: Image) -> bool:
     """Say whether `image` may be kept as one of the first frames, beside so `many` others like it."""
-    return many < min(_FRAMES, max(_BYTES // image.nbytes, 1))
+    return many < room(image, _FRAMES, _BYTES)
 
 
 def backwards(first: Sequence[Image]) -> list[Image]:

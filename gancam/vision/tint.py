@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.frame import Image
+from gancam.frame import Image, room
 from gancam.vision.chroma import coloured
 from gancam.vision.flow import DenseFlow, Motion
 from gancam.vision.motion import Grey, is_cut, small_grey
@@ -120,7 +120,7 @@ class Tint:
             if last is not None and is_cut(last, small):
                 openings.update(self._opened(shot, look))
                 shot, begins = [], index
-            if (index - begins) % _EACH == 0 and len(shot) < min(_AHEAD, max(_BYTES // seen.nbytes, 1)):
+            if (index - begins) % _EACH == 0 and len(shot) < room(seen, _AHEAD, _BYTES):
                 shot.append(seen)
             last = small
         openings.update(self._opened(shot, look))

@@ -12,7 +12,7 @@ import gancam
 from gancam.budget.carried import Carried
 from gancam.cli.live_effects import Chain, LiveEffects
 from gancam.control import Controls
-from gancam.effects import Effect, EffectSlot, EffectWrapper, slots
+from gancam.effects import Effect, EffectSlot, EffectWrapper, WatchedEffect, slots
 from gancam.frame import Frame, Image
 from gancam.pipeline import frame_through
 from gancam.studio.chain import Link, LiveChain
@@ -91,6 +91,7 @@ def page(effect: Effect) -> Iterator[Effect]:
 AROUND: dict[str, Callable[[Effect], AbstractContextManager[Effect]]] = {
     "wrapper": lambda inner: nullcontext(Around(inner)),
     "slot": lambda inner: nullcontext(EffectSlot(inner)),
+    "watched": lambda inner: closing(WatchedEffect(Path(__file__), lambda: inner)),
     "budget": lambda inner: nullcontext(gancam.Budget(inner, 5.0)),
     "live": live,
     "live within a time": lambda inner: live(gancam.Budget(inner, 5.0)),

@@ -5,7 +5,7 @@ from collections import deque
 import cv2
 import numpy as np
 
-from gancam.frame import Image
+from gancam.frame import Image, room
 from gancam.masks.mask import Mask
 from gancam.masks.person import Person
 from gancam.masks.trail import MARKED
@@ -75,7 +75,7 @@ class Retrace:
             self.earlier.put(time, np.asarray(marked != 0, np.uint8))
         self._left = max(self._left - 1, 0)
         self._last.append((time, image.copy()))
-        while len(self._last) > min(_FRAMES, max(_BYTES // image.nbytes, 1)):
+        while len(self._last) > room(image, _FRAMES, _BYTES):
             self._last.popleft()
 
     def _follow(self, image: Image, people: Mask, time: float) -> None:
