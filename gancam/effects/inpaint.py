@@ -129,6 +129,10 @@ class Inpaint(MaskedEffect):
             self._scratches.reset()
             self._marks.reset()
 
+    def take_time(self) -> None:
+        """Look for people more often from now on: nobody waits for the frames."""
+        self._marks.take_time()
+
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
 

@@ -444,3 +444,17 @@ def test_without_memory_each_frame_is_seen_as_if_alone(cut: Cut) -> None:
     for middle in (100, 320, 500):
         image, _ = far(cut, middle)
         assert np.array_equal(person.opacity(image), gancam.masks.Person(hold=0.0).opacity(image))
+
+
+@pytest.mark.parametrize("named", ["before", "after"])
+def test_inpaint_finds_small_newcomers_sooner_where_nobody_waits(people: Image, named: str) -> None:
+    room = np.random.default_rng(0).integers(90, 200, (360, 480, 3), np.uint8)
+    wall = np.asarray(cv2.GaussianBlur(room, (0, 0), 6), np.uint8)
+    small = cv2.resize(people[70:480, 180:430], (75, 123), interpolation=cv2.INTER_AREA)
+    come = wall.copy()
+    come[-123:, 300:375] = small
+    effect = load("inpaint", device="cpu", threads=1, memory=False, mask="person" if named == "before" else "")
+    effect.take_time()
+    effect.params.mask = "person"
+    effect(wall, time=0.0)
+    assert any((effect(come, time=index / 30) != come).any() for index in range(1, 7)), "13 frames where somebody waits"

@@ -12,6 +12,7 @@ from gancam.effects.inpainting.veil import Veil, veils
 from gancam.errors import ParameterError
 from gancam.frame import Frame, Image
 from gancam.masks import Mask, MaskSource
+from gancam.masks.opening import patiently
 from gancam.masks.sought import Sought
 
 
@@ -36,11 +37,17 @@ class Marks:
         self._veils: Sequence[Veil] = ()  # of the clip that was read ahead
         self._keyed: tuple[tuple[str, float, str], MaskSource] | None = None  # what finds a colour
         self._sought = Sought()
+        self._unhurried = False
 
     def mask(self, params: InpaintParams, image: Image, time: float | None) -> Mask | None:
         """Return the mask of a frame, 0 or not; None where nothing says what to mark."""
         source = self.source(params)
         return None if source is None else masks.check_mask(self._sought(source, image, time), image)
+
+    def take_time(self) -> None:
+        """Look for people more often from now on: nobody waits for the masks."""
+        self._unhurried = True
+        patiently(self.sources)
 
     def pad(self, params: InpaintParams) -> "masks.Drawn | None":
         """A brush, boxes and an eraser, where `draw` is on."""
@@ -58,6 +65,8 @@ class Marks:
         if params.to and params.to <= params.from_:
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
         self.sources = [*self._named(params), *([] if self.given is None else [self.given])]
+        if self._unhurried:
+            patiently(self.sources)
         source: MaskSource | None = masks.Union(*self.sources) if self.sources else None
         if source is not None and (params.from_ or params.to):
             source = masks.Between(source, params.from_, params.to or math.inf)
