@@ -38,7 +38,7 @@ class BoxPad(DrawingPad):
     def mask(self) -> masks.Mask:
         width, height = self.size or (1, 1)
         marked = np.zeros((height, width), np.uint8)
-        if self._params.place() == "region":
+        if self._params.place() == "region" and self._params.region != "auto":
             marked[Region.parse(self._params.region).place((width, height)).slices] = 1
         return marked
 

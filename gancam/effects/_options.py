@@ -102,7 +102,7 @@ class MorphOptions(TypedDict, total=False):
     """Parameters of ``gancam.Morph``."""
 
     region: Numbers
-    where: Literal["region", "object", "inside", "outside"]
+    where: Literal["auto", "region", "object", "inside", "outside"]
     mask: MaskLike
     box: Numbers
     faces: PathLike

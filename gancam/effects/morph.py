@@ -16,7 +16,7 @@ from gancam.effects.morphing.drive import Drive, knows_no_future
 from gancam.effects.morphing.laying import Layer
 from gancam.effects.morphing.settings import MorphParams, pixels, seeds
 from gancam.errors import InputError, ModelError
-from gancam.frame import Image
+from gancam.frame import Image, check_image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import Path, seeded, styles
 from gancam.masks.sought import Sought
@@ -30,9 +30,10 @@ class Morph(ModelEffect):
 
     Outside the region, and where it has faded out, that is the frame to the byte.
 
-    What is seen depends on `time` and the parameters alone, so live and offline are the same, frame by frame, in any
-    order. A new `speed` or `drive` holds from the frame on with which it comes. Driven by motion or level, it depends
-    on the frames before, too. Calls without a time are a thirtieth of a second apart.
+    Which picture is seen depends on `time` and the parameters alone, so live and offline are the same, frame by frame,
+    in any order. Where it is seen depends on the first frame and on cuts, if its region is auto. A new `speed` or
+    `drive` holds from the frame on with which it comes. Driven by motion or level, it depends on the frames before,
+    too. Calls without a time are a thirtieth of a second apart.
 
     Args:
         model: A generator.
@@ -70,6 +71,8 @@ class Morph(ModelEffect):
         where = self._where
         mask = None if where == "region" else self._sought(self._marker(where), image, time)
         if self.params.opacity == 0.0 or (mask is not None and where != "outside" and not mask.any()):
+            if self._seeks:
+                self._layer.see(image)
             return image
         return self._layer.over(image, self._picture(time, step), where, mask, self.params)
 
@@ -91,7 +94,20 @@ class Morph(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return knows_no_future(self.params) or self._where != "region" or self._marked is not None
+        return not self.skims or self._seeks
+
+    @property
+    def skims(self) -> bool:
+        """Whether nothing is remembered but the corner in which the pictures are, which is quickly seen."""
+        return not knows_no_future(self.params) and self._where == "region" and self._marked is None
+
+    def skim(self, image: Image, *, time: float | None = None) -> None:
+        """See whether another corner is chosen, where nothing else is remembered."""
+        if not self.skims:
+            super().skim(image, time=time)
+        elif self._seeks:
+            with self._lock:
+                self._layer.see(check_image(image))
 
     @property
     def pad(self) -> BoxPad | None:
@@ -173,6 +189,11 @@ class Morph(ModelEffect):
             return Path(self.model, seeds(keyframes), space=space)
         worth = seeds(self.card.seeds) if self.card.seeds else ()
         return Path(self.model, worth, walk=seed, space=space)
+
+    @property
+    def _seeks(self) -> bool:
+        """Whether a corner of the frame is chosen."""
+        return self.params.region == "auto" and self._where != "object"
 
     @property
     def _where(self) -> str:

@@ -261,11 +261,63 @@ def test_it_stays_in_its_corner_in_an_upright_frame(model: Generator) -> None:
         rows, columns = (np.flatnonzero(out.any(axis=(1 - axis, 2))) for axis in (0, 1))
         return float(columns.mean()) / 360, float(rows.mean()) / 640
 
-    region = str(MorphParams().region)
+    assert middle(region="auto")[0] == pytest.approx(0.855, abs=0.01)
+    region = "0.74/0.05/0.23/0.41"
     assert middle(region=region)[0] == pytest.approx(0.855, abs=0.01)
     assert middle(region=region)[1] < 0.15
     assert middle(region="0.05/0.54/0.23/0.41")[1] > 0.85
     assert middle(region="0.3/0.2/0.4/0.6")[1] == pytest.approx(0.5, abs=0.01), "as far from either end: in the middle"
+
+
+def where_it_is(effect: Morph, image: Image, time: float = 0.0) -> str:
+    """The corner of the frame in which a picture is laid."""
+    rows, columns = (np.flatnonzero((effect(image, time=time) != image).any(axis=(1 - axis, 2))) for axis in (0, 1))
+    across = "right" if columns.mean() > image.shape[1] / 2 else "left"
+    return f"{'top' if rows.mean() < image.shape[0] / 2 else 'bottom'} {across}"
+
+
+def with_face(left: int) -> Image:
+    """A plain room, 640x480, with somebody's head and shoulders at its top."""
+    people = cv2.imread(str(Path(__file__).parents[2] / "samples" / "people.jpg"))
+    assert people is not None
+    room = np.full((480, 640, 3), 150, np.uint8)
+    room[:180, left : left + 250] = people[70:250, 180:430]
+    return room
+
+
+def test_it_is_laid_where_no_face_is(model: Generator) -> None:
+    right, left = with_face(390), with_face(0)
+    effect = make(model)
+    assert where_it_is(effect, right) == "top left"
+    assert where_it_is(make(model), left) == "top right"
+    gone = right.copy()
+    gone[:180, 390:] = cv2.GaussianBlur(right[:180, 390:], (0, 0), 12)
+    assert where_it_is(effect, gone, 0.1) == "top left", "it stays while the scene does"
+    dark = left.copy()
+    dark[180:] = 20
+    assert where_it_is(effect, dark, 0.2) == "top right", "and is chosen anew at a cut"
+    effect.reset()
+    effect.skim(right, time=0.0)
+    assert where_it_is(effect, gone, 0.1) == "top left", "workers see the frames of others so"
+    busy = np.full_like(right, 150)
+    busy[:240, 320:, 1] = np.random.default_rng(0).integers(0, 256, (240, 320), np.uint8)
+    assert where_it_is(make(model), busy) == "top left"
+
+
+def test_it_is_laid_within_black_bars(model: Generator) -> None:
+    frame = np.zeros((360, 640, 3), np.uint8)
+    frame[:, 80:560] = np.random.default_rng(0).integers(90, 110, (360, 480, 3), np.uint8)
+    changed = (make(model)(frame, time=0.0) != frame).any(axis=2)
+    assert changed.any()
+    assert not changed[:, 560:].any()
+
+
+def test_a_film_that_fades_in_is_looked_at_again(model: Generator) -> None:
+    effect, shown = make(model), with_face(390)
+    for index in range(40):
+        faded = np.asarray(shown * min(index / 30, 1.0), np.uint8)
+        place = where_it_is(effect, faded, index / 30)
+    assert place == "top left"
 
 
 def test_cover_keeps_proportions(model: Generator) -> None:

@@ -22,7 +22,7 @@ FREE: dict[str, dict[str, Value]] = {  # one of each kind, so set that frames be
     "colorize": {},
     "background": {"stabilise": 0.0},
     "inpaint": {"box": "0/0/30/26", "memory": False},
-    "morph-fruits": {},
+    "morph-fruits": {"region": "0.74/0.05/0.23/0.41"},
 }
 _WORDS: dict[str, list[Value]] = {  # of parameters that are a text
     "box": ["0/0/30/26"], "polygon": ["8/8/40/10/20/40"], "key": ["white", "#40a060"], "mask": ["person", "faces"],

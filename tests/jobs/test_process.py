@@ -167,7 +167,8 @@ def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, lo
 @pytest.mark.parametrize(
     ("kind", "params", "remembers"),
     [
-        ("morph", {}, False),
+        ("morph", {}, True),
+        ("morph", {"region": "0.5/0/0.5/0.5"}, False),
         ("morph", {"drive": "motion"}, True),
         ("morph", {"where": "inside", "colour": "red"}, True),
         ("translate", {}, False),

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from gancam import masks
+from gancam.effects.morphing.corner import Corner
 from gancam.effects.morphing.settings import MorphParams
 from gancam.frame import Image
 from gancam.masks.objects import held_back, squares
@@ -30,10 +31,16 @@ class Layer:
         self._samples = samples
         self._usual_ground = lru_cache(maxsize=1)(self._see_ground)
         self._objects: list[Place] = []
+        self._corner = Corner()
 
     def reset(self) -> None:
-        """Forget where objects were."""
+        """Forget where objects were, and the corner that was chosen."""
         self._objects = []
+        self._corner.reset()
+
+    def see(self, image: Image) -> None:
+        """Take in a frame over which nothing is laid: another corner may be chosen."""
+        self._corner(image)
 
     def prepare(self, params: MorphParams) -> None:
         """Find out now, and not between two frames, whether there is a ground, where that may be asked."""
@@ -60,7 +67,7 @@ class Layer:
         if mask is not None and where == "outside":
             mask = np.asarray(mask == 0, np.uint8)
         shape = "box" if params.region == "full" else "ellipse"
-        place = Region.parse(params.region).place((width, height))
+        place = self._corner(image) if params.region == "auto" else Region.parse(params.region).place((width, height))
         fit = params.fit
         if fit == "auto":
             fit = "cover" if params.region == "full" and colour is None else "contain"

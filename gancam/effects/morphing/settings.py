@@ -35,8 +35,9 @@ class MorphParams(Params):
     """What can be set of `Morph`."""
 
     region: str = parameter(
-        "0.74/0.05/0.23/0.41", kind="region", parse=Region.parse,
-        form="x/y/width/height in shares of the frame, or full", help="where it is seen",
+        "auto", kind="region", parse=lambda text: text == "auto" or Region.parse(text),
+        form="x/y/width/height in shares of the frame, full or auto",
+        help="where it is seen; auto: in the corner that hides least, which is chosen anew at a cut",
     )  # fmt: skip
     where: str = parameter(
         "auto", choices=("auto", "region", "object", "inside", "outside"),

@@ -42,7 +42,7 @@ export function choose(kind, { value = "", change = () => {} } = {}) {
 
 function startRegion(value) {
   const parts = value === "full" || !value ? [0, 0, 1, 1] : value.split("/").map(Number)
-  mode.region = parts.length === 4 && parts.every(Number.isFinite) ? parts : [0.25, 0.25, 0.5, 0.5]
+  mode.region = parts.length === 4 && parts.every(Number.isFinite) ? parts : [0.74, 0.05, 0.23, 0.41] // of auto: its first corner
 }
 
 const regionText = (region) => region.map((share) => Number(share.toFixed(3))).join("/")
