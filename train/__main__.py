@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import distributed
 
-from train import loop, precision, recipe
+from train import kinds, loop, precision, recipe, sizes
 from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
@@ -135,9 +136,13 @@ def _train(
     watchers.append(console)
     try:
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
-        chosen = recipe.load(options.recipe, {"data": given, **MADE.get(options.pairs, {})}, start=options.start)
+        tables: dict[str, dict[str, Any]] = {"data": given, **MADE.get(options.pairs, {})}
+        chosen = recipe.load(options.recipe, tables, start=options.start)
         if options.data is None:  # not before: which recipe there is decides what is wanted
             raise ValueError(f"--data is missing: what is recipe {chosen.name!r} trained on? --help lists what may be")
+        for name, found in kinds.of_data(chosen, options.data).items():
+            tables[name] = {**tables.get(name, {}), **found}
+        chosen = recipe.load(options.recipe, tables, start=options.start)
         if options.precision:
             chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
@@ -159,6 +164,10 @@ def _train(
         return str(stop), 128 + stop.number
     except (OSError, ValueError) as error:
         return " ".join(str(error).split()), 2
+    except (RuntimeError, MemoryError) as error:
+        if not (said := sizes.misfit(error)):
+            raise
+        return said, 2
     return "", 0
 
 

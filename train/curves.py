@@ -16,7 +16,7 @@ from train.program import Parser, fail
 Curve = tuple[list[int], list[float]]  # iterations, values
 Points = dict[str, Curve]  # by name
 BESIDE = {"iteration", "images", "phase", "lr", "seconds_per_iteration"}
-SMOOTH = 0.9  # share of the curve so far in each point of the thick line
+SMOOTH = 0.9 ** (1 / 10)  # share of the curve so far that is kept an iteration, however often a run wrote
 STEEP = 5.0  # where the largest value is so many times the smallest, the axis is logarithmic
 RECORDED = 60  # points that a recorded curve has at most
 OWN, BEFORE = "tab:blue", "0.75"
@@ -96,11 +96,12 @@ def read(run: Path) -> Log:
     return Log(losses, figures, beside, alarms)
 
 
-def smoothed(values: list[float]) -> list[float]:
-    """Exponential average, each point from itself and those before; the first counts no more than any other."""
-    result, total, weight = [], 0.0, 0.0
-    for value in values:
-        total, weight = SMOOTH * total + (1 - SMOOTH) * value, SMOOTH * weight + (1 - SMOOTH)
+def smoothed(curve: Curve) -> list[float]:
+    """Exponential average over iterations, each point, the mean since the one before, from itself and those before."""
+    result, total, weight, last = [], 0.0, 0.0, 0
+    for iteration, value in zip(*curve, strict=True):
+        kept, last = SMOOTH ** max(iteration - last, 1), iteration
+        total, weight = kept * total + (1 - kept) * value, kept * weight + (1 - kept)
         result.append(total / weight)
     return result
 
@@ -128,7 +129,7 @@ def record(run: Path, about: str, folder: Path = recipe.RECIPES) -> Path:
     curves: dict[str, tuple[list[int], list[float]]] = {}
     for name, (iterations, values) in (log.losses | log.figures).items():
         if name in log.losses:
-            values = smoothed(values)
+            values = smoothed((iterations, values))
         step = -(-len(values) // RECORDED)
         curves[name] = iterations[::step], [float(f"{value:.4g}") for value in values[::step]]
     path = folder / f"{recipe_of(run)}.expected.json"
@@ -146,7 +147,7 @@ def panels(log: Log, known: Points) -> list[Panel]:
         behind = iterations[:count], values[:count]
         every = [*own[1], *behind[1]]
         steep = name not in log.beside and min(every) > 0 and max(every) > STEEP * min(every)
-        made.append(Panel(name, own, smoothed(own[1]) if name in log.losses else own[1], behind, steep))
+        made.append(Panel(name, own, smoothed(own) if name in log.losses else own[1], behind, steep))
     return made
 
 

@@ -409,7 +409,8 @@ def _roll_back(training: _Training, run: Path, error: Diverged) -> None:
     at, before = training.iteration, training.rollbacks
     cure = 'a lower lr, gradient clipping (clip = 1.0) or precision = "fp32" may help'
     if before >= ROLLBACKS or not (run / checkpoint.LATEST).exists():
-        what = f"training diverged at iteration {at}: {error}; the last checkpoint is kept"
+        kept = "the last checkpoint is kept" if (run / checkpoint.LATEST).exists() else "no checkpoint was written yet"
+        what = f"training diverged at iteration {at}: {error}; {kept}"
         raise ValueError(f"{what}; {cure}") from error
     training.restore(checkpoint.load(run))
     training.rollbacks = before + 1

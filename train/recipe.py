@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from train import old_names, optimisers, options, precision
+from train import old_names, optimisers, options, precision, sizes
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -108,7 +108,7 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         betas = tuple(table.pop("betas", (0.9, 0.99)))
         if len(betas) != 2:
             raise ValueError(f"betas {list(betas)} must be two numbers")
-        recipe = Recipe(**{"name": name, **table}, betas=betas, phases=phases, text=text)
+        recipe = Recipe(**{"name": name, **sizes.agreed(table)}, betas=betas, phases=phases, text=text)
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
     if recipe.precision not in precision.NAMES:
@@ -149,13 +149,16 @@ def _check(kind: str, table: Mapping[str, Any], known: Mapping[str, Any], where:
         options.check_value(f"{where}losses: {name}", weight, 1.0, -math.inf)
 
 
-def load(name: str, given: Mapping[str, Mapping[str, str | int]] | None = None, *, start: str = "") -> Recipe:
+def load(name: str, given: Mapping[str, Mapping[str, Any]] | None = None, *, start: str = "") -> Recipe:
     """The recipe of that name, or in that file, with what is `given` instead of what its tables say, and its `start`.
 
     That is part of its text from then on, and so of every checkpoint. Raises ``FileNotFoundError``, ``ValueError``.
     """
     path = find(name)
-    lines = [path.read_text(encoding="utf-8")]
+    try:
+        lines = [path.read_text(encoding="utf-8-sig")]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not in UTF-8: save it as a text in UTF-8") from error
     if start:
         lines += ["[given]", f"start = {json.dumps(start, ensure_ascii=False)}"]
     for table, values in (given or {}).items():

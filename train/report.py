@@ -22,6 +22,7 @@ from train.watch import Progress, Watcher
 NEWEST = "samples.png"  # the newest sheet, by one name for whoever looks again and again
 SHEETS = (10.0, 30.0, 60.0, 120.0, 240.0)  # seconds of a sitting after which a sheet is due, and then after as many
 SHARE = 0.05  # of the time that pictures for watchers may take
+LOST = 1e4  # of an adversarial loss: beyond it nothing is learnt any more
 RECENT = 50  # iterations that losses and rate are told of
 
 
@@ -190,7 +191,12 @@ class Report:
 
     def _warn(self, figures: Mapping[str, float], iteration: int) -> set[str]:
         """Tell what the task finds wrong in `figures` and has not said just before, and return all that it finds."""
-        found = {re.sub(r"[\d.]+", "", text): text for text in self._task.alarms(figures)}  # by words, whatever figures
+        told = self._task.alarms(figures) + [
+            f"the loss {name} is {figures[name]:.3g}: training diverges; begin anew with a lower lr, clip = 1.0 or r1"
+            for name in ("discriminator", "adversarial")
+            if abs(figures.get(name, 0.0)) > LOST
+        ]
+        found = {re.sub(r"[\d.]+", "", text): text for text in told}  # by words, whatever figures
         for kind in sorted(found.keys() - self._warned):
             self._append({"iteration": iteration, "alarm": found[kind]})
             for watcher in self._watchers:

@@ -11,6 +11,7 @@ from export.__main__ import main
 from gancam.latent.samples import generate, open_generator
 from tests.helpers.command import gancam, refused
 from tests.helpers.training import go, same
+from train import __main__ as command
 from train import checkpoint, generation, networks, recipe, tasks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
@@ -118,6 +119,24 @@ def test_data_without_the_classes_is_refused(pile: Path) -> None:
         build(text.replace('"blue"', '"azure"'), pile)
     with pytest.raises(ValueError, match="must have the same classes"):
         build(text.replace("classes = 3\nnorm", "norm"), pile)
+
+
+def test_the_data_say_how_many_classes_there_are(
+    pile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their number, their names and the room they take in the latent, unless the recipe has names."""
+    path = tmp_path / "mine.toml"
+    text = TEXT.format(iterations=1, lr=1e-3).replace('names = ["blue", "green", "red"]\n', "")
+    path.write_text(text.replace("classes = 3", "classes = 10").replace("latent = 9", "latent = 16"))
+    assert command.main([str(path), "--data", str(pile), "--run", str(tmp_path / "run"), "--threads", "1"]) == 0
+    made = recipe.parse(checkpoint.load(tmp_path / "run")["recipe"])
+    assert (made.network["classes"], made.network["latent"], made.discriminator["classes"]) == (3, 9, 3)
+    assert made.data["names"] == ["blue", "green", "red"]
+    for part in ("train", "val"):
+        (tmp_path / "parts" / part).mkdir(parents=True)
+        Pillow.new("RGB", (8, 8)).save(tmp_path / "parts" / part / "a.png")
+    assert command.main([str(path), "--data", str(tmp_path / "parts"), "--run", str(tmp_path / "other")]) == 2
+    assert f"no classes: give --data {tmp_path / 'parts' / 'train'}" in capsys.readouterr().err
 
 
 def test_agreement_is_that_of_the_classifier() -> None:

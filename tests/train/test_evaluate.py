@@ -197,8 +197,8 @@ def test_curves(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_smoothing_is_an_average() -> None:
-    assert curves.smoothed([3.0, 3.0, 3.0]) == pytest.approx([3.0, 3.0, 3.0])
-    assert curves.smoothed([0.0, 1.0])[1] == pytest.approx(0.1 / 0.19)
+    assert curves.smoothed(([10, 20, 30], [3.0, 3.0, 3.0])) == pytest.approx([3.0, 3.0, 3.0])
+    assert curves.smoothed(([10, 20], [0.0, 1.0]))[1] == pytest.approx(0.1 / 0.19)
 
 
 def test_a_network_runs_on_an_odd_image() -> None:

@@ -14,7 +14,9 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,6 +207,13 @@ def test_parquet_of_the_hub(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     parquet.write_table(pyarrow.table({"a": [1]}), tmp_path / "b.parquet")
     with pytest.raises(ValueError, match="no column of pictures"):
         Pictures(tmp_path / "b.parquet", resolution=32)
+    encoded = [{"bytes": png(index)} for index in range(9)]
+    parquet.write_table(pyarrow.table({"image": encoded}), tmp_path / "c.parquet")
+    whole = bytearray((tmp_path / "c.parquet").read_bytes())
+    whole[4:40] = bytes(36)
+    (tmp_path / "c.parquet").write_bytes(whole)
+    with pytest.raises(ValueError, match=r"no whole Parquet file|skipped"):
+        Pictures(tmp_path / "c.parquet", resolution=32)
 
 
 def pickled(folder: Path, data: bytes) -> Path:
@@ -228,11 +237,20 @@ def faults(folder: Path) -> dict[str, tuple[Path, str]]:
         path.write_bytes(data)
         return path
 
+    def array(name: str, values: NDArray[Any]) -> Path:
+        np.save(folder / name, values)
+        return folder / name
+
     made: dict[str, tuple[Path, str]] = {
         "absent": (folder / "absent", "no file or folder"),
         "absent pattern": (folder / "no-*.tar", "no file"),
         "absent zip": (folder / "no.zip", "no file"),
         "absent video": (folder / "no.mp4", "no file"),
+        "cut npz": (at("cut.npz", b"PK\x03\x04" + bytes(99)), "no whole .npz"),
+        "npz of others": (at("other.npz", b"PK\x05\x06 damaged"), "no whole .npz"),
+        "one picture": (at("one.png", png(0)), "is one picture"),
+        "one array": (array("one.npy", np.zeros((40, 30, 3), np.uint8)), "one picture"),
+        "numbers": (array("many.npy", np.full((3, 40, 40), 70000)), "0..255 or 0..65535"),
         "empty npz": (at("empty.npz", b""), "no whole .npz"),
         "text": (at("notes.txt", b"hello"), "pictures come from"),
         "parquet": (at("a.parquet", b"PAR1"), "Parquet"),
@@ -255,8 +273,8 @@ def faults(folder: Path) -> dict[str, tuple[Path, str]]:
         "labels of npz": ({"x_train": stack(), "y_train": np.zeros(7)}, "7 labels for 20 pictures"),
         "no x_train": ({"a": stack(), "b": stack()}, "no x_train"),
         "flat": ({"x_train": np.zeros((3, 784))}, "not pictures"),
-        "values": ({"x_train": np.full((3, 8, 8), -1.0)}, "0..1 or 0..255"),
-        "kind": ({"x_train": np.zeros((3, 8, 8), np.int64)}, "is int64"),
+        "values": ({"x_train": np.full((3, 8, 8), -3.0)}, "0..1, -1..1 or 0..255"),
+        "kind": ({"x_train": np.zeros((3, 8, 8), np.complex64)}, "is complex64"),
         "none": ({"x_train": np.zeros((0, 28, 28), np.uint8)}, "it is empty"),
     }
     for name, (table, said) in arrays.items():
@@ -277,6 +295,56 @@ def test_every_fault_is_one_line(tmp_path: Path) -> None:
         assert said in str(error.value), name
         assert "\n" not in str(error.value), name
     assert not Path("/tmp/gancam-was-here").exists()
+
+
+def test_damage_anywhere_is_one_error(tmp_path: Path) -> None:
+    as_gzipped_idx(tmp_path)
+    np.savez_compressed(tmp_path / "a.npz", x_train=stack(), y_train=np.arange(20) % 3)
+    np.save(tmp_path / "a.npy", stack())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/0.png", png(0))
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as tar:
+        entry = tarfile.TarInfo("0.png")
+        entry.size = len(png(0))
+        tar.addfile(entry, io.BytesIO(png(0)))
+    rng = np.random.default_rng(0)
+    for path in [path for path in tmp_path.iterdir() if path.is_file()]:
+        whole = path.read_bytes()
+        for _ in range(25):
+            torn = bytearray(whole)
+            for place in rng.integers(len(torn), size=3):
+                torn[place] ^= int(rng.integers(1, 256))
+            path.write_bytes(torn[: len(torn) if rng.random() < 0.7 else int(rng.integers(len(torn)))])
+            with suppress(ValueError, FileNotFoundError):
+                Pictures(path, resolution=16)
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.full((2, 8, 8, 3), -0.5, np.float32), 64), (np.full((2, 8, 8), 0.5), 128), (np.full((2, 8, 8), 77), 77),
+        (np.full((2, 8, 8), 2048, np.uint16), 128), (np.full((2, 8, 8), 40000), 156), (np.ones((2, 8, 8), bool), 255),
+        (np.full((2, 8, 8, 4), (9, 9, 9, 0), np.uint8), 255), (np.full((2, 8, 8, 4), (9, 9, 9, 255), np.uint8), 9),
+        (np.full((2, 4, 8, 8), 7, np.uint8), 248),
+    ],
+)  # fmt: skip
+def test_arrays_of_every_kind_are_bytes(values: NDArray[Any], expected: int, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", values)
+    assert Pictures(tmp_path / "a.npy", resolution=8).images[0, 4, 4].tolist() == [expected] * 3
+
+
+def test_what_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Pillow.new("RGB", (16, 16), "red").save(tmp_path / "a.gif")
+    for name in ("a.HEIC", "b.heic", "c.svg", "notes.txt"):
+        (tmp_path / name).write_text("")
+    Pictures(tmp_path, resolution=16)
+    assert "skipped 2 .heic, 1 .svg, which are not read: save them as .jpg or .png" in caplog.text
+
+
+def test_twelve_bits_in_sixteen_are_not_dark(tmp_path: Path) -> None:
+    Pillow.fromarray(np.full((16, 16), 4080, np.uint16)).save(tmp_path / "a.png")
+    assert Pictures(tmp_path, resolution=16).images.min() == 254
 
 
 def test_captions_and_tables_of_shards(tmp_path: Path) -> None:

@@ -86,3 +86,13 @@ def test_recorded_curves_are_small_and_of_a_recipe(path: Path) -> None:
         assert len(iterations) == len(values) <= curves.RECORDED
         assert iterations == sorted(iterations)
         assert np.isfinite(values).all()
+
+
+def test_a_run_that_wrote_seldom_is_as_smooth_as_one_that_wrote_often() -> None:
+    often = list(range(10, 2001, 10))
+    values = [float(np.exp(-i / 300) + 0.05 * (-1) ** (i // 10)) for i in often]
+    seldom = list(range(100, 2001, 100))
+    means = [float(np.mean(values[i // 10 - 10 : i // 10])) for i in seldom]
+    fine, coarse = curves.smoothed((often, values)), curves.smoothed((seldom, means))
+    fine_there = [fine[i // 10 - 1] for i in seldom]
+    assert np.abs(np.array(coarse) - fine_there).max() < 0.05

@@ -3,19 +3,23 @@
 import gzip
 import io
 import json
+import logging
 import shutil
 import tarfile
 import tempfile
 import threading
 import weakref
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from train.data.arrays import CIFAR_FILES
-from train.data.images import SUFFIXES, Pixels, read_image
+from train.data.images import SUFFIXES, Pixels, read_image, unread
+
+log = logging.getLogger(__name__)
 
 TARS = (".tar", ".tar.gz", ".tgz")
 LABELS = (".cls", ".txt", ".json")  # beside a picture in a shard of WebDataset: its class, or a table with one
@@ -46,7 +50,7 @@ class Zip(Archive):
             self._zip = zipfile.ZipFile(path)
         except FileNotFoundError:
             raise FileNotFoundError(f"no file {path}") from None
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise ValueError(f"{path} is no whole zip: {error}") from error
 
     def names(self) -> list[str]:
@@ -58,7 +62,7 @@ class Zip(Archive):
         try:
             with self._lock:
                 return self._zip.read(name)
-        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
+        except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, EOFError, zlib.error) as error:
             raise ValueError(f"{self.path}:{name} cannot be read: {error}") from error
 
 
@@ -77,7 +81,7 @@ class Tar(Archive):
                 self._places = {member.name: (member.offset_data, member.size) for member in tar if member.isfile()}
         except FileNotFoundError:
             raise FileNotFoundError(f"no file {path}") from None
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
             raise ValueError(f"{path} is no whole tar: {error}") from error
 
     def names(self) -> list[str]:
@@ -137,6 +141,8 @@ def pictures_in(archive: Archive, below: str = "") -> Iterator[tuple[str, str, "
     the first folder.
     """
     names = archive.names()
+    if left := unread(name for name in names if name.startswith(below)):
+        log.warning("%s: %s", archive.path, left)
     beside = {name for name in names if PurePosixPath(name).suffix.lower() in LABELS}
     for name in names:
         path = PurePosixPath(name)

@@ -5,6 +5,9 @@ import io
 import math
 import pickle
 import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,21 +19,29 @@ IDX_IMAGES, IDX_LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 CIFAR_FILES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5")
 Stack = NDArray[np.uint8]  # (n, h, w, 3) RGB
 Labels = list[str] | None
+# What NumPy and its archives raise for a damaged file: its zip, its streams, its header, which is Python.
+DAMAGED = (
+    OSError, ValueError, TypeError, EOFError, KeyError, MemoryError, OverflowError, RuntimeError, SyntaxError,
+    tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError,
+)  # fmt: skip
 
 
 def from_npy(path: Path) -> tuple[Stack, Labels]:
     """Read the pictures of a .npy, or of a .npz: `x_train` and `y_train`, or the only pictures there are.
 
-    ``(n, h, w)``, ``(n, h, w, 1 or 3)`` or ``(n, 1 or 3, h, w)``; uint8, uint16, or float of 0..1 or 0..255. Raises
-    ``ValueError`` for another file, and where the labels are not as many as the pictures.
+    They are as `pictures` takes them. Raises ``ValueError`` for another file, and where the labels are not as many as
+    the pictures.
     """
     try:
-        if path.suffix == ".npy":
-            return pictures(np.load(path, mmap_mode="r"), str(path)), None
-        with np.load(path) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise ValueError(f"{path} is no whole .npz or .npy: {error}") from error
+        if path.suffix.lower() == ".npy":
+            array = np.load(path, mmap_mode="r")
+        else:
+            with path.open("rb") as file, np.load(file) as arrays:
+                found = {name: arrays[name] for name in arrays.files}
+    except DAMAGED as error:
+        raise ValueError(f"{path} is no whole .npz or .npy: {' '.join(str(error).split())[:200]}") from error
+    if path.suffix.lower() == ".npy":
+        return pictures(array, str(path)), None
     names = [name for name, array in found.items() if array.ndim in (3, 4)]
     name = "x_train" if "x_train" in found else names[0] if len(names) == 1 else ""
     if not name:
@@ -45,23 +56,51 @@ def from_npy(path: Path) -> tuple[Stack, Labels]:
 
 
 def pictures(array: NDArray[Any], where: str) -> Stack:
-    """Bring pictures of any usual layout and type to uint8 RGB. Raises ``ValueError`` for another array."""
-    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+    """Bring pictures of any usual layout and type to uint8 RGB.
+
+    Args:
+        array: ``(n, h, w)``, ``(n, h, w, c)`` or ``(n, c, h, w)``, c = 1, 3, or 4 of which the last is opacity, laid on
+            white. Floats of 0..1, -1..1 or 0..255; whole numbers of 0..255, or of 10, 12, 14 or 16 bits; true and
+            false.
+        where: Names it in messages.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if array.ndim == 4 and array.shape[1] in (1, 3, 4) and array.shape[3] not in (1, 3, 4):
         array = array.transpose(0, 2, 3, 1)
+    if array.ndim == 3 and array.shape[2] in (3, 4):
+        raise ValueError(f"{where} is {array.dtype} {array.shape}, one picture: many are wanted, (n, h, w, 3)")
     if array.ndim == 3:
         array = array[..., None]
-    if array.ndim != 4 or array.shape[3] not in (1, 3):
+    if array.ndim != 4 or array.shape[3] not in (1, 3, 4):
         raise ValueError(f"{where} is {array.dtype} {array.shape}, not pictures: (n, h, w) or (n, h, w, 3)")
-    if array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
-    elif array.dtype.kind == "f":
+    kind = array.dtype.kind
+    if kind not in "buif":
+        raise ValueError(f"{where} is {array.dtype}: pictures are whole numbers or floats")
+    if kind == "b":
+        array = array * np.uint8(255)
+    elif array.dtype != np.uint8:
         low, high = float(array.min(initial=0)), float(array.max(initial=0))
-        if not 0 <= low <= high <= 255:
-            raise ValueError(f"{where} has values of {low:.3g} to {high:.3g}: pictures are 0..1 or 0..255")
-        array = (array * (255.0 if high <= 1 else 1.0)).round().astype(np.uint8)
-    if array.dtype != np.uint8:
-        raise ValueError(f"{where} is {array.dtype}: pictures are uint8, uint16 or float")
+        said = f"{where} has values of {low:.3g} to {high:.3g}: pictures are"
+        if kind == "f":
+            if not (-1 <= low <= high <= 1 or 0 <= low <= high <= 255):
+                raise ValueError(f"{said} floats of 0..1, -1..1 or 0..255")
+            scale, offset = (127.5, 1.0) if low < 0 else (255.0 if high <= 1 else 1.0, 0.0)
+        else:
+            if not 0 <= low <= high <= 65535:
+                raise ValueError(f"{said} whole numbers of 0..255 or 0..65535")
+            scale, offset = 255.0 / deepest(high), 0.0
+        array = ((array + np.float32(offset)) * np.float32(scale)).round().astype(np.uint8)
+    if array.shape[3] == 4:
+        opaque = array[..., 3:].astype(np.uint16)
+        array = ((array[..., :3] * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
     return np.broadcast_to(array, (*array.shape[:3], 3))
+
+
+def deepest(high: float) -> float:
+    """The most that numbers of so many bits say, of which `high` is the largest: 8, 10, 12, 14 or 16."""
+    return next((2.0**bits - 1 for bits in (8, 10, 12, 14) if high < 2**bits), 65535.0)
 
 
 def agreeing(labels: list[Any], count: int, where: str) -> list[str]:
@@ -94,7 +133,7 @@ def _idx(path: Path) -> NDArray[np.uint8]:
         data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         zero, kind, rank = struct.unpack(">HBB", data[:4])
         shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank])
-    except (OSError, EOFError, struct.error) as error:
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise ValueError(f"{path} is no whole idx file: {error}") from error
     if zero != 0 or kind != 8:
         raise ValueError(f"{path} is no idx file of bytes: it begins with {data[:4].hex()}")

@@ -1,35 +1,56 @@
 """One picture: read, resized, cut and turned."""
 
 import io
+import logging
 import math
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL import ImageOps, UnidentifiedImageError, features
+
+from train.data.arrays import DAMAGED, deepest
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 SHRUNK = 1.25, 2.0  # how many times smaller what is warped is: what is shrunk is sharp again after it was turned
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jfif"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jfif", ".gif"}
+if features.check("avif"):  # since Pillow 11.3
+    SUFFIXES.add(".avif")
+UNREAD = {".heic", ".heif", ".avif", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw", ".jxl", ".jp2", ".eps"} - SUFFIXES
+log = logging.getLogger(__name__)
 
 
 def image_files(folder: Path) -> list[Path]:
     """Every image below `folder`, sorted. Raises ``FileNotFoundError`` where there is no folder or no image in it."""
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder of pictures {folder}")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = [path for path in found if path.suffix.lower() in SUFFIXES]
+    left = unread(path.name for path in found)
     if not files:
-        raise FileNotFoundError(f"no image below {folder}: looked for {', '.join(sorted(SUFFIXES))}")
+        kinds = left or f"looked for {', '.join(sorted(SUFFIXES))}"
+        raise FileNotFoundError(f"no image below {folder}: {kinds}")
+    if left:
+        log.warning("%s: %s", folder, left)
     return files
+
+
+def unread(names: Iterable[str]) -> str:
+    """Say how many of the files of those names are pictures of a kind that is not read; empty where none is."""
+    kinds = Counter(Path(name).suffix.lower() for name in names)
+    left = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()) if kind in UNREAD)
+    return f"skipped {left}, which are not read: save them as .jpg or .png" if left else ""
 
 
 def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
     """RGB uint8 ``(H, W, 3)``, upright as its camera says.
 
-    Greyscale, palettes and CMYK are converted, 16 bits scaled, alpha is laid on white. `name` stands in messages for
-    what is read from memory. Raises ``ValueError`` for what is no whole image.
+    Greyscale, palettes and CMYK are converted, 16 bits and fewer scaled, alpha is laid on white. `name` stands in
+    messages for what is read from memory. Raises ``ValueError`` for what is no whole image.
     """
     try:
         with Pillow.open(path) as file:
@@ -37,13 +58,14 @@ def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
             picture: Pillow.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I;16", "I", "F")):
                 deep = np.asarray(picture, dtype=np.float32)
-                top = 65535.0 if deep.max(initial=0) > 255 else 255.0
-                picture = Pillow.fromarray((deep * (255.0 / top)).clip(0, 255).astype(np.uint8))
+                picture = Pillow.fromarray(
+                    (deep * (255.0 / deepest(float(deep.max(initial=0))))).clip(0, 255).astype(np.uint8)
+                )
             if "A" in picture.getbands() or "transparency" in picture.info:
                 rgba = picture.convert("RGBA")
                 picture = Pillow.alpha_composite(Pillow.new("RGBA", rgba.size, "white"), rgba)
             return np.asarray(picture.convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Pillow.DecompressionBombError) as error:
+    except (*DAMAGED, UnidentifiedImageError, IndexError, Pillow.DecompressionBombError) as error:
         raise ValueError(f"{name or path} is no whole image: {error}") from error
 
 

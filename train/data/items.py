@@ -10,7 +10,7 @@ from pathlib import Path
 
 from train.data import arrays, parquet, video
 from train.data.archives import Archive, cifar_names, is_archive, open_archive, pictures_in
-from train.data.images import Pixels, image_files, read_image
+from train.data.images import SUFFIXES, Pixels, image_files, read_image
 from train.data.named import resolve
 
 WORKERS = 4  # threads that read pictures; four times as many wait to be taken
@@ -146,6 +146,8 @@ def _of_file(path: Path, memory: float) -> Iterator[Item]:
         return _of_stack(*arrays.from_idx(path, next((file for file in labels if file.is_file()), None)))
     if path.suffix.lower() == parquet.SUFFIX:
         return (Item(name, label, read) for name, label, read in parquet.pictures_in(path))
+    if path.suffix.lower() in SUFFIXES:
+        raise ValueError(f"{path} is one picture, and many are learnt from: give the folder that it is in")
     raise ValueError(f"{path}: pictures come from a folder, .zip, .tar, .npz, .npy, .parquet, idx file or video")
 
 

@@ -41,7 +41,14 @@ def pictures_in(path: Path) -> Iterator[tuple[str, str, "partial[Pixels]"]]:
         label = next((name for name in LABELS if name in columns), None)
         names = _names(file.schema_arrow.metadata or {}, label)
         number = 0
-        for rows in file.iter_batches(256, columns=[pictures, *filter(None, [label])]):
+        batches = file.iter_batches(256, columns=[pictures, *filter(None, [label])])
+        while True:
+            try:
+                rows = next(batches, None)
+            except (ArrowException, OSError) as error:
+                raise ValueError(f"{path} is no whole Parquet file: {' '.join(str(error).split())[:120]}") from error
+            if rows is None:
+                return
             labels = rows.column(1).to_pylist() if label else [""] * len(rows)
             for kept, kind in zip(rows.column(0).to_pylist(), labels, strict=True):
                 yield str(number), _class(kind, names), partial(_read, kept, f"{path}:{number}")

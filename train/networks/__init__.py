@@ -21,10 +21,19 @@ def build(family: str, **options: Any) -> nn.Module:
     check(family, options)
     try:
         network: nn.Module = module.build(**options)
-    except (TypeError, RuntimeError, ArithmeticError, IndexError) as error:
+    except (TypeError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
+        if is_out_of_memory(error):
+            what = "takes more memory than there is: fewer channels or a smaller resolution would do"
+            raise ValueError(f"network family {family!r} with {options} {what}") from error
         said = " ".join(str(error).split())[:200]
         raise ValueError(f"network family {family!r} refuses its options {options}: {said}") from error
     return network
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether PyTorch, on any device, says that memory is at an end, or that a size is beyond what numbers count."""
+    words = "allocate", "out of memory", "not enough memory", "overflow"
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def check(family: str, given: Mapping[str, Any]) -> None:

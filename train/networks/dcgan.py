@@ -25,7 +25,9 @@ class DcganGenerator(LatentGenerator):
         while side > 7 and side % 2 == 0:
             doublings, side = doublings + 1, side // 2
         if side > 7 or doublings == 0:
-            raise ValueError(f"resolution {resolution} must be 4 to 7 times a power of two")
+            raise ValueError(
+                f"resolution {resolution} must be 4 to 7 times 2, 4, 8, 16 ..., as 8, 28, 32, 64 and 96 are"
+            )
         self.side, self.wide = side, channels << (doublings - 1)
         self.dense = nn.Linear(latent, self.wide * side * side, bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(self.wide), nn.ReLU()]

@@ -19,6 +19,8 @@ class LatentGenerator(nn.Module):
 
     def __init__(self, latent: int, layers: int = 1, classes: int = 0) -> None:
         super().__init__()
+        if latent < 1:
+            raise ValueError(f"latent {latent} must be 1 or more: as many numbers make a picture")
         if not 0 <= classes < latent:
             raise ValueError(f"classes {classes} must be under latent {latent}: each takes one of its numbers")
         self.latent, self.layers, self.classes = latent, layers, classes

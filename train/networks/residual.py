@@ -55,6 +55,8 @@ class ResidualDiscriminator(nn.Module):
         self, *, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8, classes: int = 0
     ) -> None:
         super().__init__()
+        if resolution < 8 or resolution & (resolution - 1):
+            raise ValueError(f"resolution {resolution} must be a power of two, 8 or more")
         wide = list(widths(resolution, channels, most).values())
         self.group = group
         self.head = EqualisedConv(3, wide[0], 1)

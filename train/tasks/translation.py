@@ -76,6 +76,17 @@ class TranslationTask:
             raise ValueError(f"recipe {recipe.name!r}: the loss rest needs [data] noise above 0")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
+        if not hasattr(self.generator, "look"):
+            raise ValueError(
+                f"recipe {recipe.name!r}: [network] family must make images of images, as 'translator' does"
+            )
+        if "family" in discriminator and "colours" in networks.options(str(discriminator["family"])):
+            seen = self.generator.look(torch.zeros(1, 3, 16, 16, device=device)).shape[1]  # type: ignore[operator]
+            if discriminator.setdefault("colours", 3 + seen) != 3 + seen:
+                raise ValueError(
+                    f"recipe {recipe.name!r}: [discriminator] colours = {discriminator['colours']} must be {3 + seen}, "
+                    f"what the network sees ({seen}) and a picture (3); or leave it out"
+                )
         self.adversarial_loss, self.discriminator = build_discriminator(
             recipe, discriminator, terms, device, loss="hinge"
         )

@@ -31,6 +31,7 @@ TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
 QUICK, QUICK_SIDE = 1000, 128  # samples judged while training (no more than pictures), and at what size
 log = logging.getLogger(__name__)
+FEW = 1000  # pictures: of fewer, a generator without augmentation is warned of
 COLLAPSED = 0.5  # of the variety of the pictures: below it, samples are too much alike
 SATURATED = 0.02  # of the discriminator's loss at the start: below it, the generator hears nothing
 
@@ -109,12 +110,21 @@ class UnconditionalTask:
         if self.classes != int(network.get("classes", 0)):
             raise ValueError(f"recipe {recipe.name!r}: [network] and [discriminator] must have the same classes")
         if self.classes and len(self.pictures.classes) != self.classes:
+            count = len(self.pictures.classes)
+            cure = f"classes = {count} would do" if count > 1 else "give labels, or a folder for each class"
             raise ValueError(
-                f"{data} has {len(self.pictures.classes)} classes of pictures ({_few(self.pictures.classes)}), and "
-                f"recipe {recipe.name!r} has classes = {self.classes}: give labels, or a folder for each class"
+                f"{data} has {count} classes of pictures ({_few(self.pictures.classes)}), and "
+                f"recipe {recipe.name!r} has classes = {self.classes}: {cure}"
             )
         if names and names != self.pictures.classes:
             raise ValueError(f"{data} has the classes {_few(self.pictures.classes)}, not the recipe's {_few(names)}")
+        if len(self.pictures.images) < FEW and not self.operations:
+            log.warning(
+                "%d pictures are few: the discriminator will know them by heart, and samples will be copies or noise; "
+                'augment = ["colour", "translation", "cutout"] and augment_p = 0.6 under [discriminator], as stylegan '
+                "has, mirror = true under [data], or more pictures help",
+                len(self.pictures.images),
+            )
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
 
