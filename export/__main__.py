@@ -245,6 +245,14 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _share(text: str) -> float:
+    """Read the share of `--towards`. Raises ``ValueError``."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--towards: the share {text!r} must be a number, 0 to 1") from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = make_parser().parse_args(arguments)
@@ -256,7 +264,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise ValueError(f"--name {options.name!r}: a model's name has letters, digits, - and _ alone")
         if not re.fullmatch(r"([0-9]+(/[0-9]+)*)?", options.seeds):
             raise ValueError(f"--seeds {options.seeds!r}: whole numbers of 0 or more, joined by /")
-        towards = (Path(options.towards[0]), float(options.towards[1])) if options.towards else None
+        towards = (Path(options.towards[0]), _share(options.towards[1])) if options.towards else None
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,

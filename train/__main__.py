@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ import torch
 from torch import distributed
 
 from train import kinds, loop, precision, recipe, sizes
+from train.claim import claimed
 from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
 from train.painters import PAINTERS
-from train.program import Parser, count, fail, seconds
+from train.program import Parser, count, fail, seconds, spelt
 from train.report import Every
 from train.show import Window
 from train.start import ModelReader
@@ -36,15 +38,34 @@ SEVERAL = (
     "the --, or torchrun takes --run for an option of its own)."
 )
 GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are part of the recipe
-
+# and the tasks of train/tasks/ that have a use for each
+USERS = {
+    "b": ("cyclegan",), "style": ("style",), "pairs": ("translation",), "teacher": ("distil",), "frames": ("distil",),
+    "pool": ("distil", "translation"),
+}  # fmt: skip
+TASKS = {
+    "classification", "cyclegan", "distil", "inpainting", "style", "super_resolution", "translation", "unconditional"
+}  # fmt: skip
 
 Preview = Callable[[recipe.Recipe, Path, str, Sequence[str], Console], Watcher]
+
+
+class _Listed(argparse.Action):
+    """Prints a line for each recipe, and ends the program."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: object) -> None:
+        """Print them."""
+        wide = max(map(len, recipe.names()))
+        sys.stdout.write("".join(f"{name:{wide}}  {recipe.about(name)}\n" for name in recipe.names()))
+        parser.exit()
 
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line."""
     parser = Parser(prog="gancam train", description=ABOUT, epilog=SEVERAL)
-    parser.add_argument("recipe", help=f"{', '.join(recipe.names())}; or the path of a .toml file")
+    parser.add_argument("recipe", help="its name (--list tells of each), or the path of a .toml file")
+    parser.add_argument("--list", action=_Listed, nargs=0, help="list the recipes and what they make, and end")
+    parser.add_argument("--show-recipe", action="store_true", help="print the recipe, to copy and change, and end")
     parser.add_argument(
         "--data", "--a", type=Path,
         help=f"needed, pictures: a folder, .zip, .tar, .npz, .parquet, idx files, a video, or by name: "
@@ -57,8 +78,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(
-        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded, or input/ of folders; or who paints "
-        f"it (draw, mosaic, oil, watercolour): {', '.join(PAINTERS)}",
+        "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded (by a webcam), or folders, which are "
+        "DATA/input and DATA/target with pictures of the same names (when it is left out); or who paints it (draw, "
+        f"mosaic, oil, watercolour): {', '.join(PAINTERS)}",
     )  # fmt: skip
     parser.add_argument("--teacher", type=Path, help="the network that is learnt from: .param, .onnx or .pt2 (distil)")
     parser.add_argument("--frames", type=Path, help="folder of pictures without a sharp original (distil)")
@@ -98,10 +120,20 @@ def main(
         read_model: Reads the model files that a training begins from; without it, it begins from runs alone.
     """
     options = make_parser().parse_args(arguments)
+    if options.show_recipe:
+        try:
+            sys.stdout.write(recipe.find(options.recipe).read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError) as error:
+            return fail(error)
+        return 0
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("train").setLevel(logging.INFO)  # and no other: matplotlib tells of its fonts
     if options.threads:
-        torch.set_num_threads(options.threads)
+        if options.threads > (most := os.cpu_count() or 1):
+            logging.getLogger("train").warning(
+                "--threads %d: this machine has %d, which are taken", options.threads, most
+            )
+        torch.set_num_threads(min(options.threads, most))
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
     watchers: list[Watcher] = []
@@ -115,6 +147,15 @@ def main(
     if said:
         return fail(said, code)
     return code
+
+
+def _check_uses(options: argparse.Namespace) -> None:
+    """Raise ``ValueError`` for an option that is of no use to what the recipe trains."""
+    chosen = recipe.load(options.recipe)
+    for name, users in USERS.items():
+        if getattr(options, name) is not None and chosen.task in TASKS and chosen.task not in users:
+            said = " or ".join(task.replace("_", " ") for task in users)
+            raise ValueError(f"--{name} is for {said}; recipe {chosen.name!r} is {chosen.task.replace('_', ' ')}")
 
 
 def _device(name: str) -> torch.device:
@@ -135,6 +176,9 @@ def _train(
     console = Console()
     watchers.append(console)
     try:
+        if options.live_to and options.live is None:
+            raise ValueError("--live-to says where the live picture goes: give --live SOURCE too")
+        _check_uses(options)
         given = {name: str(value) for name in GIVEN if (value := getattr(options, name)) is not None}
         tables: dict[str, dict[str, Any]] = {"data": given, **MADE.get(options.pairs, {})}
         chosen = recipe.load(options.recipe, tables, start=options.start)
@@ -155,15 +199,16 @@ def _train(
                 )
             watchers.append(preview(chosen, run, options.live, options.live_to or [], console))
         watchers.append(Page(run, chosen.name))
-        loop.train(
-            chosen, options.data, run, device=_device(options.device),
-            evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
-            every=Every(checkpoint_seconds=options.checkpoint_seconds), read_model=read_model,
-        )  # fmt: skip
+        with claimed(run) if os.environ.get("RANK", "0") == "0" else nullcontext():
+            loop.train(
+                chosen, options.data, run, device=_device(options.device),
+                evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
+                every=Every(checkpoint_seconds=options.checkpoint_seconds), read_model=read_model,
+            )  # fmt: skip
     except loop.Interrupted as stop:
         return str(stop), 128 + stop.number
     except (OSError, ValueError) as error:
-        return " ".join(str(error).split()), 2
+        return spelt(error), 2
     except (RuntimeError, MemoryError) as error:
         if not (said := sizes.misfit(error)):
             raise

@@ -3,8 +3,10 @@
 A full disk or a kill leaves the previous one whole.
 """
 
+import errno
 import os
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,19 @@ def save(run: Path, state: dict[str, Any]) -> Path:
             os.fsync(file.fileno())
         partial.replace(path)
     except (OSError, RuntimeError) as error:
+        full = _is_full(error, run)
         partial.unlink(missing_ok=True)
         kept = "; the checkpoint before it is untouched" if path.exists() else ""
-        raise OSError(f"cannot write {path}: {error}{kept}") from error
+        why = "the disk is full" if full else getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise OSError(f"cannot write {path}: {why}{kept}") from error
     return path
+
+
+def _is_full(error: OSError | RuntimeError, folder: Path) -> bool:
+    """Whether the disk of `folder` is, which PyTorch calls an unexpected place in its file."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "unexpected pos" in str(error) or shutil.disk_usage(folder).free < 1 << 16
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -171,6 +171,8 @@ def draw(run: Path) -> Path:
         axes.plot(panel.own[0], panel.smooth, linewidth=1.4, color=OWN, marker="." if len(panel.own[0]) < 30 else "")
         if panel.steep:
             axes.set_yscale("log")
+        if panel.name == "lr":
+            axes.set_ylim(bottom=0)
         axes.set_title(panel.name, fontsize=10)
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)

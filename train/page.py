@@ -11,12 +11,29 @@ from numpy.typing import NDArray
 
 from train import curves
 from train.curves import Curve, Panel
-from train.report import NEWEST
+from train.report import NEWEST, Every
 from train.watch import Progress, Watcher
 
 FILE = "page.html"  # in the run's folder
 WIDTH, HEIGHT = 300, 150  # of a panel, in pixels
 SECONDS = 15.0  # between pages, at least
+MEANT = {  # said where the pointer rests
+    "discriminator": "What the discriminator loses: near 0 it is never wrong, and the generator learns nothing",
+    "adversarial": "What the generator loses to the discriminator: it rises and falls with the other's skill",
+    "real": "The discriminator's mean answer to real pictures: above 0 is real",
+    "fake": "The discriminator's mean answer to generated pictures: below 0 is generated",
+    "sign": "Real pictures that are called real, less those that are not: near 1 they are known by heart",
+    "r1": "How steep the discriminator is at real pictures, before its weight",
+    "augment_p": "The probability that a picture meets an augmentation",
+    "l1": "Mean absolute error to the original: lower is nearer",
+    "variety": "How much samples differ, by how much the pictures do: 1 is as much",
+    "modes": "How many of the ten digits are made",
+    "kl": "How unequally often the ten digits are made: 0 is equally",
+    "agreement": "The share of samples that a classifier takes for the class that was asked for",
+    "frechet": "The distance between samples and pictures as a whole: lower is better, within one run",
+    "lr": "The learning rate of the generator",
+    "seconds_per_iteration": "Seconds that an iteration takes",
+}
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #222 }
 .warn { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem; margin: .5rem 0 }
@@ -41,8 +58,10 @@ class Page(Watcher):
         self._written = -math.inf
 
     def progress(self, progress: Progress) -> None:
-        """Note how far it is."""
-        self._progress = progress
+        """Note how far it is; the first time, write a page that says when there is more."""
+        first, self._progress = self._progress is None, progress
+        if first:
+            self._write()
 
     def sheet(self, iteration: int, picture: NDArray[np.uint8], path: str) -> None:
         """Write it where samples are, if it is not new."""
@@ -73,14 +92,19 @@ def write(run: Path, name: str, progress: Progress | None = None) -> Path:
         progress: How far it is; None: as its log has it.
 
     Raises:
-        FileNotFoundError: There is no log.
-        ValueError: Nothing is in it yet.
+        FileNotFoundError: There is no log, nor `progress`.
+        ValueError: Nothing is in it yet, nor is there `progress`.
         OSError: The page cannot be written.
     """
-    log = curves.read(run)
+    try:
+        log = curves.read(run)
+    except (FileNotFoundError, ValueError):
+        if progress is None:
+            raise
+        log = curves.Log({}, {}, {}, {})
     known, about = curves.expected(name)
-    shown = curves.panels(log, known)
-    last = max(panel.own[0][-1] for panel in shown)
+    shown = curves.panels(log, known) if log.losses or log.figures else []
+    last = max((panel.own[0][-1] for panel in shown), default=0)
     far = f"{last:,} iterations" if progress is None else f"{progress.iteration:,} of {progress.end:,} iterations"
     title = html.escape(f"{run.resolve().name}: {far}")
     warnings = [
@@ -90,8 +114,12 @@ def write(run: Path, name: str, progress: Progress | None = None) -> Path:
     ]
     grey = f"Grey: what is to be expected of {name}, {about}." if about else ""
     figures = [
-        f"<figure>{plot(panel)}<figcaption>{html.escape(_caption(panel))}</figcaption></figure>" for panel in shown
+        f'<figure title="{MEANT.get(panel.name, "")}">{plot(panel)}'
+        f"<figcaption>{html.escape(_caption(panel))}</figcaption></figure>"
+        for panel in shown
     ]
+    if not shown:
+        figures = [f"<p>The first point comes after {Every().log} iterations.</p>"]
     samples = f'<h2>Newest samples</h2><img src="{NEWEST}" alt="samples">' if (run / NEWEST).is_file() else ""
     parts = [
         f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="20"><title>{title}</title>',
@@ -116,6 +144,8 @@ def _caption(panel: Panel) -> str:
 def plot(panel: Panel) -> str:
     """Draw a panel as SVG."""
     values = [*panel.own[1], *panel.expected[1]]
+    if panel.name == "lr":
+        values.append(0.0)  # or a small fall looks like a crash
     low, high = (math.log(end) if panel.steep else end for end in (min(values), max(values)))
     last = max(panel.own[0][-1], *panel.expected[0][-1:], 1)
 

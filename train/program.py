@@ -37,9 +37,16 @@ def seconds(text: str) -> float:
     return value
 
 
+def spelt(error: BaseException | str) -> str:
+    """Say what is wrong in one line; what the system says of a file without the number that it has for it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
 def fail(error: BaseException | str, code: int = 2) -> int:
     """Say what is wrong in one line on stderr, and give the exit code."""
-    sys.stderr.write(f"gancam: {' '.join(str(error).split())}\n")
+    sys.stderr.write(f"gancam: {spelt(error)}\n")
     return code
 
 

@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,16 @@ class Recipe:
 def names() -> list[str]:
     """List the recipes that come with this package."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def about(name: str) -> str:
+    """Say what a recipe that comes with this package makes: the first sentence of its comment, and its size."""
+    text = find(name).read_text(encoding="utf-8")
+    told = " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), text.splitlines()))
+    plan = parse(text, name=name)
+    size = f"{plan.data['resolution']} pixels" if "resolution" in plan.data else ""
+    first = re.split(r"(?<=[.!?]) ", told)[0].rstrip(".")
+    return f"{first} ({', '.join([*filter(None, [size]), f'{plan.iterations:,} iterations of {plan.batch}'])})"
 
 
 def find(name: str) -> Path:

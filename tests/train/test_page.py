@@ -96,3 +96,18 @@ def test_a_run_that_wrote_seldom_is_as_smooth_as_one_that_wrote_often() -> None:
     fine, coarse = curves.smoothed((often, values)), curves.smoothed((seldom, means))
     fine_there = [fine[i // 10 - 1] for i in seldom]
     assert np.abs(np.array(coarse) - fine_there).max() < 0.05
+
+
+def test_there_is_a_page_before_the_first_point(tmp_path: Path) -> None:
+    watcher = page.Page(tmp_path, "small")
+    watcher.progress(Progress(1, 1000, "adversarial", 1.0))
+    text = (tmp_path / page.FILE).read_text()
+    assert "1 of 1,000" in text
+    assert "The first point comes after 100 iterations." in text
+
+
+def test_curves_say_what_they_are_and_rates_begin_at_0(run: Path) -> None:
+    assert 'title="What the discriminator loses' in page.write(run, "small").read_text()
+    panel = curves.Panel("lr", ([10, 20], [0.1, 0.09]), [0.1, 0.09], ([], []), steep=False)
+    heights = [float(place.split(",")[1]) for place in page.plot(panel).split('points="')[1].split('"')[0].split()]
+    assert heights[1] - heights[0] < page.HEIGHT / 5

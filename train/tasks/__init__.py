@@ -19,7 +19,7 @@ from train import losses, networks
 from train.data import Pixels, image_files, read_image
 from train.networks import squeezenet
 from train.networks.discriminators import DiscriminatorOutput
-from train.options import Bounds, did_you_mean, take
+from train.options import Bounds, check_kind, did_you_mean, take
 from train.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -147,9 +147,7 @@ def practices(of: type[T], recipe: Recipe) -> tuple[T, dict[str, Any]]:
             f"{', '.join(sorted(own))}, the network {', '.join(sorted(known))}"
         )
     for name, value in given.items():
-        kind = {float: (float, int), tuple: (tuple, list)}.get(type(own[name]), type(own[name]))
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise ValueError(f"{where}: [discriminator] {name} = {value!r} must be like {own[name]!r}")
+        check_kind(f"{where}: [discriminator] {name}", value, own[name])
     return of(**{name: type(own[name])(value) for name, value in given.items()}), rest
 
 
