@@ -17,7 +17,7 @@ def claimed(run: Path) -> Iterator[None]:
 
     Raises ``OSError`` where it is none, cannot be made or written, or another training holds it.
     """
-    fresh = not run.exists()
+    fresh = [folder for folder in (run, *run.parents) if not folder.exists()]
     try:
         run.mkdir(parents=True, exist_ok=True)
         (run / ".tried").write_bytes(b"x")  # here, or TensorBoard's thread would say so, by a traceback
@@ -38,6 +38,6 @@ def claimed(run: Path) -> Iterator[None]:
     finally:
         if held is not None:
             os.close(held)
-        if fresh:
-            with suppress(OSError):  # something is in it
-                run.rmdir()
+        with suppress(OSError):  # where something is in it
+            for folder in fresh:
+                folder.rmdir()

@@ -34,6 +34,7 @@ from train.program import Parser, count, fail
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
+GAP = 2  # pixels between the pictures of a sheet
 DIGITS = tuple("0123456789")
 MISFIT = "the installed torchvision is of another PyTorch: install both from one place, or uninstall torchvision"
 CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are standard normal
@@ -87,13 +88,13 @@ def _pixels(images: Tensor) -> NDArray[np.uint8]:  # [NCHW] -> [NHWC]
 
 
 def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """``(n, h, w, c)`` side by side, row by row: RGB ``(H, W, 3)``."""
+    """``(n, h, w, c)`` side by side, row by row, with `GAP` white pixels between: RGB ``(H, W, 3)``."""
     count, height, width, channels = images.shape
     rows = -(-count // columns)
-    grid = np.full((rows * columns, height, width, channels), 255, np.uint8)
-    grid[:count] = images
-    grid = grid.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    flat = grid.reshape(rows * height, columns * width, channels)
+    grid = np.full((rows * columns, height + GAP, width + GAP, channels), 255, np.uint8)
+    grid[:count, :height, :width] = images
+    grid = grid.reshape(rows, columns, height + GAP, width + GAP, channels).transpose(0, 2, 1, 3, 4)
+    flat = grid.reshape(rows * (height + GAP), columns * (width + GAP), channels)[:-GAP, :-GAP]
     return np.repeat(flat, 3, axis=2) if channels == 1 else flat
 
 

@@ -74,9 +74,10 @@ def test_variety_and_sheet() -> None:
     assert generation.variety(reals, reals) == pytest.approx(1.0)
     assert generation.variety(np.repeat(reals[:1], 50, axis=0), reals) == 0.0
     sheet = generation.sheet(reals[:5, :, :, :1], 3)
-    assert sheet.shape == (16, 24, 3)
-    assert np.array_equal(sheet[8:, 8:16, 0], reals[4, :, :, 0])
-    assert (sheet[8:, 16:] == 255).all()
+    assert sheet.shape == (18, 28, 3)
+    assert np.array_equal(sheet[10:, 10:18, 0], reals[4, :, :, 0])
+    assert (sheet[8:10] == 255).all()
+    assert (sheet[10:, 18:] == 255).all()
 
 
 def test_samples_depend_on_the_seed_alone() -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from train import networks
 from train.augment import translation
+from train.data.arrays import DAMAGED
 from train.recipe import Recipe
 from train.tasks import Batch, Losses, Task
 
@@ -24,10 +25,12 @@ class ClassificationTask:
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         try:
-            with np.load(data) as arrays:
+            with data.open("rb") as file, np.load(file) as arrays:
                 self.images, self.labels = arrays["x_train"], arrays["y_train"].astype(np.int64)
                 self.test = arrays["x_test"], arrays["y_test"].astype(np.int64)
-        except (ValueError, KeyError, EOFError) as error:
+        except DAMAGED as error:
+            if isinstance(error, FileNotFoundError):
+                raise
             raise ValueError(f"{data} is no whole .npz with x_train, y_train, x_test and y_test: {error}") from error
 
     def _tensor(self, images: NDArray[np.uint8]) -> Tensor:
