@@ -1,7 +1,7 @@
 """The web application: the page, its requests, its WebSockets, and the guard before them all."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -52,9 +52,10 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         try:
             yield
         finally:
-            session.close()
-            thumbnails.close()
-            queue.close()
+            viewers.close()
+            with ExitStack() as closing:  # all, even where one fails
+                for close in (queue.close, thumbnails.close, session.close):
+                    closing.callback(close)
 
     return Starlette(
         routes=[

@@ -76,7 +76,8 @@ class LiveApi:
 
     async def mirror(self, request: Request) -> Response:
         """Play mirrored, or not: ``{"on"}``."""
-        self._session.player.mirror(on=(await message_of(request)).flag("on"))
+        mirror = partial(self._session.player.mirror, on=(await message_of(request)).flag("on"))
+        await asyncio.to_thread(mirror)
         return await self.state(request)
 
     async def add(self, request: Request) -> Response:
@@ -166,7 +167,7 @@ class LiveApi:
         if not on:
             screen.recorder.stop()
             return
-        if screen.newest.frame is None:
+        if screen.newest.frame is None or self._session.player.state != "playing":
             raise InputError("there is nothing to record: choose a source first")
         screen.recorder.start(screen.newest.frame)
         if not screen.recorder.recording:

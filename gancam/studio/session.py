@@ -48,7 +48,7 @@ class Session:
         self.listeners = Listeners()
         self.gate = FrameGate()
         self.chain = LiveChain(self.gate, self.changed)
-        self.screen = Screen(storage.roots["recordings"])
+        self.screen = Screen(storage.roots["recordings"], self.changed)
         self.player = Player(self.chain, self.screen, self.gate, self.changed)
 
     def changed(self) -> None:
