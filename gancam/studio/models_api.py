@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import menu, user_menu
 from gancam.inference.figures import telling
+from gancam.media.messages import cause
 from gancam.studio.messages import answered, message_of
 from gancam.studio.storage import Storage
 from gancam.tools.bench import Case, measure
@@ -50,14 +51,12 @@ class ModelsApi:
 
     async def catalogue(self, request: Request) -> Response:
         """List all models with all that is known of them."""
-        entries = await asyncio.to_thread(model_entries)
-        return JSONResponse({"models": [_entry(entry) for entry in entries]})
+        found = await asyncio.to_thread(lambda: [_entry(entry) for entry in model_entries()])
+        return JSONResponse({"models": found})
 
     async def speed(self, request: Request) -> Response:
         """Measure how fast a model is here, in a process of its own, for about a second."""
-        name = request.path_params["name"]
-        if name not in menu() and name not in user_menu():
-            raise NotFound(f"no model {name[:80]!r}")
+        name = await asyncio.to_thread(_known, request.path_params["name"])
         case = Case(name, _SIZE)
         results = await self._alone(lambda: measure([case], rounds=1, seconds=_SECONDS))
         row = results.rows[0]
@@ -72,7 +71,7 @@ class ModelsApi:
         It is tried in a process of its own (``gancam import``), which a file that is not what it seems may crash.
         """
         message = await message_of(request)
-        file = self._storage.resolve(message.text("reference"))
+        file = await asyncio.to_thread(self._storage.resolve, message.text("reference"))
         name = message.text("name", "")
         options = [f"--name={name}"] if name else []
         command = [sys.executable, "-m", "gancam", "import", "--json", *options, "--", str(file)]
@@ -95,6 +94,12 @@ class ModelsApi:
             return await asyncio.to_thread(work)
 
 
+def _known(name: str) -> str:
+    if name not in menu() and name not in user_menu():
+        raise NotFound(f"no model {name[:80]!r}")
+    return name
+
+
 def _entry(entry: ModelEntry) -> dict[str, object]:
     figure = telling(entry.card.figures)
     told = "" if figure is None else str(figure)
@@ -114,3 +119,5 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise InputError("it took too long") from None
+    except (OSError, ValueError) as error:  # no memory or descriptors; a name that is no text of the system's
+        raise InputError(f"its process cannot be started ({cause(error)})") from error
