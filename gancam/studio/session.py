@@ -85,7 +85,7 @@ class Session:
         match kind:
             case "test":
                 return SourceRequest("test", "test", "Test pattern")
-            case "camera" if (value.isdecimal() and value.isascii()) or Path(value) in cameras():
+            case "camera" if (value.isdecimal() and value.isascii() and len(value) < 6) or Path(value) in cameras():
                 return SourceRequest("camera", value, f"Camera {value}")
             case "camera":
                 raise InputError(f"camera {value[:50]!r}: needs the index of a camera")
