@@ -1,6 +1,7 @@
 """What the Files page asks for: facts and frames of files, previews, and the queue of what is processed."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,9 +32,17 @@ class Previews:
         self._turn = asyncio.Lock()  # which, unlike a lock of threads, holds no thread while one waits for it
         self._loaded: tuple[EffectChainSpec, LoadedChain] | None = None
 
-    async def make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
-        """Take `image` through `chain`, without frames before it. Raises ``GancamError``."""
+    async def make(
+        self, chain: EffectChainSpec, image: Image, time: float, gone: Callable[[], Awaitable[bool]]
+    ) -> Image:
+        """Take `image` through `chain`, without frames before it, when it is its turn.
+
+        Raises:
+            GancamError: What the effects raise; and when who asked is `gone` by then.
+        """
         async with self._turn:
+            if await gone():
+                raise InputError("nobody waits for this preview any more")
             return await asyncio.to_thread(self._make, chain, image, time)
 
     def _make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
@@ -81,7 +90,8 @@ class JobsApi:
         """Give that frame as the effects make it."""
         at, chain = _seconds(request), self._chain()
         image = await asyncio.to_thread(lambda: film.frame_at(self._file(request), at))
-        return await asyncio.to_thread(_jpeg, await self._previews.make(chain, image, at))
+        await request.body()  # there is none; but what the server says next is that the page is gone
+        return await asyncio.to_thread(_jpeg, await self._previews.make(chain, image, at, request.is_disconnected))
 
     async def strip(self, request: Request) -> Response:
         """Give thumbnails side by side, ``?count=`` of them."""

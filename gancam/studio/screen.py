@@ -28,6 +28,7 @@ class Screen(Sink):
         newest: The newest frame, which comes with its original. Its times go on from run to run, with what passed
             between, so that a file that begins anew is recorded on.
         recorder: What records, for the loop's thread.
+        said_count: How many lines were ever ``said``.
     """
 
     wants_original = True
@@ -37,6 +38,7 @@ class Screen(Sink):
         self.newest = NewestFrame(QUALITY)
         self._changed = changed
         self._said: deque[str] = deque(maxlen=20)
+        self.said_count = 0
         self.recorder = Recorder(folder, 30.0, self._say, self._say)
         self._begins = True  # a run, with the next frame
         self._offset, self._last = 0.0, 0.0  # seconds: before this run; of the newest frame
@@ -70,9 +72,10 @@ class Screen(Sink):
 
     def _say(self, text: str) -> None:
         self._said.append(text)
+        self.said_count += 1
         self._changed()
 
     @property
     def said(self) -> list[str]:
-        """What happened to recordings, the newest last."""
+        """What happened to recordings, the newest 20 of it, the newest last."""
         return list(self._said)

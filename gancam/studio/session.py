@@ -173,6 +173,7 @@ class Session:
             },
             "effects": [self._effect(link) for link in self.chain.links],
             "recording": self.screen.recorder.recording,
+            "saidCount": self.screen.said_count,
             "said": [self.storage.hide_paths(line) for line in self.screen.said],
         }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import sys
 import threading
 import time
@@ -15,7 +16,9 @@ import pytest
 
 from gancam.frame import Image
 from gancam.studio import menu
-from tests.helpers.studio import play_test, studio
+from gancam.studio.jobs_api import Previews
+from tests.helpers.browser import serving
+from tests.helpers.studio import BEARER, play_test, studio
 
 
 def test_no_request_reads_the_disk_in_the_event_loop(
@@ -69,6 +72,32 @@ def test_no_request_reads_the_disk_in_the_event_loop(
         client.delete(f"/api/jobs/{number}")
         client.delete(f"/api/files/{reference}")
         assert sorted(set(seen)) == []
+
+
+def test_no_preview_is_made_that_nobody_waits_for(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let, made = threading.Event(), list[float]()
+
+    def slowly(self: Previews, chain: object, image: Image, moment: float) -> Image:
+        made.append(moment)
+        let.wait(5)
+        return image
+
+    monkeypatch.setattr(Previews, "_make", slowly)
+    with serving(tmp_path) as url:
+        port = int(url.split(":")[2].partition("/")[0])
+        shutil.copy(clip, tmp_path / "uploads" / "a.mp4")
+        head = f"Host: 127.0.0.1:{port}\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
+        pages = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+        for place, page in enumerate(pages):  # as a slider is dragged
+            page.sendall(f"GET /api/previews/uploads/a.mp4?at=0.{place} HTTP/1.1\r\n{head}".encode())
+            time.sleep(0.1)
+        for page in pages[:4]:
+            page.close()
+        time.sleep(0.2)
+        let.set()
+        assert pages[4].recv(12) == b"HTTP/1.1 200"
+        pages[4].close()
+    assert made == [0.0, 0.4]
 
 
 def test_what_waits_for_its_turn_holds_up_nothing_else(

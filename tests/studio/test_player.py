@@ -21,6 +21,8 @@ from tests.helpers.clips import make_clip
 from tests.helpers.command import video
 from tests.helpers.studio import wait_for
 
+FRAME = Frame(TestPattern((16, 16)).image(0), 0, 0.0)
+
 
 @contextmanager
 def session_in(folder: Path) -> Iterator[Session]:
@@ -148,3 +150,8 @@ def test_a_recording_ends_with_its_source(tmp_path: Path) -> None:
             wait_for(lambda: not session.screen.recorder.recording)
             session.player.stop()
         assert len(session.screen.said) == 2
+        for _ in range(30):
+            session.gate.do(lambda: session.screen.recorder.start(FRAME))
+            session.gate.do(session.screen.recorder.stop)
+        assert len(session.screen.said) == 20
+        assert session.state()["saidCount"] == 32
