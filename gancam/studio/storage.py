@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ KEEP_FREE = 1 << 30  # bytes that uploads leave free on the disk
 _LISTED = 5000  # files that are listed of a folder at most
 _NAMED = 200  # bytes of a name: file systems take 255, and what is made of a file adds to its name
 _AT_ONCE = 1 << 20  # bytes that are written at once
+_ABANDONED = 86_400.0  # seconds after which an upload that was not finished is one that a crash left
 _OWN = ("uploads", "recordings", "results")
 FileKind: TypeAlias = Literal["folder", "video", "image", "other"]
 
@@ -88,6 +90,10 @@ class Storage:
                 raise NotFound(f"{path}: no such folder")
             self.roots[_unused(path.resolve().name or "root", self.roots)] = path.resolve()
 
+        for part in self.roots["uploads"].glob(".*.part"):
+            with suppress(OSError):  # another studio may be deleting it
+                if time.time() - part.stat().st_mtime > _ABANDONED:
+                    part.unlink()
         hidden = {*map(str, self.roots.values()), str(folder.resolve())}
         self._hidden = [path.rstrip(os.sep) + os.sep for path in sorted(hidden, key=len, reverse=True)]
 

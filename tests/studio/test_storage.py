@@ -221,6 +221,17 @@ def test_an_upload_that_grows_too_large_leaves_nothing(tmp_path: Path, monkeypat
         assert list((tmp_path / "uploads").iterdir()) == []
 
 
+def test_what_a_crash_left_of_an_upload_is_deleted_at_a_later_start(tmp_path: Path) -> None:
+    uploads = tmp_path / "uploads"
+    uploads.mkdir()
+    for name in (".old.mp4.part", ".new.mp4.part", "kept.part", ".hidden"):
+        (uploads / name).touch()
+        if "new" not in name:
+            os.utime(uploads / name, (1e9, 1e9))
+    Storage(tmp_path)
+    assert sorted(path.name for path in uploads.iterdir()) == [".hidden", ".new.mp4.part", "kept.part"]
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"some"
