@@ -91,7 +91,7 @@ class Player:
         self._chain, self._screen, self._gate, self._changed = chain, screen, gate, changed
         self._lock = threading.Lock()  # held for moments: never while something is waited for
         self._turn = threading.Lock()  # held by the one thread that plays
-        self._held = WeakValueDictionary[tuple[str, str], threading.Lock]()  # by who has a source open, or opens it
+        self._held = WeakValueDictionary[str, threading.Lock]()  # by who has such a source open, or opens it
         self._session = 0
         self._thread: threading.Thread | None = None
         self._feed: LiveSource | None = None
@@ -170,8 +170,10 @@ class Player:
 
     def _play(self, request: SourceRequest, session: int) -> None:
         state, error = "ended", ""
-        with self._lock:
-            held = self._held.setdefault((request.kind, request.argument), threading.Lock())
+        with self._lock:  # a camera may go by several names
+            held = self._held.setdefault(
+                request.argument if request.kind == "stream" else request.kind, threading.Lock()
+            )
         try:
             with held:  # no camera is opened twice at once, and none waits for another that hangs
                 if self._goes_on(session):

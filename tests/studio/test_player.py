@@ -12,6 +12,7 @@ import pytest
 from gancam.frame import Frame
 from gancam.sources import TestPattern
 from gancam.sources.live import LiveSource
+from gancam.sources.open import open_live
 from gancam.studio import player
 from gancam.studio.browser import BrowserCamera
 from gancam.studio.player import SourceRequest
@@ -60,7 +61,7 @@ class Waiting(SourceRequest):
     def open(self) -> LiveSource:
         self.opens.set()
         self.gate.wait(10)
-        return super().open()
+        return open_live("test")
 
 
 def test_what_is_done_while_a_source_hangs_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,9 +91,9 @@ def test_one_camera_is_opened_by_one_at_a_time(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Waiting, "gate", threading.Event())
     monkeypatch.setattr(Waiting, "opens", threading.Event())
     with session_in(tmp_path) as session:
-        session.player.play(Waiting("camera", "test", "slow"))
+        session.player.play(Waiting("camera", "0", "slow"))
         assert Waiting.opens.wait(1)
-        session.player.play(SourceRequest("camera", "test", "the same"))
+        session.player.play(SourceRequest("camera", "test", "perhaps the same, under another name"))
         time.sleep(0.1)
         assert session.player.state == "opening"
         Waiting.gate.set()
