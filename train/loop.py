@@ -21,9 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from train import checkpoint, optimisers, precision, tasks
+from train import checkpoint, optimisers, precision, sources, tasks
 from train import recipe as recipes
-from train.data import on_disk
 from train.processes import Group
 from train.recipe import Phase, Recipe
 from train.report import Every, Report
@@ -98,7 +97,7 @@ class _Training:
         self.recipe, self.task, self.group = recipe, task, group
         self.device = next(task.generator.parameters()).device
         self.iteration = 0
-        self.data: dict[str, int] = {}  # files and bytes of what is learnt from
+        self.data: dict[str, sources.Sizes] = {}  # of what is learnt from
         self.precision = "fp32" if recipe.precision == "auto" else recipe.precision
         self.rollbacks = 0
         self.ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
@@ -341,13 +340,9 @@ def _start(
     if state is None:
         for network in (*training.networks.values(), training.ema):
             group.share([*network.parameters(), *network.buffers()])
-    training.data = on_disk(data)
-    if state is not None and state.get("data", training.data) != training.data:
-        before = state["data"]
-        log.warning(
-            "%s is not what this run began with: %d files of %d bytes then, %d of %d now; it goes on, but not exactly",
-            data, before.get("files", 0), before.get("bytes", 0), *(training.data.get(key, 0) for key in before),
-        )  # fmt: skip
+    training.data = sources.sizes(recipe, data)
+    if state is not None and (said := sources.changes(state.get("data", {}), training.data)):
+        log.warning("what this run learns from is not what it was (%s): it goes on, but not exactly", "; ".join(said))
     why = _go_on(training, state, run) if state is not None else _choose_precision(training)
     run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
