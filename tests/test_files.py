@@ -9,6 +9,7 @@ import pytest
 
 from gancam import files
 from gancam.errors import OutputExists, SinkError
+from tests.helpers.links import needs_links
 
 
 def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
@@ -35,6 +36,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["folder"]
 
 
+@needs_links
 def test_what_appears_meanwhile_stays(tmp_path: Path) -> None:
     partial, path = tmp_path / ".a.partial", tmp_path / "a"
     partial.write_bytes(b"new")

@@ -30,6 +30,7 @@ from gancam.tools.models import ModelEntry
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
 from tests.helpers.command import gancam, here, refused, video
+from tests.helpers.links import needs_links
 from tests.helpers.small import network, still, write_models
 
 FRAMES = 240  # of a job that is interrupted
@@ -257,6 +258,7 @@ def test_hdr_is_tone_mapped_with_a_note(tmp_path: Path) -> None:
     assert "a.mkv: its HDR (PQ) is tone-mapped to SDR (--codec h265 keeps all in a copy)" in done.stderr
 
 
+@needs_links
 def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:
     mine = tmp_path / "mine.mp4"
     mine.write_bytes(b"precious")

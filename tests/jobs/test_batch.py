@@ -30,6 +30,7 @@ from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
 from tests.helpers.command import gancam, here, refused
 from tests.helpers.jobs import same_pictures
+from tests.helpers.links import needs_links
 from tests.helpers.small import network, still, write_models
 
 
@@ -105,6 +106,7 @@ def test_which_names_mean_many_files(holiday: Path, tmp_path: Path) -> None:
     assert not is_batch([str(holiday / "b*.mp4")], out)
 
 
+@needs_links
 def test_the_output_is_never_an_input(holiday: Path, tmp_path: Path) -> None:
     inside = holiday / "out"
     batch(holiday / "sea", inside)
@@ -125,6 +127,7 @@ def test_the_output_is_never_an_input(holiday: Path, tmp_path: Path) -> None:
         find_inputs([str(holiday / "c.mp4")], tmp_path)
 
 
+@needs_links
 def test_links_are_followed_but_not_in_circles(holiday: Path, tmp_path: Path) -> None:
     (holiday / "sea" / "up").symlink_to(holiday)
     (holiday / "gone.mp4").symlink_to(tmp_path / "nowhere")

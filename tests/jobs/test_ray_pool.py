@@ -45,7 +45,7 @@ class Killing(RayPool):
         super().give(worker, order)
         if order.number == 1 and self.killed is None:
             self.killed = self.pids[worker]
-            os.kill(self.killed, signal.SIGKILL)
+            os.kill(self.killed, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)  # both end it at once
 
     killed: int | None = None
 

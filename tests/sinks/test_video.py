@@ -26,6 +26,7 @@ from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import CONTAINERS, VideoWriter
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, psnr, scenery, times_of
+from tests.helpers.links import needs_links
 
 
 def copy(source: Path, target: Path, *, frames: int | None = None, **options: object) -> Sequence[str]:
@@ -428,6 +429,7 @@ def test_a_file_that_appears_meanwhile_is_not_clobbered_and_the_work_is_kept(tmp
     assert len(times_of(tmp_path / ".a.partial.mp4")) == 5
 
 
+@needs_links
 def test_the_source_is_never_the_output(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = clip.read_bytes()
     (tmp_path / "soft.mp4").symlink_to(clip)

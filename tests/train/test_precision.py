@@ -12,6 +12,7 @@ import torch
 
 from tests.helpers.training import JUDGE, NEVER, restorer, same
 from train import checkpoint, loop, precision, recipe
+from train.processes import Group
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -98,6 +99,35 @@ def test_fp16_scales_its_losses_and_resumes_exactly(photos: Path, tmp_path: Path
     whole = checkpoint.load(tmp_path / "whole")
     assert whole["generator_scaler"]["scale"] > 1.0
     assert same(whole, checkpoint.load(tmp_path / "cut"))
+
+
+class TwoLayers:
+    """A task whose first layer Muon trains, the second Adam."""
+
+    discriminator = None
+
+    def __init__(self) -> None:
+        self.generator = torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.Linear(16, 3))
+
+
+def test_a_step_that_overflows_in_some_weights_is_skipped_by_all() -> None:
+    text = restorer(iterations=9).replace("batch = 4", 'batch = 4\noptimiser = "muon"').replace("fp32", "fp16")
+    training = loop._Training(recipe.parse(text, name="tiny"), TwoLayers(), Group())  # type: ignore[arg-type]
+    first, second = (one for one in training.task.generator.parameters() if one.ndim == 2)
+    scales = []
+    for factor in (4.0, 0.1, 4.0, torch.inf, 0.1):  # a gradient of 4 times the scale, 65536 at first, is beyond fp16
+        before = [weight.detach().clone() for weight in (first, second)]
+        loss = (first.half() * min(factor, 4.0)).float().sum() + second.square().sum()
+        # as where an overflow meets a 0 on its way back
+        hook = first.register_hook(lambda gradient, by=factor: gradient * (torch.nan if by == torch.inf else 1.0))  # type: ignore[no-untyped-call]
+        training.update("generator", loss, 1e-3)
+        hook.remove()
+        scales.append(training._scalers["generator"].get_scale())
+        skipped = [torch.equal(weight, was) for weight, was in zip((first, second), before, strict=True)]
+        assert skipped == [factor >= 4.0] * 2
+    assert scales == [2.0**15, 2.0**15, 2.0**14, 2.0**13, 2.0**13]
+    assert torch.isfinite(first).all()
+    assert torch.isfinite(second).all()
 
 
 def test_old_and_new_networks_of_teachers_are_tried_too() -> None:

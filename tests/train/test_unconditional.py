@@ -15,6 +15,7 @@ from train.networks.dcgan import MinibatchDiscrimination
 from train.networks.latent import LatentGenerator
 from train.networks.residual import minibatch_deviation
 from train.networks.stylegan import ModulatedConv, StyledLayer
+from train.processes import Group
 from train.tasks.unconditional import UnconditionalTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -210,7 +211,7 @@ def test_a_loss_that_is_no_number_rolls_back(pile: Path, tmp_path: Path, caplog:
     state = checkpoint.load(tmp_path)
     plan = recipe.parse(text, name="tiny")
     made = tasks.build(plan, pile, torch.device("cpu"))
-    training = loop._Training(plan, made, 0, 1)
+    training = loop._Training(plan, made, Group())
     training.restore(state)
     with torch.no_grad():
         next(made.generator.parameters()).fill_(float("nan"))
