@@ -3,7 +3,7 @@
 A recipe's ``task`` names the file, which offers ``build(recipe, data, device)``. The loop knows this protocol only.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
@@ -253,9 +253,20 @@ def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:
     return [found[0] if isinstance(found, tuple) else found]
 
 
-def generator_loss(adversarial_loss: losses.Adversarial, logits: list[Tensor]) -> Tensor:
-    """Compute the generator's adversarial loss: the mean over the heads of a discriminator."""
-    return torch.stack([adversarial_loss.generator(head, head) for head in logits]).mean()
+def generator_loss(
+    adversarial_loss: losses.Adversarial, fake: list[Tensor], real: Callable[[], list[Tensor]]
+) -> Tensor:
+    """Compute the generator's adversarial loss: the mean over the heads of a discriminator.
+
+    Args:
+        adversarial_loss: Which.
+        fake: The logits of each head for generated pictures, through which gradients go.
+        real: Gives those for real ones, which depend on nothing that is learnt here. Asked only where the loss uses
+            them: a relativistic one with `fake` in their place would teach nothing.
+    """
+    with torch.no_grad():
+        true = real() if adversarial_loss.relative else fake
+    return torch.stack([adversarial_loss.generator(*pair) for pair in zip(true, fake, strict=True)]).mean()
 
 
 def tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -1,6 +1,7 @@
 """Translation between two piles of pictures that show nothing in common (CycleGAN, https://arxiv.org/abs/1703.10593)."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,9 +116,14 @@ class CycleGanTask:
             match name:
                 case "adversarial":
                     self.discriminator.requires_grad_(False)
-                    both = [self._logits(which, images) for which, images in (("ab", b), ("ba", a))]
+                    both = [
+                        generator_loss(
+                            self.adversarial_loss, self._logits(which, images), partial(self._logits, which, real)
+                        )
+                        for which, real, images in (("ab", batch["b"], b), ("ba", batch["a"], a))
+                    ]
                     self.discriminator.requires_grad_(True)
-                    terms[name] = torch.stack([generator_loss(self.adversarial_loss, logits) for logits in both]).sum()
+                    terms[name] = torch.stack(both).sum()
                 case "cycle":
                     back = losses.l1(self.generator.ba(b), batch["a"]) + losses.l1(self.generator.ab(a), batch["b"])
                     terms[name] = back

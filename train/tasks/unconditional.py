@@ -160,8 +160,9 @@ class UnconditionalTask:
         """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
         logits = self._logits(fake, batch, self._kinds(batch))
+        real = lambda: self._logits(batch["real"], batch, batch.get("kind"))
+        adversarial = generator_loss(self.adversarial_loss, logits, real)
         self.discriminator.requires_grad_(True)
-        adversarial = generator_loss(self.adversarial_loss, logits)
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
@@ -225,6 +226,8 @@ class UnconditionalTask:
             figures |= generation.digit_modes(fakes, self.device)
             if self.classes:
                 figures["agreement"] = generation.agreement(fakes, generator.kinds(z), self.device)
+        if count < 2:  # which have no spread
+            return figures
         if self.feature_network is None:
             try:
                 small = self.pictures.images.shape[1:] == (28, 28, 1)
