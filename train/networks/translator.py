@@ -24,7 +24,7 @@ EDGE, STEEP = 0.012, 90.0  # how dark a line must be against its surroundings, a
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """Gaussian of one channel, reflected at the border where it is wide enough, repeated where it is not."""
+    """Gaussian of one channel ``(n, 1, h, w)``; beyond the border its outermost pixels are repeated."""
     reach = round(3 * deviation)
     place = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
     kernel = torch.exp(-0.5 * (place / deviation) ** 2)
