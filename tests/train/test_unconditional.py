@@ -154,7 +154,7 @@ def test_weight_decay_shrinks_weights(pile: Path, tmp_path: Path) -> None:
     ("practices", "says"),
     [
         ("r11 = 1.0", r"unknown \[discriminator\] key 'r11': the task has .*r1.*, the network .*channels"),
-        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be like 0.0"),
+        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be a number, 0 or more"),
     ],
 )
 def test_a_practice_that_is_not_there_is_named(practices: str, says: str, pile: Path) -> None:

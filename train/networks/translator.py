@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from train.grain import GRAINS
 from train.losses import luma
+from train.options import Count
 
 FRONTS = ("image", "grey", "edges")
 KEEPS = ("nothing", "luma")
@@ -162,9 +163,9 @@ class Translator(nn.Module):
 
 def build(
     *,
-    widths: tuple[int, ...] = (32, 64, 96),
+    widths: tuple[Count, ...] = (32, 64, 96),
     depth: int = 4,
-    unshuffle: int = 2,
+    unshuffle: Count = 2,
     front: str = "image",
     keep: str = "nothing",
     skips: int | None = None,

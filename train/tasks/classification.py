@@ -1,6 +1,7 @@
 """Classification of the pictures of an .npz: `x_train`, `y_train` to learn from, `x_test`, `y_test` to judge on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,14 @@ from torch.nn import functional as F
 from train import networks
 from train.augment import translation
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, data_of, terms_of
+
+TERMS = {"cross_entropy"}
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: none."""
 
 
 class ClassificationTask:
@@ -21,6 +29,10 @@ class ClassificationTask:
     discriminator = None
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        data_of(Data, recipe)
+        terms_of(recipe, TERMS)
+        if recipe.discriminator:
+            raise ValueError(f"recipe {recipe.name!r}: classification has no [discriminator]: leave it out")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
         try:
