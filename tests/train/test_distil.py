@@ -191,7 +191,7 @@ def test_a_pool_is_of_the_photos_themselves_whatever_they_are_called(tmp_path: P
         (("side = 24", "side = 8"), "under the patch"),
         (("count = 70", "counts = 70"), "counts"),
         (("l1 = 1.0", "l9 = 1.0"), "l9"),
-        (("blend = 0.25", "blend = 1.5"), "blend 1.5"),
+        (("blend = 0.25", "blend = 1.5"), "blend = 1.5 must be"),
     ],
 )
 def test_nonsense_is_named(tmp_path: Path, photos: Path, change: tuple[str, str], says: str) -> None:
