@@ -31,12 +31,13 @@ Patches = NDArray[np.uint8]  # (n, h, w, 3) RGB
 class Description:
     """All that decides what is in a pool; `count` only how much of it is made.
 
-    `photos` and `frames` name the folders' files, `teacher` is a digest.
+    `photos` and `frames` are digests of all that they hold (`train.data.digest`; frames: "" where there are none), and
+    `teacher` is one of its files. So a pool has another name where other photos are held back.
     """
 
     teacher: str
-    photos: tuple[str, ...]
-    frames: tuple[str, ...]
+    photos: str
+    frames: str
     count: int
     side: int  # of a low-resolution patch
     scale: int

@@ -107,6 +107,12 @@ def losses_of(made: UnconditionalTask, *, progress: float = 0.0) -> dict[str, to
     return made.discriminator_losses(batch, fake.detach(), {"adversarial": 1.0}).terms
 
 
+def test_one_picture_is_enough_to_be_judged(tmp_path: Path) -> None:
+    Pillow.new("RGB", (16, 16), "teal").save(tmp_path / "one.png")
+    made = task(DCGAN.format(practices="", iterations=1), tmp_path)
+    assert made.evaluate(made.generator, None).keys() == {"variety"}
+
+
 @pytest.mark.parametrize("practices", [
     'loss = "nonsaturating"', 'loss = "minimax"', 'loss = "hinge"', 'loss = "least_squares"',
     'loss = "wasserstein"\ngradient_penalty = 10.0', "r1 = 1.0\nlazy = 2", 'norm = "spectral"', "smoothing = 0.1",
@@ -149,7 +155,7 @@ def test_weight_decay_shrinks_weights(pile: Path, tmp_path: Path) -> None:
     ("practices", "says"),
     [
         ("r11 = 1.0", r"unknown \[discriminator\] key 'r11': the task has .*r1.*, the network .*channels"),
-        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be like 0.0"),
+        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be a number, 0 or more"),
     ],
 )
 def test_a_practice_that_is_not_there_is_named(practices: str, says: str, pile: Path) -> None:

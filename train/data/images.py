@@ -1,7 +1,9 @@
 """One picture: read, resized, cut and turned."""
 
+import hashlib
 import io
 import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -23,6 +25,14 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         raise FileNotFoundError(f"no image below {folder}: looked for {', '.join(sorted(SUFFIXES))}")
     return files
+
+
+def digest(images: Iterable[Pixels]) -> str:
+    """Name what is made of `images` by what is in them, whatever their files are called: 24 hexadecimal digits."""
+    found = hashlib.sha256()
+    for image in images:
+        found.update(repr(image.shape).encode() + image.tobytes())
+    return found.hexdigest()[:24]
 
 
 def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
+from train.options import Bounds, Count, Share
 from train.recipe import Recipe
 from train.tasks import (
     Batch,
@@ -58,15 +60,25 @@ class Practices:
 
     loss: str = "nonsaturating"
     r1: float = 0.0
-    lazy: int = 1
+    lazy: Count = 1
     gradient_penalty: float = 0.0
-    smoothing: float = 0.0
-    flips: float = 0.0
+    smoothing: Share = 0.0
+    flips: Share = 0.0
     noise: float = 0.0
     augment: tuple[str, ...] = ()
-    augment_p: float = 1.0
-    adapt: float = 0.0
-    mixing: float = 0.0
+    augment_p: Share = 1.0
+    adapt: Share = 0.0
+    mixing: Share = 0.0
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `UnconditionalTask`."""
+
+    resolution: Count = 64
+    channels: Annotated[int, Bounds(1, 3)] = 3
+    mirror: bool = False
+    names: tuple[str, ...] = ()
 
 
 class UnconditionalTask:
@@ -85,12 +97,11 @@ class UnconditionalTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        usual = {"resolution": 64, "channels": 3, "mirror": False, "names": [""]}
-        options = data_of(recipe, usual, {"channels": (1, 3)})
-        self.resolution, channels, self.mirror = options["resolution"], options["channels"], options["mirror"]
+        options = data_of(Data, recipe)
+        self.resolution, channels, self.mirror = options.resolution, options.channels, options.mirror
         if channels == 2:
             raise ValueError(f"recipe {recipe.name!r}: [data] channels = 2 must be 1 (grey) or 3 (colours)")
-        names = tuple(options["names"]) if "names" in recipe.data else ()
+        names = options.names
         terms_of(recipe, TERMS)
         self.practices, network = practices(Practices, recipe)
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
@@ -99,6 +110,11 @@ class UnconditionalTask:
         generator = networks.build(**recipe.network).to(device)
         if not isinstance(generator, LatentGenerator):
             raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
+        if self.practices.mixing and generator.layers < 2:
+            raise ValueError(
+                f"recipe {recipe.name!r}: mixing = {self.practices.mixing:g} must be 0: {recipe.network['family']} has "
+                "one style alone, stylegan has one for each layer"
+            )
         self.generator = generator
         self.discriminator: nn.Module = networks.build(**network).to(device)
         # Kept with the weights, so that a resumed run goes on with it.
@@ -160,8 +176,9 @@ class UnconditionalTask:
         """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
         logits = self._logits(fake, batch, self._kinds(batch))
+        real = lambda: self._logits(batch["real"], batch, batch.get("kind"))
+        adversarial = generator_loss(self.adversarial_loss, logits, real)
         self.discriminator.requires_grad_(True)
-        adversarial = generator_loss(self.adversarial_loss, logits)
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
@@ -225,6 +242,8 @@ class UnconditionalTask:
             figures |= generation.digit_modes(fakes, self.device)
             if self.classes:
                 figures["agreement"] = generation.agreement(fakes, generator.kinds(z), self.device)
+        if count < 2:  # which have no spread
+            return figures
         if self.feature_network is None:
             try:
                 small = self.pictures.images.shape[1:] == (28, 28, 1)
