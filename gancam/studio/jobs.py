@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -201,7 +202,7 @@ class JobQueue:
         return process
 
     def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
-        said: list[str] = []
+        said = deque[str](maxlen=1)  # the last line says why it failed
         assert process.stdout is not None
         assert process.stderr is not None
         errors = process.stderr
