@@ -229,6 +229,7 @@ class Muxer:
         """
         assert self._settings is not None
         if self._held is not None:
+            self._end = max(self._end, _end_of(self._held))
             self._write(self._held)
         if self._late is None:
             self._late = self._lateness(packet.pts or 0)
@@ -239,8 +240,13 @@ class Muxer:
         shown = packet.pts or 0
         if self._held is None:
             self._first, self._begin, self._end = packet.dts or 0, shown, shown
-        self._begin, self._end = min(self._begin, shown), max(self._end, shown + packet.duration)
+        self._begin = min(self._begin, shown)
         self._held = packet
+
+    def shown_until(self, end: int, begin: int) -> None:
+        """Say that the picture of the tick `begin` is shown until the tick `end`, where its packet is still held."""
+        if self._held is not None and self._held.pts == begin + (self._late or 0):
+            self._held.duration = end - begin
 
     def _lateness(self, first: int) -> int:
         """How many ticks later a picture has to be shown whose first frame is at `first`: files begin at 0."""
@@ -275,6 +281,7 @@ class Muxer:
         assert self._settings is not None
         assert self._container is not None
         if self._held is not None:
+            self._end = max(self._end, _end_of(self._held))
             if self._settings.container.format in ("mp4", "mov") and self._held.dts is not None:
                 lasts = self._end - self._begin - (self._held.dts - self._first)
                 self._held.duration = max(self._held.duration or 0, lasts)
@@ -309,6 +316,10 @@ class Muxer:
                     part.close()
 
 
+def _end_of(packet: Packet) -> int:
+    return (packet.pts or 0) + (packet.duration or 0)
+
+
 class WholeVideo:
     """An ``EncoderOutput`` whose packets go straight into the container."""
 
@@ -330,6 +341,9 @@ class WholeVideo:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Write what the encoder gives."""
+        if after in self._shown:  # the next picture ends it, whatever was known of that before
+            self._shown[after] = tick - after
+        self._muxer.shown_until(tick, after)
         self._shown[tick] = picture.duration
         self._mux(self._muxer.stream.encode(picture))
         self.frames += 1

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -17,6 +19,7 @@ from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import VideoWriter
 from tests.helpers.children import interruptible
+from tests.helpers.clips import make_clip
 from tests.helpers.clips import ramps as frames
 
 # Records 200 frames of 30 a second, and dies at once.
@@ -120,6 +123,27 @@ def test_in_the_end_it_is_a_plain_file(tmp_path: Path, ending: str) -> None:
         assert abs(container.duration / 1e6 - 5) < 0.05
     if ending in (".mp4", ".mov"):
         assert "moof" not in boxes(path)
+
+
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_frames_are_shown_until_the_next_and_the_last_as_long_as_it_says(
+    tmp_path: Path, ending: str, sound: bool
+) -> None:
+    """Each was shown as long as usual, the last too; with sound that begins before 0 the first 21 ms longer in MP4."""
+    begins = [0, 20, 60, 80, 360, 400]
+    audio = make_clip(tmp_path / "sound.mkv", audio=[("aac", 0.0)]) if sound else None
+    path = tmp_path / f"a{ending}"
+    with VideoWriter(path, fps=25, size=(160, 96), live=True, audio_from=audio) as sink:
+        for frame, begin in zip(frames(6), begins, strict=True):
+            sink.write(replace(frame, time=begin / 1000, duration=0.3 if begin == 400 else None))
+    with av.open(path) as container:
+        told = [
+            (round(1000 * packet.pts * packet.time_base), round(1000 * packet.duration * packet.time_base))
+            for packet in container.demux(video=0)
+            if packet.pts is not None and packet.duration is not None and packet.time_base is not None
+        ]
+    assert told == [(begin, end - begin) for begin, end in pairwise([*begins, 700])]
 
 
 @pytest.mark.parametrize(("size", "fastest"), [((1920, 1080), False), ((2560, 1440), True)])
