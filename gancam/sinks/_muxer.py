@@ -214,6 +214,10 @@ class Muxer:
     def _container_options(self, settings: EncoderSettings, audio_from: Path | None) -> dict[str, str]:
         name = settings.container.format
         options = dict(_LIVE.get(name, _FLUSHED)) if settings.live else {}
+        if settings.live and self._options.sound is None:
+            # The tracks of a file are written in order: nothing waits ten seconds for one that is silent. Sound that is
+            # heard comes late, and is never silent.
+            options["max_interleave_delta"] = "100000"
         if name in ("mp4", "mov"):
             # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
             keys = "+use_metadata_tags" if audio_from is not None and needs_keys(audio_from, name) else ""

@@ -19,7 +19,7 @@ from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import VideoWriter
 from tests.helpers.children import interruptible
-from tests.helpers.clips import make_clip
+from tests.helpers.clips import make_clip, with_cues
 from tests.helpers.clips import ramps as frames
 
 # Records 200 frames of 30 a second, and dies at once.
@@ -32,6 +32,8 @@ for frame in frames(200):
     sink.write(frame)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+# The same, with the tracks of a file.
+BESIDE = DYING.replace("live=True", "live=True, audio_from=sys.argv[2]")
 # Records two thirds of a second, and dies when that has its name.
 BRIEF = """
 import os, sys, signal, time
@@ -63,9 +65,9 @@ sink.close(interrupted=True)
 ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".ts")
 
 
-def child(code: str, path: Path) -> subprocess.CompletedProcess[str]:
+def child(code: str, *paths: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, str(path)],
+        [sys.executable, "-c", code, *map(str, paths)],
         cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
@@ -97,6 +99,23 @@ def test_kill_9_costs_no_more_than_a_second(tmp_path: Path, ending: str) -> None
         for frame in frames(40):
             sink.write(frame)
     assert count(path) == 40
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by a signal; an open file cannot be renamed on Windows")
+@pytest.mark.parametrize(
+    ("ending", "beside"),
+    [(".mp4", "words"), (".mkv", "words"), (".ts", "sound"), pytest.param(".mov", "sound", marks=pytest.mark.slow)],
+)
+def test_kill_9_costs_no_more_where_another_track_is_silent(tmp_path: Path, ending: str, beside: str) -> None:
+    """FFmpeg held the picture back for ten seconds, in case the other track went on."""
+    if beside == "words":
+        source = with_cues(tmp_path / "a.mp4", "mov_text", [(100_000, 101_000, b"\0\4late")])
+    else:
+        source = make_clip(tmp_path / "a.mkv", audio=[("aac", 0.0)])
+    path = tmp_path / f"b{ending}"
+    done = child(BESIDE, path, source)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert count(path) >= 200 - 30
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills by a signal; an open file cannot be renamed on Windows")
