@@ -15,7 +15,7 @@ from gancam.files import check_target, give_name, lock_file, partial_path, unloc
 from gancam.media.messages import cause
 from gancam.sinks._codecs import QUIET, container_of
 from gancam.sinks._matroska import set_aspect
-from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
+from gancam.sinks._settings import BEFORE_ALL, MOST_TICKS, EncoderSettings, VideoOptions, has_head, prepare
 from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks, needs_keys
 
@@ -247,10 +247,10 @@ class Muxer:
         self._begin = min(self._begin, shown)
         self._held = packet
 
-    def shown_until(self, end: int, begin: int) -> None:
-        """Say that the picture of the tick `begin` is shown until the tick `end`, where its packet is still held."""
+    def was_shown(self, begin: int, ticks: int) -> None:
+        """Say how long the picture of the tick `begin` is shown, where its packet is still held."""
         if self._held is not None and self._held.pts == begin + (self._late or 0):
-            self._held.duration = end - begin
+            self._held.duration = ticks
 
     def _lateness(self, first: int) -> int:
         """How many ticks later a picture has to be shown whose first frame is at `first`: files begin at 0."""
@@ -345,9 +345,10 @@ class WholeVideo:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Write what the encoder gives."""
-        if after in self._shown:  # the next picture ends it, whatever was known of that before
-            self._shown[after] = tick - after
-        self._muxer.shown_until(tick, after)
+        lasted = min(tick - after, MOST_TICKS)  # the next picture ends it, whatever was known of that before
+        if after in self._shown:
+            self._shown[after] = lasted
+        self._muxer.was_shown(after, lasted)
         self._shown[tick] = picture.duration
         self._mux(self._muxer.stream.encode(picture))
         self.frames += 1
