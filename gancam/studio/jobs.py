@@ -18,6 +18,7 @@ import psutil
 
 from gancam.errors import InputError, NotFound
 from gancam.files import replace_file
+from gancam.media.messages import cause
 
 State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed"]
 _NICE = 5  # what is shown live goes first
@@ -184,8 +185,13 @@ class JobQueue:
                 if job is None or self._over:
                     self._thread = None
                     return
+                try:
+                    self._process = self._open(job)
+                except OSError as error:
+                    job.state, job.error = "failed", f"its process cannot be started ({cause(error)})"
+                    self._keep(job)
+                    continue
                 job.state, self._running = "running", job
-                self._process = self._open(job)
             self._follow(job, self._process)
             with self._lock:
                 self._running = self._process = None

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,27 @@ def test_what_fails_tells_why_and_what_is_removed_is_gone(
         assert list((tmp_path / "jobs").iterdir()) == []
     finally:
         queue.close()
+
+
+def test_a_process_that_cannot_be_started_costs_one_job(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread of the queue died, the job ran for ever, and no other began."""
+    queue, start = JobQueue(tmp_path / "jobs", tmp_path / "results"), [OSError(12, "Cannot allocate memory")]
+    popen = subprocess.Popen
+
+    def failing(*args: Any, **options: Any) -> Any:
+        if start:
+            raise start.pop()
+        return popen(*args, **options)
+
+    monkeypatch.setattr("gancam.studio.jobs.subprocess.Popen", failing)
+    first = queue.add(clip, [], 24)
+    wait_for(lambda: first.state == "failed")
+    assert "cannot be started (Cannot allocate memory)" in first.error
+    second = queue.add(clip, ["--to", "0.1"], 3)
+    wait_for(lambda: second.state == "done")
+    queue.close()
 
 
 def test_jobs_wait_for_their_turn_and_damaged_ones_are_left_out(tmp_path: Path, clip: Path) -> None:
