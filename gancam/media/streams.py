@@ -1,5 +1,7 @@
 """Which stream of a file is its picture, and what of the words beside it people wrote."""
 
+from typing import Any
+
 import av
 from av.stream import Disposition
 
@@ -19,6 +21,11 @@ def described(metadata: dict[str, str]) -> dict[str, str]:
 
 def _is_technical(key: str) -> bool:
     return key.partition("-")[0] in _TECHNICAL or any(part in key for part in ("brand", "minor_ver", "_statistics"))
+
+
+def is_pause(codec: str, packet: "av.Packet[Any]") -> bool:
+    """Whether a packet of subtitles is a time without words, which MP4 fills with as many as the writer likes."""
+    return codec == "mov_text" and not bytes(packet)[:2].strip(b"\0")
 
 
 def is_cover(stream: "av.stream.Stream") -> bool:

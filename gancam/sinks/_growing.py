@@ -22,7 +22,9 @@ class GrowingFile(OutputFile):
     Where an open file cannot be renamed (Windows), it is hidden until its end.
     """
 
-    movflags = "hybrid_fragmented"  # pieces that play by themselves, until a plain index in the end takes them in
+    # Pieces that play by themselves, until a plain index in the end takes them in. What they begin with is written with
+    # the first of them: only then does it say that sound begins before 0, which moved all to a later time.
+    movflags = "hybrid_fragmented+delay_moov"
 
     def __init__(self, path: Path, options: VideoOptions) -> None:
         super().__init__(path, options)

@@ -87,10 +87,11 @@ class _Played:
             self._pace.wait(self._ended, stop)  # the last picture stays as long as it is shown
             return None
         moment = frame.time + self._offset
-        self._ended = moment + (frame.duration or 1 / (self.fps or 25.0))
+        lasts = frame.duration or 1 / (self.fps or 25.0)
+        self._ended = moment + lasts
         self._came = True
         self._pace.wait(moment, stop)
-        return LivePicture(frame.image, time.monotonic(), moment)
+        return LivePicture(frame.image, time.monotonic(), moment, lasts)
 
     def close(self) -> None:
         self._source.close()

@@ -21,7 +21,7 @@ from gancam.media.colour import sampling
 from gancam.media.messages import no_video
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
-from gancam.media.streams import described, picture_of
+from gancam.media.streams import described, is_pause, picture_of
 from gancam.media.timecode import is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.decoders import opacity_apart
@@ -405,7 +405,7 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
     with av.open(os.path.abspath(path), metadata_errors="replace") as container:
         for packet in container.demux():
             known = streams.get(packet.stream.index)
-            if known is None or not packet.size:
+            if known is None or not packet.size or is_pause(known.codec, packet):
                 continue
             known.packets += 1
             if packet.pts is not None and packet.time_base is not None:

@@ -164,6 +164,25 @@ def test_two_of_one_name(tmp_path: Path) -> None:
         find_inputs([str(tmp_path / "x")], out, codec="betamax")
 
 
+def test_names_that_a_disk_may_take_for_one(tmp_path: Path) -> None:
+    """The second was refused or replaced the first on the disks of Windows, macOS and USB sticks."""
+    out, inputs = tmp_path / "out", list[str]()
+    for place, name in enumerate(
+        ("IMG_1.JPG", "img_1.jpg", "Sea.mkv", "sea.avi", "cafe\u0301.mp4", "caf\u00e9.mp4", "A/b.mp4", "a/b.mp4")
+    ):
+        path = tmp_path / str(place) / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        inputs.append(str(path if path.parent.name.isdecimal() else path.parent))
+    found = find_inputs(inputs, out)
+    assert [item.name for item in found.items] == [
+        "IMG_1.JPG", "img_1.jpg.jpg", "Sea.mkv", "sea.avi.mkv", "cafe\u0301.mp4", "caf\u00e9.mp4.mp4", "A/b.mp4",
+        "a/b.mp4.mp4",
+    ]  # fmt: skip
+    why = "many disks take names that differ in case or accents' form alone for one"
+    assert found.notes[-1] == f"3 files get their extension twice, as img_1.jpg.jpg: {why}"
+
+
 def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     summary, events = batch(holiday, out, (EffectSpec(str(model)),))

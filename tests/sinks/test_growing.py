@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -17,6 +19,7 @@ from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.video import VideoWriter
 from tests.helpers.children import interruptible
+from tests.helpers.clips import make_clip, with_cues
 from tests.helpers.clips import ramps as frames
 
 # Records 200 frames of 30 a second, and dies at once.
@@ -29,6 +32,8 @@ for frame in frames(200):
     sink.write(frame)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+# The same, with the tracks of a file.
+BESIDE = DYING.replace("live=True", "live=True, audio_from=sys.argv[2]")
 # Records two thirds of a second, and dies when that has its name.
 BRIEF = """
 import os, sys, signal, time
@@ -60,9 +65,9 @@ sink.close(interrupted=True)
 ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".ts")
 
 
-def child(code: str, path: Path) -> subprocess.CompletedProcess[str]:
+def child(code: str, *paths: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, str(path)],
+        [sys.executable, "-c", code, *map(str, paths)],
         cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
@@ -97,6 +102,23 @@ def test_kill_9_costs_no_more_than_a_second(tmp_path: Path, ending: str) -> None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills by a signal; an open file cannot be renamed on Windows")
+@pytest.mark.parametrize(
+    ("ending", "beside"),
+    [(".mp4", "words"), (".mkv", "words"), (".ts", "sound"), pytest.param(".mov", "sound", marks=pytest.mark.slow)],
+)
+def test_kill_9_costs_no_more_where_another_track_is_silent(tmp_path: Path, ending: str, beside: str) -> None:
+    """FFmpeg held the picture back for ten seconds, in case the other track went on."""
+    if beside == "words":
+        source = with_cues(tmp_path / "a.mp4", "mov_text", [(100_000, 101_000, b"\0\4late")])
+    else:
+        source = make_clip(tmp_path / "a.mkv", audio=[("aac", 0.0)])
+    path = tmp_path / f"b{ending}"
+    done = child(BESIDE, path, source)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert count(path) >= 200 - 30
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills by a signal; an open file cannot be renamed on Windows")
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_it_plays_within_its_first_second(tmp_path: Path, ending: str) -> None:
     """In pieces of a second there was nothing before 1.25 s but a hidden file that no player opens."""
@@ -120,6 +142,27 @@ def test_in_the_end_it_is_a_plain_file(tmp_path: Path, ending: str) -> None:
         assert abs(container.duration / 1e6 - 5) < 0.05
     if ending in (".mp4", ".mov"):
         assert "moof" not in boxes(path)
+
+
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_frames_are_shown_until_the_next_and_the_last_as_long_as_it_says(
+    tmp_path: Path, ending: str, sound: bool
+) -> None:
+    """Each was shown as long as usual, the last too; with sound that begins before 0 the first 21 ms longer in MP4."""
+    begins = [0, 20, 60, 80, 360, 400]
+    audio = make_clip(tmp_path / "sound.mkv", audio=[("aac", 0.0)]) if sound else None
+    path = tmp_path / f"a{ending}"
+    with VideoWriter(path, fps=25, size=(160, 96), live=True, audio_from=audio) as sink:
+        for frame, begin in zip(frames(6), begins, strict=True):
+            sink.write(replace(frame, time=begin / 1000, duration=0.3 if begin == 400 else None))
+    with av.open(path) as container:
+        told = [
+            (round(1000 * packet.pts * packet.time_base), round(1000 * packet.duration * packet.time_base))
+            for packet in container.demux(video=0)
+            if packet.pts is not None and packet.duration is not None and packet.time_base is not None
+        ]
+    assert told == [(begin, end - begin) for begin, end in pairwise([*begins, 700])]
 
 
 @pytest.mark.parametrize(("size", "fastest"), [((1920, 1080), False), ((2560, 1440), True)])

@@ -151,6 +151,10 @@ def test_a_slide_stays_as_long_as_it_is_shown(tmp_path: Path) -> None:
     slide = [moment for moment, level in told if level == 120]
     assert 0.0999 < slide[0] < 0.3  # a busy machine may drop the picture itself, and show it again
     assert 0.4 < slide[-1] < 0.8 <= told[-1][0]
+    with VideoFile(clip) as file:
+        *_, last = file
+    assert all(frame.duration is not None for frame in kept.frames)
+    assert kept.frames[-1].time + (kept.frames[-1].duration or 0) == pytest.approx(last.time + (last.duration or 0))
 
 
 @pytest.mark.parametrize("given", ["path", "capture", "again"])

@@ -13,7 +13,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from gancam.tools.verify import verify
-from tests.helpers.clips import enrich, make_clip, make_gif, with_timecode
+from tests.helpers.clips import enrich, make_clip, make_gif, with_cues, with_timecode
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,18 @@ def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     found = verdicts(film, other)
     assert found["frame times"] == found["matrix"] == "changed"
     assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
+
+
+def test_pauses_of_mp4s_subtitles_are_no_words(tmp_path: Path) -> None:
+    """MP4 fills each time without words with a sample, of which programs write several: they were told as changed."""
+    words, nothing = len(b"Hello").to_bytes(2, "big") + b"Hello", b"\0\0"
+    said = [(100, 200, words), (200, 300, nothing), (300, 400, nothing), (400, 500, words), (500, 700, nothing)]
+    source = with_cues(tmp_path / "a.mp4", "mov_text", said)
+    found = {one.name: one for one in verify(source, copied(source, tmp_path / "b.mp4"))}
+    told = [one for name, one in found.items() if name.startswith("stream 1, subtitle")]
+    assert {one.verdict for one in told} == {"kept"}, told
+    assert found["stream 1, subtitle"].before == "mov_text, 2 packets"
+    assert "changed" in verdicts(source, with_cues(tmp_path / "c.mp4", "mov_text", said[:3])).values()
 
 
 def test_the_times_of_a_trimmed_file_are_told_of_the_frames_that_are_there(tmp_path: Path) -> None:
