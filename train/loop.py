@@ -31,6 +31,7 @@ from train.watch import Watcher
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
+LEAST_SCALE = 2.0**-20  # of an fp16 loss, halved at each overflow: below it no smaller one would help
 _AFRESH = "go on with what is there, or begin another run (--run FOLDER)"
 SHOWN = 8  # batches that averages are measured on
 USUAL = Every()
@@ -162,7 +163,10 @@ class _Training:
         for name, network in self.networks.items():
             network.load_state_dict(state[name])
             for kind, optimiser in self._optimisers[name].items():
+                own = [{key: group[key] for key in group if key != "params"} for group in optimiser.param_groups]
                 optimiser.load_state_dict(state[f"{name}_{kind}"])
+                for group, options in zip(optimiser.param_groups, own, strict=True):
+                    group.update(options)  # what the recipe has now: the state has betas of when it was written
             if self._scalers[name].is_enabled() and f"{name}_scaler" in state:
                 self._scalers[name].load_state_dict(state[f"{name}_scaler"])
 
@@ -194,6 +198,8 @@ class _Training:
                     group["lr"] = lr
                 optimiser.step()
         scaler.update()
+        if skipped and scaler.get_scale() < LEAST_SCALE:
+            raise Diverged(f"the {name}'s gradient is not finite at any scale of its loss")
 
     def step(self) -> tuple[dict[str, torch.Tensor], float]:
         """Train for one iteration, and return its loss terms and the generator's learning rate. Raises ``Diverged``."""
@@ -370,7 +376,10 @@ def _choose_precision(training: _Training) -> str:
     """Choose the precision of a run that begins, and return why it is that."""
     if training.recipe.precision != "auto":
         return "as the recipe or --precision has it"
-    return training.try_precisions().why
+    try:
+        return training.try_precisions().why
+    except Diverged as error:
+        raise ValueError(f"recipe {training.recipe.name!r} cannot begin: {error}; is its start trained?") from error
 
 
 def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:

@@ -60,6 +60,14 @@ def test_a_run_does_not_go_on_with_another_optimiser(before: str, after: str, ph
         go(after, photos, tmp_path)
 
 
+def test_a_run_goes_on_with_the_betas_that_its_recipe_has_now(photos: Path, tmp_path: Path) -> None:
+    for betas in ([0.5, 0.99], [0.9, 0.999]):
+        text = MUON.replace("batch = 4", f"betas = {betas}\nbatch = 4")
+        go(text, photos, tmp_path, stop_after=1 if betas[0] == 0.5 else 2)
+        (group,) = checkpoint.load(tmp_path)["generator_optimiser"]["param_groups"]
+        assert list(group["betas"]) == betas
+
+
 def test_work_lost_since_the_last_checkpoint_is_done_again_the_same(photos: Path, tmp_path: Path) -> None:
     go(ADVERSARIAL, photos, tmp_path / "run", stop_after=7)
     shutil.copytree(tmp_path / "run", tmp_path / "killed")

@@ -130,6 +130,28 @@ def test_a_step_that_overflows_in_some_weights_is_skipped_by_all() -> None:
     assert torch.isfinite(second).all()
 
 
+def test_a_gradient_that_overflows_at_any_scale_is_a_divergence() -> None:
+    text = restorer(iterations=9).replace("fp32", "fp16")
+    training = loop._Training(recipe.parse(text, name="tiny"), TwoLayers(), Group())  # type: ignore[arg-type]
+    first = next(training.task.generator.parameters())
+    first.register_hook(lambda gradient: gradient * torch.nan)  # type: ignore[no-untyped-call]
+    steps = (training.update("generator", first.square().sum(), 1e-3) for _ in range(99))  # type: ignore[func-returns-value]
+    with pytest.raises(loop.Diverged, match="gradient is not finite at any scale of its loss"):
+        list(steps)
+    assert torch.isfinite(first).all()
+
+
+def test_a_network_that_begins_with_no_numbers_is_refused(photos: Path, tmp_path: Path) -> None:
+    text = restorer(iterations=3).replace('precision = "fp32"', "")
+    train(photos, tmp_path / "before", stop_after=1, text=text, kind="fp32")
+    state = checkpoint.load(tmp_path / "before")
+    for value in state["ema"].values():
+        value.fill_(torch.nan)
+    checkpoint.save(tmp_path / "before", state)
+    with pytest.raises(ValueError, match="cannot begin: the weights are no longer finite"):
+        train(photos, tmp_path / "after", text=f'start = "before"\n{text}')
+
+
 def test_old_and_new_networks_of_teachers_are_tried_too() -> None:
     assert precision.fastest(torch.nn.Conv2d(3, 3, 3)) in ("fp32", "bf16")
 
