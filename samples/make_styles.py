@@ -15,7 +15,7 @@ SIDE = 512
 
 def photo(name: str) -> np.ndarray:
     """The middle square of a still, rich in colour, `SIDE` pixels a side."""
-    image = cv2.imread(str(HERE / "stills" / f"{name}.png"))
+    image = cv2.imread(str(HERE / "stills" / f"{name}.webp"))
     side = min(image.shape[:2])
     top, left = ((length - side) // 2 for length in image.shape[:2])
     image = cv2.resize(image[top : top + side, left : left + side], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)

@@ -46,7 +46,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two photos, just large enough."""
     folder = tmp_path_factory.mktemp("photos")
     for name in ("otters", "sign"):
-        with Pillow.open(STILLS / f"{name}.png") as file:
+        with Pillow.open(STILLS / f"{name}.webp") as file:
             file.resize((288, 264)).save(folder / f"{name}.png")
     return folder
 
