@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -91,7 +91,6 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         raise InputError("-: stdout takes one video; several inputs, a folder or a pattern need a folder as output")
     found = BatchInputs()
     taken: dict[str, Path] = {}
-    made: dict[str, Path] = {}
     for text in inputs:
         for path, name in _below(text, out, alone=len(inputs) == 1):
             if path.suffix.lower() not in (*VIDEOS, *IMAGES):
@@ -100,6 +99,24 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
             other = taken.setdefault(str(name), path)
             if os.path.abspath(other) != os.path.abspath(path):
                 raise InputError(f"{other} and {path} would both become {out / name}: give a folder above both")
+    made, notes = _made_names(taken, codec)
+    for text, path in made.items():
+        target = out / text
+        if target.exists() and target.samefile(path):
+            raise InputError(f"{path}: would be written over itself; give another folder than {out}")
+        found.items.append(BatchItem(path, target, text))
+    found.notes += notes
+    return found
+
+
+def _folded(name: str) -> str:
+    """A name as disks compare it that take upper and lower case, and accents in whatever form, for the same."""
+    return normalize("NFC", name.casefold())
+
+
+def _made_names(taken: Mapping[str, Path], codec: str | None) -> tuple[dict[str, Path], list[str]]:
+    """Name what becomes of each file below the output folder, by the names that they have; what is to be told of it."""
+    made: dict[str, Path] = {}
     changed, twice = set[str](), list[str]()
     wanted, given = {_folded(text) for text in taken}, set[str]()
     for text, path in taken.items():
@@ -117,22 +134,12 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
                 twice.append(str(made_name))
         given.add(_folded(str(made_name)))
         made[str(made_name)] = path
-    for text, path in made.items():
-        target = out / text
-        if target.exists() and target.samefile(path):
-            raise InputError(f"{path}: would be written over itself; give another folder than {out}")
-        found.items.append(BatchItem(path, target, text))
-    found.notes += sorted(changed)
+    notes = sorted(changed)
     if twice:
         get = "1 file gets its" if len(twice) == 1 else f"{len(twice)} files get their"
         why = "many disks take names that differ in case or accents' form alone for one"
-        found.notes.append(f"{get} extension twice, as {twice[0]}: {why}")
-    return found
-
-
-def _folded(name: str) -> str:
-    """A name as disks compare it that take upper and lower case, and accents in whatever form, for the same."""
-    return normalize("NFC", name.casefold())
+        notes.append(f"{get} extension twice, as {twice[0]}: {why}")
+    return made, notes
 
 
 def _below(text: str, out: Path, *, alone: bool) -> Iterator[tuple[Path, Path]]:

@@ -1,7 +1,5 @@
 """Which stream of a file is its picture, and what of the words beside it people wrote."""
 
-from typing import Any
-
 import av
 from av.stream import Disposition
 
@@ -23,9 +21,9 @@ def _is_technical(key: str) -> bool:
     return key.partition("-")[0] in _TECHNICAL or any(part in key for part in ("brand", "minor_ver", "_statistics"))
 
 
-def is_pause(codec: str, packet: "av.Packet[Any]") -> bool:
-    """Whether a packet of subtitles is a time without words, which MP4 fills with as many as the writer likes."""
-    return codec == "mov_text" and not bytes(packet)[:2].strip(b"\0")
+def is_pause(packet: bytes) -> bool:
+    """Whether a packet of mov_text is a time without words, which MP4 fills with as many as the writer likes."""
+    return not packet[:2].strip(b"\0")
 
 
 def is_cover(stream: "av.stream.Stream") -> bool:

@@ -152,7 +152,7 @@ class Cues:
         packet.pts = packet.dts if packet.pts is None else packet.pts
         if packet.pts is None or packet.time_base is None:  # the empty packet that ends a stream
             return []
-        if is_pause(self._codec, packet):
+        if self._codec == "mov_text" and is_pause(bytes(packet)):
             return []  # it ends its predecessor, which says its length itself
         packet.pts -= round(self._origin / packet.time_base)
         if self.end is not None and packet.pts * packet.time_base >= self.end:

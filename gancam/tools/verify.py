@@ -405,7 +405,7 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
     with av.open(os.path.abspath(path), metadata_errors="replace") as container:
         for packet in container.demux():
             known = streams.get(packet.stream.index)
-            if known is None or not packet.size or is_pause(known.codec, packet):
+            if known is None or not packet.size or (known.codec == "mov_text" and is_pause(bytes(packet))):
                 continue
             known.packets += 1
             if packet.pts is not None and packet.time_base is not None:
