@@ -78,6 +78,16 @@ def test_a_pool_is_made_once_and_goes_on_where_it_stopped(tmp_path: Path, photos
     assert CHUNK == 64  # of 70, the second file holds 6
 
 
+def test_a_damaged_part_of_a_pool_is_named(tmp_path: Path, photos: Path) -> None:
+    make(tmp_path, photos, describe())
+    part = next((tmp_path / "pools").rglob("*.npz"))
+    data = part.read_bytes()
+    for length in (0, 1000, len(data) - 50):
+        part.write_bytes(data[:length])
+        with pytest.raises(ValueError, match=r"\.npz of the pool is damaged: delete it"):
+            make(tmp_path, photos, describe())
+
+
 def test_what_decides_a_pool_is_its_folder() -> None:
     changes: list[dict[str, object]] = [
         {},

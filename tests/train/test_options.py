@@ -50,6 +50,9 @@ def test_every_recipe_of_the_package_keeps_within_its_bounds(name: str) -> None:
     (GAN, ("NEW", "mixing = 0.5"), "mixing = 0.5 must be 0: mlp has one style alone"),
     (GAN, ("channels = 1", "channels = 4\nnames = []"), "[data] channels = 4 must be a whole number, 1 to 3"),
     (GAN, ("latent = 6", "latent = 0"), "latent = 0 must be a whole number, 1 or more"),
+    (GAN, ("resolution = 8", "resolution = 16"), "[network] makes pictures of 16x16 in 1 colour, and"),
+    (GAN, ("channels = 1", "channels = 3"), "and those of [data] are 8x8 in 3 colours"),
+    (GAN, ("resolution = 8\n[data]", "resolution = 16\n[data]"), "[discriminator] does not take pictures of 8x8 in 1"),
     (PLAN, ("batch =", "ema = 1.0\nbatch ="), "ema = 1.0 must be a number, 0 or more and less than 1"),
     (PLAN, ("batch =", "betas = [0.9, 1.5]\nbatch ="), "betas = 1.5 must be a number, 0 or more and less than 1"),
     (PLAN, ("batch =", "clip = -1\nbatch ="), "clip = -1 must be a number, 0 or more"),
@@ -92,3 +95,10 @@ def test_what_is_read_is_of_the_types_of_its_fields(photos: Path) -> None:
     assert isinstance(read.augment_p, float)
     assert read.augment == ("colour",)
     assert set(network) == {"family", "side", "resolution"}
+
+
+@pytest.mark.parametrize("family", ["stylegan", "residual", "projected"])
+def test_a_resolution_that_is_no_power_of_two_is_refused(family: str) -> None:
+    for resolution in (1, 3, 4, 24):
+        with pytest.raises(ValueError, match=f"resolution {resolution} must be a power of two, 8 or more"):
+            networks.build(family, resolution=resolution)

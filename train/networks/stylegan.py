@@ -129,8 +129,6 @@ class StyleGenerator(LatentGenerator):
 
     def __init__(self, *, latent: int, resolution: int, channels: Mapping[int, int], depth: int) -> None:
         sizes = [4 << level for level in range(resolution.bit_length() - 2)]
-        if resolution < 8 or sizes[-1] != resolution:
-            raise ValueError(f"resolution {resolution} must be a power of two, 8 or more")
         super().__init__(latent, layers=2 * len(sizes) - 1)
         self.resolution = resolution
         self.style = MappingNetwork(latent, depth)
@@ -173,7 +171,12 @@ class StyleGenerator(LatentGenerator):
 
 
 def widths(resolution: int, channels: int, most: int) -> dict[int, int]:
-    """Channels by resolution: `channels` at the full one, twice as many at each halving, `most` at most."""
+    """Channels by resolution: `channels` at the full one, twice as many at each halving, `most` at most.
+
+    Raises ``ValueError`` for a resolution that is no power of two from 8 up.
+    """
+    if resolution < 8 or resolution & (resolution - 1):
+        raise ValueError(f"resolution {resolution} must be a power of two, 8 or more")
     return {resolution >> level: min(channels << level, most) for level in range(resolution.bit_length() - 2)}
 
 
