@@ -1,7 +1,6 @@
 """`gancam live`: a camera or stream through effects, now."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -17,6 +16,7 @@ from gancam.budget import MISSED
 from gancam.cli.app import (
     Command,
     ControlOption,
+    DeinterlaceOption,
     DeviceOption,
     EffectOption,
     LiveSizeOption,
@@ -38,13 +38,13 @@ from gancam.cli.app import (
     WatchOption,
     app,
 )
-from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
+from gancam.cli.checks import check_chain, check_log, check_source, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_failed_output, print_note, print_warning, wrote
 from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, name_of, preset_specs
 from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
-from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
+from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.files import refuse_source, same_file
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
@@ -56,7 +56,8 @@ from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog, is_stats_log
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
-from gancam.sources.camera import Camera, cameras
+from gancam.sources.camera import Camera
+from gancam.sources.live import SIZE
 
 if TYPE_CHECKING:
     from gancam.sources.live import LiveSource
@@ -74,7 +75,7 @@ class LiveOptions:
     source: str
     recipe: EffectChainSpec
     outputs: tuple[str, ...]
-    size: tuple[int, int]
+    size: tuple[int, int] | None  # that somebody asked for
     seconds: float | None
     reconnect: int | None
     stats: Path | None
@@ -86,6 +87,7 @@ class LiveOptions:
     presets: tuple[Path, ...]  # offered in the gallery
     mirror: bool
     loop: bool
+    deinterlace: bool
     sound: str | None  # which is recorded; None: the source's own
     overwrite: bool
     as_json: bool
@@ -96,7 +98,7 @@ def live(
     source: SourceArgument = "0",
     effect: EffectOption = None,
     to: OutputsOption = None,
-    size: LiveSizeOption = "640x360",
+    size: LiveSizeOption = None,
     seconds: SecondsOption = None,
     reconnect: ReconnectOption = None,
     stats: StatsOption = None,
@@ -108,6 +110,7 @@ def live(
     preset: PresetsOption = None,
     mirror: MirrorOption = False,
     loop: LoopOption = False,
+    deinterlace: DeinterlaceOption = False,
     sound: SoundOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -129,7 +132,7 @@ def live(
         source=source,
         recipe=EffectChainSpec(specs, device, precision, threads),
         outputs=tuple(to or ["window"]),
-        size=parse_size(size),
+        size=None if size is None else parse_size(size),
         seconds=seconds,
         reconnect=reconnect,
         stats=stats,
@@ -140,6 +143,7 @@ def live(
         presets=tuple(preset or ()),
         mirror=mirror,
         loop=loop,
+        deinterlace=deinterlace,
         sound=sound,
         watch=watch or "",
         overwrite=overwrite,
@@ -157,7 +161,8 @@ def _check(options: LiveOptions) -> None:
         raise InputError(f"--seconds {options.seconds:g}: needs a number above 0; without it there is no end")
     if options.watch not in ("", "new", "split"):
         raise InputError(f"--watch {options.watch!r} must be new or split")
-    check_source(options.source, loop=options.loop)
+    sized = options.size is not None
+    check_source(options.source, loop=options.loop, deinterlace=options.deinterlace, sized=sized)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
@@ -213,7 +218,8 @@ def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     controls, report = Controls([]), Report()
-    how: dict[str, Any] = {"size": options.size, "reconnect": options.reconnect, "loop": options.loop}
+    how: dict[str, Any] = {"reconnect": options.reconnect, "loop": options.loop, "deinterlace": options.deinterlace}
+    how |= {"size": options.size or SIZE, "square": not all(map(_keeps_shape, options.outputs))}
     with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
         feed.mirrored = options.mirror
         heard = []
@@ -254,6 +260,11 @@ def _recordings(outputs: Sequence[str]) -> list[Path]:
     """Name the files among the outputs."""
     files = [target.removeprefix("source:") for target in outputs if sink_word(target) in (None, "source")]
     return [Path(file) for file in files if "://" not in file]
+
+
+def _keeps_shape(target: str) -> bool:
+    """Tell whether an output can say that its pixels are not square: files and streams do, windows and cameras not."""
+    return sink_word(target) in (None, "source")
 
 
 def _microphone(sound: str | None) -> str | None:
@@ -336,7 +347,10 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
     context = SinkContext(
         fps=feed.fps,
         size=effects.output_size(feed.size),
-        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin, alpha=effects.veils),
+        source_info=VideoInfo(
+            size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin, aspect=feed.aspect, fields=feed.fields,
+            interlaced=bool(feed.fields), alpha=effects.veils,
+        ),
         audio_from=_own_sound(options),
         sound=feed.sound if feed.sound.there else None,
         overwrite=options.overwrite,
@@ -347,7 +361,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
         menu=effects,
         mirror=feed.mirror,
         next_camera=feed.next_camera if isinstance(feed, Camera) else None,
-    )
+    )  # fmt: skip
     outputs: list[Sink] = []
     try:
         for number, target in enumerate(options.outputs, 1):
@@ -391,20 +405,3 @@ def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[Non
     finally:
         timer.cancel()
         timer.join()
-
-
-def check_source(text: str, *, loop: bool) -> None:
-    """Refuse what cannot be a live source, so far as that is known without opening it."""
-    if loop and not Path(text).is_file():
-        raise InputError(f"--loop: is for video files, and {text} is none")
-    if os.path.isdir(text):
-        raise SourceError(f"{text}: is a folder; a live source is a camera's index, a URL, a video file or test")
-    if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
-        return
-    there = cameras()
-    if any(text.lower() in name.lower() for name in there.values()):
-        return
-    named = "".join(f"; camera {index} is {name!r}" for index, name in there.items())
-    raise NotFound(
-        f"{text}: no such file; a live source is a camera's index or name, a URL, a video file or test{named}"
-    )
