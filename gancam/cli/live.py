@@ -39,7 +39,7 @@ from gancam.cli.app import (
     app,
 )
 from gancam.cli.checks import check_chain, check_log, check_source, parse_frame_time, parse_size, parse_specs
-from gancam.cli.console import print_failed_output, print_note, print_warning, wrote
+from gancam.cli.console import print_note, print_warning, wrote
 from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, name_of, preset_specs
 from gancam.control import Controls, check_control, open_control
@@ -54,9 +54,11 @@ from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
 from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog, is_stats_log
+from gancam.sinks.video import EncodedSink
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
 from gancam.sources.camera import Camera
+from gancam.sources.extent import frames_until
 from gancam.sources.live import SIZE
 
 if TYPE_CHECKING:
@@ -232,15 +234,19 @@ def _play(options: LiveOptions) -> None:
             opened.enter_context(closing(open_control(one, controls, print_warning, effects)))
             for one in options.controls
         ]
-        outputs = _open_outputs(options, feed, effects, controls)
+        outputs, lost = _open_outputs(options, feed, effects, controls)
         said = [feed.notes, heard, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
         notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
 
+        def fail(name: str, error: SinkError) -> None:
+            lost.append(f"{error}; the other outputs go on")
+            print_warning(lost[-1])
+
         def play() -> None:
             on_frame: list[FrameCallback] = [effects.before, controls]
-            run(feed, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=print_failed_output)
+            run(feed, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=fail)
 
         try:
             with _stop_after(options.seconds, feed.close):
@@ -250,10 +256,15 @@ def _play(options: LiveOptions) -> None:
             raise
         finally:
             _put_effects_apart(report, effects)
-            report.notes = [note for note in report.notes if note not in notes]
+            known = notes if options.as_json else [*notes, *lost]
+            report.notes = [note for note in report.notes if note not in known]
+            broken = {output.path for output in outputs if isinstance(output, EncodedSink) and output.failed}
             files = [path for path in _recordings(options.outputs) if report.frames and path.is_file()]
-            told = "\n".join([*report.text(), *map(wrote, files)])
+            done = [wrote(path, until=frames_until(path) if path in broken else None) for path in files]
+            told = "\n".join([*report.text(), *done])
             print(json.dumps(report.to_dict()) if options.as_json else told)
+    if lost:
+        raise typer.Exit(1)
 
 
 def _recordings(outputs: Sequence[str]) -> list[Path]:
@@ -341,8 +352,10 @@ def _open_effects(options: LiveOptions, feed: "LiveSource", controls: Controls, 
     return effects
 
 
-def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects, controls: Controls) -> list[Sink]:
-    """Open all outputs and logs; one that cannot be opened is left out where others remain."""
+def _open_outputs(
+    options: LiveOptions, feed: "LiveSource", effects: LiveEffects, controls: Controls
+) -> tuple[list[Sink], list[str]]:
+    """Open all outputs and logs; one that cannot be opened is left out where others remain, and told, as is given."""
     dropped = lambda: feed.dropped
     context = SinkContext(
         fps=feed.fps,
@@ -362,7 +375,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
         mirror=feed.mirror,
         next_camera=feed.next_camera if isinstance(feed, Camera) else None,
     )  # fmt: skip
-    outputs: list[Sink] = []
+    outputs, lost = list[Sink](), list[str]()
     try:
         for number, target in enumerate(options.outputs, 1):
             try:
@@ -370,7 +383,8 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
             except (SinkError, MissingExtra) as error:
                 if not outputs and number == len(options.outputs):
                     raise
-                print_warning(f"{target} cannot be opened; the other outputs are: {error}")
+                lost.append(f"{target} cannot be opened; the other outputs are: {error}")
+                print_warning(lost[-1])
         if options.stats is not None:
             outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))
         if options.record_params is not None:
@@ -379,7 +393,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
         for output in outputs:
             output.close(interrupted=True)
         raise
-    return outputs
+    return outputs, lost
 
 
 def _beside_a_window(outputs: Sequence[Sink], play: Callable[[], None], stop: Callable[[], None]) -> None:

@@ -140,6 +140,11 @@ class Encoder:
             self._raised = True
             raise self._error
 
+    @property
+    def failed(self) -> bool:
+        """Whether anything went wrong since it was opened."""
+        return self._error is not None
+
     def failure(self, error: Exception) -> Exception:
         """Make the error to raise of one that came up while writing."""
         if isinstance(error, GancamError):
@@ -217,6 +222,11 @@ class EncodedSink(Sink):
     def closed(self) -> bool:
         """Whether ``close`` was called."""
         return self._encoder.closed
+
+    @property
+    def failed(self) -> bool:
+        """Whether writing failed, so that frames are missing in what is left."""
+        return self._encoder.failed
 
     @property
     def notes(self) -> Sequence[str]:

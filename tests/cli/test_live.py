@@ -1,5 +1,6 @@
 """Parts of `gancam live` and of its progress that need no camera."""
 
+import errno
 import re
 import socket
 import threading
@@ -19,6 +20,7 @@ from gancam.cli.live import _stop_after, outside_effects
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import Report
+from gancam.sinks._growing import LiveVideo
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here, refused
@@ -152,6 +154,29 @@ def test_files_of_live_keep_what_an_effect_leaves_unseen(clip: Path, tmp_path: P
     assert done.stderr.count("its transparency is left out: h264 holds none") == 1
     with VideoFile(kept) as source:
         assert all(frame.alpha is not None and frame.alpha.max() < 9 for frame in source)  # nobody is in it
+
+
+def test_an_output_that_fails_is_named_once_and_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good = tmp_path / "bad.mkv", tmp_path / "good.mkv"
+    encode = LiveVideo.encode
+
+    def full(self: LiveVideo, picture: av.VideoFrame, tick: int, after: int) -> None:
+        encode(self, picture, tick, after)
+        if self.frames == 25 and self._file.file.stem == "bad":
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(LiveVideo, "encode", full)
+    log = ["--stats", "/dev/full"] if Path("/dev/full").exists() else []
+    done = here("live", "test", "-e", "none", "--to", bad, "--to", good, *log, "--seconds", "1.5")
+    assert done.returncode == 1
+    said = f"{bad}: writing failed after 25 frames (no room left); what was written until then is kept"
+    assert (
+        (done.stdout + done.stderr).count(said) == done.stderr.count(f"warning: {said}; the other outputs go on") == 1
+    )
+    assert done.stderr.count("/dev/full: cannot be written") == len(log[1:])
+    assert "VideoWriter" not in done.stdout + done.stderr
+    assert re.search(rf"wrote {re.escape(str(bad))} \(until 0\.[678] s, ", done.stdout)
+    assert re.search(rf"wrote {re.escape(str(good))} \([\d.]+ [kM]B\)", done.stdout)
 
 
 def test_what_a_file_cannot_have_live_is_told(tmp_path: Path) -> None:
