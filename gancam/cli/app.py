@@ -223,7 +223,8 @@ LiveSizeOption: TypeAlias = Annotated[
     ),
 ]
 SecondsOption: TypeAlias = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Stop after this many seconds.", min=0)
+    float | None,
+    typer.Option(metavar="SECONDS", help="Stop after this many seconds, a number above 0. Default: never."),
 ]
 ReconnectOption: TypeAlias = Annotated[
     int | None,

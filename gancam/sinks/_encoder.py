@@ -149,8 +149,7 @@ class Encoder:
         """Make the error to raise of one that came up while writing."""
         if isinstance(error, GancamError):
             return error
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-        what = "no room left" if full else cause(error)
+        what = "no room left" if _is_full(error) else cause(error)
         output = self._output
         made = SinkError(f"{self.path}: writing failed after {counted(output.frames, 'frame')} ({what}); {output.kept}")
         made.__cause__ = error
@@ -170,7 +169,10 @@ class Encoder:
             last = self._output.open()
         except Exception as error:  # raised by __init__, which waits for it
             self._error = error
-            if not isinstance(error, GancamError):
+            if _is_full(error):
+                self._error = SinkError(f"{self.path}: cannot be written (no room left)")
+                self._error.__cause__ = error
+            elif not isinstance(error, GancamError):
                 self._error = self._settings.cannot_open(error)
                 self._error.__cause__ = error
             self._output.discard()
@@ -245,6 +247,11 @@ class EncodedSink(Sink):
     def close(self, *, interrupted: bool = False) -> None:
         """Make the output whole. A Ctrl-C meanwhile waits until that is done, a second one gives up."""
         self._encoder.close(interrupted=interrupted)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether the disk is full, or more is not allowed to be on it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def _yield_to_others() -> None:
