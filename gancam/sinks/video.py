@@ -28,6 +28,7 @@ __all__ = [
     "ANIMATIONS",
     "CONTAINERS",
     "DEFAULT_QUALITY",
+    "EncodedSink",
     "VideoOptions",
     "VideoWriter",
     "check",

@@ -226,6 +226,9 @@ class LiveSource(Source):
 
     Attributes:
         origin: The container's seconds that became ``Frame.time`` 0, of a file.
+        aspect: Width over height of a displayed pixel.
+        fields: Which of the two fields of its pictures comes first, of a file: "tff" (the upper) or "bff"; empty where
+            they are not of fields, or that is not known.
         sound: What is heard beside the pictures: a stream's own sound, or what a microphone gives it.
         mirrored: Whether pictures are given mirrored, as one sees oneself; it may change at any time.
 
@@ -252,7 +255,7 @@ class LiveSource(Source):
         self._index, self._last, self._own_clock = 0, -math.inf, False
         self.mirrored = False
         self.sound = sound or Sound()
-        self.origin = Fraction(0)
+        self.origin, self.aspect, self.fields = Fraction(0), Fraction(1), ""
         self._reader = _Reader(feed, reconnect, self.sound, pace)
         weakref.finalize(self, self._reader.close).atexit = False
         try:
@@ -321,7 +324,7 @@ class LiveSource(Source):
 
     @property
     def notes(self) -> Sequence[str]:
-        """The measured rate, losses and changes of size."""
+        """The measured rate, losses, changes of size, and what cannot be as in the source."""
         reader = self._reader
         told = list(reader.told)
         if reader.changes > _CHANGES_TOLD:
@@ -330,6 +333,16 @@ class LiveSource(Source):
             times = "once" if reader.losses == 1 else f"{reader.losses} times"
             told.append(f"{reader.feed.name}: lost {times}, {reader.lost_seconds:.1f} s without a picture")
         return told
+
+    def tell(self, note: str) -> None:
+        """Add to ``notes``."""
+        self._reader.told.append(note)
+
+    def tell_squared(self, aspect: Fraction) -> None:
+        """Say in ``notes`` that pictures were scaled, whose pixels were `aspect` times as wide as high."""
+        if aspect != 1:
+            now, was = f"{self.size[0]}x{self.size[1]}", f"{aspect.numerator}:{aspect.denominator}"
+            self.tell(f"{self.name}: its pixels are not square ({was}): scaled to {now}")
 
     def __iter__(self) -> Iterator[Frame]:
         reader = self._reader

@@ -29,6 +29,28 @@ def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     return scaled(size, min(longest / max(size), 1.0))
 
 
+def squared_size(size: tuple[int, int], aspect: Fraction) -> tuple[int, int]:
+    """Give (width, height) in square pixels of a picture whose pixels are `aspect` times as wide as high: no fewer."""
+    width, height = size
+    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def squared(image: Image, aspect: Fraction) -> Image:
+    """Scale `image` to square pixels, which are `aspect` times as wide as high: to ``squared_size``.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        aspect: Width of a pixel over its height.
+
+    Returns:
+        ``uint8 (h, w, 3)``; `image` itself where its pixels are square.
+    """
+    size = squared_size((image.shape[1], image.shape[0]), aspect)
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
 def trimmed(picture: Image, width: int, height: int) -> Image:
     """Give the middle of a square picture, as wide and high as that in proportion."""
     side = len(picture)

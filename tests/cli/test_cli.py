@@ -375,6 +375,7 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
     monkeypatch.setenv("COLUMNS", "160")
     table = here("models").stdout
+    assert "(192x160)" in table.splitlines()[1]
     assert all(entry["name"] in table for entry in entries)
     for figure in (
         "PSNR of luma 32.76 dB on set14 (higher is better)",
@@ -386,6 +387,8 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "perceptual distance" in one
     assert "sr-x4" not in one
     assert json.loads(here("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
+    assert here("models", "sr-x2:strength=0.5").stdout == one
+    refused("models", "sr-x2:strenght=1", says="did you mean 'strength'?")
     refused("models", "sr-x9", says="did you mean")
 
 
