@@ -153,7 +153,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "styles"
     for name, source, make in (("mosaic", "spices", glass), ("oil", "lake", oil), ("pencil", "colosseum", pencil)):
         picture = make(photo(source), np.random.default_rng(0))
-        cv2.imwrite(str(folder / f"{name}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 78, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+        cv2.imwrite(str(folder / f"{name}.webp"), picture, [cv2.IMWRITE_WEBP_QUALITY, 70])
 
 
 if __name__ == "__main__":
