@@ -120,15 +120,15 @@ class Person(MaskSource):
         if alone:
             closer.go_on(image)
         followed, nearer = bool(closer.regions), closer.opacity(image, still)
-        if nearer is not None and not self.wide:
+        if nearer is not None and not self.wide and not closer.fills:
             self._whole.before = None
             return nearer
-        if followed and nearer is None:
-            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         if found is None:
             found = closer.believed(self._whole, self._whole.opinion(small, still, tick), image)
         self._whole.before = closer.decided(found, small, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
+        if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
+            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
 
     def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
