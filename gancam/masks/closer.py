@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.masks.belief import Belief, without_isles
+from gancam.masks.belief import Belief, near_parts, without_isles
 from gancam.masks.course import Course
 from gancam.masks.deciding import decided
 from gancam.masks.faces import Faces
@@ -160,7 +160,7 @@ class CloserLooks:
     ) -> NDArray[np.float32]:
         """What was `found` of `small`, without the wall beside people, decided."""
         if self._wide:
-            return decided(found, before, still, self._hold, _MAY_BE)
+            return decided(near_parts(found), before, still, self._hold, _MAY_BE)
         return decided(without_walls(found, small), before, still, self._hold, _IS)
 
     def search(self, image: Image, found: NDArray[np.float32], sure: NDArray[np.float32]) -> None:

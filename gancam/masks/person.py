@@ -110,11 +110,11 @@ class Person(MaskSource):
         found = seen = self._whole.opinion(small, still, tick) if due or self.wide or not closer.regions else None
         if seen is not None and self._is_image:
             seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
-        if seen is not None and alone and not self.wide:
-            found = closer.believed(self._whole, seen, image)
+        if seen is not None and alone and not (self.wide and self._is_image):
+            found = closer.believed(self._whole, seen, image, at_once=self.wide)
         elif seen is not None and alone:
             both, faces = self._whole.opinion.both, lambda: closer.faces_of(image)
-            found = without_fancies(seen, self._whole.before, frame, both, faces)
+            found = without_fancies(seen, frame, both, faces)
         if due and seen is not None and found is not None:
             closer.search(image, seen, found)
         if alone:
