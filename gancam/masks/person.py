@@ -110,25 +110,25 @@ class Person(MaskSource):
         found = seen = self._whole.opinion(small, still, tick) if due or self.wide or not closer.regions else None
         if seen is not None and self._is_image:
             seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
-        if seen is not None and alone and not self.wide:
-            found = closer.believed(self._whole, seen, image)
+        if seen is not None and alone and not (self.wide and self._is_image):
+            found = closer.believed(self._whole, seen, image, at_once=self.wide)
         elif seen is not None and alone:
             both, faces = self._whole.opinion.both, lambda: closer.faces_of(image)
-            found = without_fancies(seen, self._whole.before, frame, both, faces)
+            found = without_fancies(seen, frame, both, faces)
         if due and seen is not None and found is not None:
             closer.search(image, seen, found)
         if alone:
             closer.go_on(image)
         followed, nearer = bool(closer.regions), closer.opacity(image, still)
-        if nearer is not None and not self.wide:
+        if nearer is not None and not self.wide and not closer.fills:
             self._whole.before = None
             return nearer
-        if followed and nearer is None:
-            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         if found is None:
             found = closer.believed(self._whole, self._whole.opinion(small, still, tick), image)
         self._whole.before = closer.decided(found, small, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
+        if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
+            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
 
     def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
