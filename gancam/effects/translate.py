@@ -33,7 +33,7 @@ from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, without_veil
+from gancam.vision.tones import Exposure, as_dark, clear_darks, without_veil
 from gancam.vision.writing import Writing, in_ink
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -297,7 +297,8 @@ class Translate(ModelEffect):
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
         if self._draws:
-            seen = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+            shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+            return clear_darks(self._network(shown), seen, planes) if self._on_paper else self._network(shown)
         return self._network(seen)
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:

@@ -23,6 +23,8 @@ _ENDS = (
 )
 _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
+_DEEP, _MIDDLE, _CLEAR = 25.0, 90.0, 0.85  # levels up to which and from which on washes are clear and are not; how far
+
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
 _STEP = 4  # pixels: every so many are looked at for it
@@ -110,6 +112,28 @@ def _lowest(pixels: NDArray[np.intp], few: int) -> float:
     """The mean level of the `few` darkest, of which there are so many pixels of each level."""
     before = np.cumsum(pixels) - pixels
     return float(np.clip(few - before, 0, pixels) @ np.arange(len(pixels))) / few
+
+
+def clear_darks(drawn: Image, seen: Image, planes: Planes) -> Image:
+    """Let what was `seen` through where it is dark, as through thin washes: hair, eyes and clothes keep their shapes.
+
+    Networks fill them with one blue, lighter along their edges.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`; it is changed.
+        seen: The same size.
+        planes: Where it works.
+    """
+    table = 255 * _CLEAR * np.clip((_MIDDLE - np.arange(256)) / (_MIDDLE - _DEEP), 0, 1)
+    grey, (clear, shares) = (
+        planes("clear grey", seen.shape[:2], np.uint8),
+        (planes(name, seen.shape, np.uint8) for name in ("clear", "clear shares")),
+    )
+    cv2.cvtColor(cv2.medianBlur(seen, 3, dst=clear), cv2.COLOR_BGR2GRAY, dst=grey)
+    cv2.LUT(grey, np.rint(table).astype(np.uint8), dst=grey)
+    cv2.multiply(clear, cv2.merge([grey] * 3, dst=shares), scale=1 / 255, dst=clear)
+    cv2.multiply(drawn, cv2.bitwise_not(shares, dst=shares), scale=1 / 255, dst=drawn)  # blendLinear is slower
+    return np.asarray(cv2.add(drawn, clear, dst=drawn), np.uint8)
 
 
 def as_dark(drawn: Image, image: Image, planes: Planes | None = None, *, paper: bool = False) -> Image:
