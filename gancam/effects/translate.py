@@ -27,7 +27,7 @@ from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
 from gancam.vision.features import brought_out, calmed, held
-from gancam.vision.fit import scaled, smaller
+from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
@@ -223,8 +223,8 @@ class Translate(ModelEffect):
         letters = in_ink(image) if self.card.strokes == "hatched" else image
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
-    def _shrunk(self, image: Image) -> tuple[Image, float, float]:
-        """`image` as the network is shown it, how many times as large that is, and what is left of `scale` above 1."""
+    def _shrunk(self, image: Image) -> tuple[Image, float]:
+        """`image` as the network is shown it, and how many times as large that is."""
         height, width = image.shape[:2]
         longest = max(height, width)
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
@@ -232,56 +232,38 @@ class Translate(ModelEffect):
         if self._unhurried and self._draws:
             usual = max(usual, min(longest, round(_FINER * usual)), min(longest // 2, round(_FINEST * usual)))
         work_size = min(self.params.work_size or usual, most)
-        coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
-        shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
+        shrink = float(work_size * self._share) / longest / self.params.scale
         if self._draws and shrink > 1.0:
             image = even(image)  # noise is told before it is enlarged
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
         size = scaled((width, height), shrink)
         small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-        return small, shrink, coarse
+        return small, shrink
 
     def _translated(self, image: Image) -> Image:
         height, width = image.shape[:2]
-        small, shrink, coarse = self._shrunk(image)
+        small, shrink = self._shrunk(image)
         if self.card.keeps == "luma":
             return self._tint(image, small, self._network, self.params.stabilise)
-        found = self._faced(even(small) if self._draws and shrink <= 1.0 else small, coarse)
+        found = self._faced(even(small) if self._draws and shrink <= 1.0 else small)
         if shrink > 1.0:
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
             out = self._buffers.take(image.shape)
-            found = strokes.enlarged(found, small, image, self._planes, out, self.card.strokes)
+            found = strokes.enlarged(
+                found, small, image, self._planes, out, self.card.strokes, fine=self.params.scale <= 1
+            )
         if self._portrays:
-            self._portray(image, found, shrink / coarse)
+            self._portray(image, found, shrink)
         return found
 
-    def _faced(self, image: Image, scale: float) -> Image:
+    def _faced(self, image: Image) -> Image:
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * amount) for face in found]
         seen = brought_out(calmed(image, faces), faces, self.card.strokes)
-        return held(self._drawn(seen, scale), seen, faces, self.card.strokes)
-
-    def _drawn(self, image: Image, scale: float) -> Image:
-        """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
-
-        The network draws smaller pictures for that: one, whose dabs are laid on the frame, or, where it draws lines,
-        some, each half as large as the one before.
-        """
         self._steady.begin()
-        if scale > 1.0 and self.card.strokes == "laid":
-            seen = smaller(image, scale)
-            return strokes.laid_on(image, seen, self._shown(seen))
-        found = self._shown(image)
-        scales = [scale]
-        while scales[-1] > 2.0:
-            scales.append(scales[-1] / 2)
-        for wide in reversed(scales if scale > 1.0 else ()):
-            broad = strokes.enlarged_clean(self._shown(smaller(image, wide)), (image.shape[1], image.shape[0]))
-            mix = strokes.with_broad_lines if self.card.strokes in _LINES else strokes.mixed_by
-            found = mix(found, broad, strokes.fine_structure(image, wide))
-        return found
+        return held(self._shown(seen), seen, faces, self.card.strokes)
 
     def _shown(self, seen: Image) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
@@ -311,7 +293,8 @@ class Translate(ModelEffect):
         """
         height, width = image.shape[:2]
         most = _MOST_UNHURRIED if self._unhurried else _MOST
-        for window in self._portraits.windows((width, height), shown, self._share, most):
+        coarse = max(self.params.scale, 1.0)
+        for window in self._portraits.windows((width, height), shown, self._share, most, coarse=coarse):
             seen = without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)

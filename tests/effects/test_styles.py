@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import gancam
 from gancam.frame import Image
 from gancam.inference.variants import read_card
+from gancam.masks.faces import Faces
 from gancam.vision.text import draw_text, text_width
 from tests.helpers.small import still
 from train import recipe
@@ -104,6 +105,14 @@ def test_strokes_grow_with_the_scale(frame: Image) -> None:
         effect.params.set("scale", scale)
         edges.append(cv2.Laplacian(effect(flat)[..., 1], cv2.CV_32F).std())
     assert edges[1] < 0.8 * edges[0]
+
+
+def test_a_face_stays_readable_among_broad_strokes(frame: Image) -> None:
+    drawn = load("style-oil", scale=4.0)(frame)
+    face = Faces().detect(frame)[0].box
+    x, y, wide, tall = (int(side) for side in face)
+    inside = slice(y + tall // 4, y + 3 * tall // 4), slice(x + wide // 4, x + 3 * wide // 4)
+    assert alike(drawn[inside], frame[inside]) > 0.9
 
 
 @pytest.mark.parametrize("name", STYLES)
