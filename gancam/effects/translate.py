@@ -38,6 +38,7 @@ from gancam.vision.writing import Writing, in_ink
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
+_WIDE = 16 / 9  # up to which the work size is that of the longer side
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _MOST, _MOST_UNHURRIED = 2, 8  # faces that are drawn from nearer in a frame
 _CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
@@ -229,6 +230,9 @@ class Translate(ModelEffect):
         longest = max(height, width)
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
         usual = self.card.work_size or longest
+        if self._draws:
+            wider = max(longest / min(height, width) / _WIDE, 1.0)  # of a panorama, as many pixels as of others
+            usual = round(usual * (min(wider, (2 * wider) ** 0.5) if self._unhurried else wider**0.5))
         if self._unhurried and self._draws:
             usual = max(usual, min(longest, round(_FINER * usual)), min(longest // 2, round(_FINEST * usual)))
         work_size = min(self.params.work_size or usual, most)

@@ -115,6 +115,19 @@ def test_a_face_stays_readable_among_broad_strokes(frame: Image) -> None:
     assert alike(drawn[inside], frame[inside]) > 0.9
 
 
+@pytest.mark.parametrize(
+    ("size", "live", "file"), [((640, 360), 640, 640), ((360, 640), 640, 640), ((1920, 240), 1358, 1920)]
+)
+def test_a_panorama_is_drawn_as_finely_as_other_frames(size: tuple[int, int], live: int, file: int) -> None:
+    effect = load("style-comic", faces=0)
+    image, shown = np.full((size[1], size[0], 3), 130, np.uint8), []
+    effect._network = lambda seen: shown.append(max(seen.shape)) or seen  # type: ignore[attr-defined]
+    effect(image)
+    effect.take_time()
+    effect(image)
+    assert shown == [live, file]
+
+
 @pytest.mark.parametrize("name", STYLES)
 def test_a_small_frame_is_drawn_at_twice_its_size(name: str, frame: Image) -> None:
     small = np.asarray(cv2.resize(frame, (176, 144), interpolation=cv2.INTER_AREA), np.uint8)
