@@ -33,7 +33,7 @@ from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, clear_darks, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
 from gancam.vision.writing import Writing, in_ink
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -214,6 +214,8 @@ class Translate(ModelEffect):
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
             drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
+        if not self._on_paper:
+            drawn = as_grey(drawn, whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _legible(self, image: Image, drawn: Image) -> Image:

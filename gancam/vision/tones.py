@@ -23,6 +23,7 @@ _ENDS = (
 )
 _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
+_GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture's few most colourful per cent
 _DEEP, _MIDDLE, _CLEAR = 25.0, 90.0, 0.85  # levels up to which and from which on washes are clear and are not; how far
 
 _LIT = 80.0  # mean level from which a picture is not dark
@@ -112,6 +113,22 @@ def _lowest(pixels: NDArray[np.intp], few: int) -> float:
     """The mean level of the `few` darkest, of which there are so many pixels of each level."""
     before = np.cumsum(pixels) - pixels
     return float(np.clip(few - before, 0, pixels) @ np.arange(len(pixels))) / few
+
+
+def as_grey(drawn: Image, image: Image) -> Image:
+    """Take the colours off a drawing, as far as the picture has none: of grey film, of an old photo.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`; it is changed.
+        image: The same size.
+    """
+    few = image[:: 4 * _STEP, :: 4 * _STEP].reshape(-1, 3)
+    apart = float(np.percentile(few.max(1) - few.min(1), _FEW))
+    share = min((_COLOURED - apart) / (_COLOURED - _GREY), 1.0)
+    if share <= 0.0:
+        return drawn
+    grey = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.addWeighted(grey, share, drawn, 1 - share, 0, dst=drawn), np.uint8)
 
 
 def clear_darks(drawn: Image, seen: Image, planes: Planes) -> Image:
