@@ -18,12 +18,6 @@ def shrunk(size: tuple[int, int], times: float, *, least: int = 1) -> tuple[int,
     return max(round(size[0] / times), least), max(round(size[1] / times), least)
 
 
-def smaller(image: Image, times: float) -> Image:
-    """Give `image` `times` smaller."""
-    size = shrunk((image.shape[1], image.shape[0]), times)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Give (width, height) made smaller where a side is over `longest`, so that none is."""
     return scaled(size, min(longest / max(size), 1.0))
