@@ -21,7 +21,7 @@ from gancam.masks.regions import (
     pieces_of,
     shown,
 )
-from gancam.masks.strays import strays
+from gancam.masks.strays import strays, without_islands
 from gancam.masks.trail import MARKED, Trail
 from gancam.masks.upper import with_upper_half
 from gancam.vision.matting import matte
@@ -146,7 +146,7 @@ class Person(MaskSource):
         marked = pieces_of(_marked(opacity), sure(image))
         opacity = opacity & marked
         marked |= strays(image, marked, np.maximum(*self._whole.opinion.both()))
-        return np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8)
+        return without_islands(np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8))
 
     def _goes_on(self, small: Image) -> bool:
         """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""
