@@ -67,7 +67,7 @@ def without_islands(marked: Mask) -> Mask:
 
     Filled up to its edge, a light between two children is a lamp that hangs in the air.
     """
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(marked == 0, np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(marked == 0, np.uint8))
     left, top, wide, tall, area = stats.T
     height, width = marked.shape
     within = (left > 0) & (top > 0) & (left + wide < width) & (top + tall < height)

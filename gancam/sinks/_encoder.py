@@ -68,13 +68,22 @@ class Encoder:
     ``write`` waits while the hidden thread is several frames behind. What goes wrong there is raised by the next
     ``write`` or by ``close``, once.
 
+    Args:
+        settings: How frames become pictures.
+        output: What becomes of those.
+        waits: Whether ``write`` waits for the hidden thread, else it leaves out the frame then.
+
+    Attributes:
+        dropped: How many frames were left out.
+
     Raises:
         SinkError: The output cannot be opened.
         GancamError: What else the output raises when it is opened.
     """
 
-    def __init__(self, settings: EncoderSettings, output: EncoderOutput) -> None:
-        self._settings, self._output = settings, output
+    def __init__(self, settings: EncoderSettings, output: EncoderOutput, *, waits: bool = True) -> None:
+        self._settings, self._output, self._waits = settings, output, waits
+        self.dropped = 0
         self.closed = False
         self.worker_seconds = 0.0
         self._error: Exception | None = None
@@ -107,7 +116,8 @@ class Encoder:
             raise SinkError(f"{self.path}: already closed")
         self.raise_error()
         self._settings.canvas.check(frame)
-        self._queue.put(frame)
+        if not self._queue.put(frame, stopped=lambda: not self._waits):
+            self.dropped += 1
 
     def close(self, *, interrupted: bool = False) -> None:
         """Finish the output.
@@ -233,7 +243,9 @@ class EncodedSink(Sink):
     @property
     def notes(self) -> Sequence[str]:
         """What will not be as in the source."""
-        return self._notes
+        dropped, name = self._encoder.dropped, self.path.name
+        lost = f"{name}: {counted(dropped, 'frame')} left out, as they came faster than they can be kept until the end"
+        return [*self._notes, lost] if dropped else self._notes
 
     @property
     def worker_seconds(self) -> float:

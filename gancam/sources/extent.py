@@ -171,6 +171,14 @@ def breaks_off(path: Path, last: float) -> bool:
     return 0 < end < _READ * path.stat().st_size
 
 
+def shown_ticks(path: Path, index: int) -> list[int]:
+    """List when the pictures of the stream `index` of a file are shown, in ticks, without decoding one; in order."""
+    ticks: list[int] = []
+    with suppress(av.FFmpegError, IndexError, OSError), av.open(os.path.abspath(path)) as film:
+        ticks += [one.pts for one in film.demux(film.streams[index]) if one.pts is not None and not one.is_discard]
+    return sorted(ticks)
+
+
 def frames_until(path: Path) -> float | None:
     """Give the time until which the picture of a video file plays, in seconds from its first frame, by its packets.
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
     says = "--seconds -1: needs a number above 0"
     refused("live", "test", "-e", "none", "--seconds", "-1", "--to", str(tmp_path / "a.mkv"), says=says)
-    refused("live", "test", "-e", "none", "--to", "a.foo", says=".mkv, .mov, .webm, .ts, .gif, .apng, .webp")
+    refused("live", "test", "-e", "none", "--to", "a.foo", says=".mov, .mkv, .webm, .ts, .gif, .apng, .webp")
     refused("live", "test", "-e", "none", "--deinterlace", says="--deinterlace: is for video files")
     (tmp_path / "a.mp4").write_bytes(b"a")
     refused("live", tmp_path / "a.mp4", "-e", "none", "--size", "96x64", says="is a file, which has its own size")

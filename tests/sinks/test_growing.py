@@ -8,15 +8,19 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+from PIL import ImageSequence
 
 from gancam.errors import OutputExists
 from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks._growing import cut_to_fragments
+from gancam.sinks.piece_store import PieceStore
 from gancam.sinks.video import VideoWriter
 from tests.helpers.children import interruptible
 from tests.helpers.clips import make_clip, with_cues
@@ -197,6 +201,28 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
         sink.close()
     assert path.read_bytes() == b"somebody's"
     assert count(tmp_path / ".a.partial.mkv") == 60
+
+
+def test_an_animation_takes_no_time_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its frames wait without loss, which takes long: it leaves out its own, where all waited for it."""
+    write = PieceStore.write
+
+    def slow(*arguments: Any) -> None:
+        time.sleep(0.03)
+        write(*arguments)
+
+    monkeypatch.setattr(PieceStore, "write", slow)
+    path = tmp_path / "a.webp"
+    sink = VideoWriter(path, fps=30, size=(160, 96), live=True)
+    began = time.monotonic()
+    for frame in frames(30):
+        sink.write(frame)
+    assert time.monotonic() - began < 0.5
+    sink.close()
+    (said,) = [note for note in sink.notes if "left out" in note]
+    lost = int(said.removeprefix("a.webp: ").partition(" ")[0])
+    with Pillow.open(path) as picture:
+        assert 4 <= len(ImageSequence.all_frames(picture)) == 30 - lost
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mov"])
