@@ -62,18 +62,12 @@ def evened(
     left = np.float32(_LEFT) + np.float32(_WASH) * _ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
     apart -= np.clip(apart, -left, left, out=near)
     if not (paper or grey):
-        white = _ramp(255 - _most(cv2.bitwise_not(there)), *_GLOW)
-        over = cv2.subtract(made, there, dtype=cv2.CV_32F) - np.float32(_OVER)
-        apart += cv2.merge([white] * 3) * np.maximum(over - apart, 0)
-        one = np.maximum(one, white)
+        one = _unclipped(apart, made, there, one)
     if grey:
         apart -= np.maximum(apart, 0) * _ramp(there, *_PALE)
         apart *= 1 - _ramp(made, *_BLANK)
     if paper:
-        wall = share * (1 - _ramp(_mean(_spread(there), _NEAR), *_TINTED))
-        if float(wall.mean()) > _WALLS:
-            apart += cv2.merge([wall] * 3) * (_off_tone(made, there, wall) - apart)
-            one = np.maximum(one, wall)
+        one = _as_walls(apart, made, there, share, one)
     cv2.merge([_mean(share * one, _NEAR)] * channels, dst=near)
     uneven = cv2.multiply(apart, near, dtype=cv2.CV_16S)
     rows = np.flatnonzero(uneven.reshape(size[1], -1).any(1))
@@ -154,6 +148,23 @@ def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Plan
     cv2.multiply(cv2.resize(slope, full, dst=planes("slope", out.shape, np.float32)), seen, dst=out, dtype=cv2.CV_32F)
     cv2.add(out, cv2.resize(base, full, dst=planes("base", out.shape, np.float32)), dst=out)
     return np.asarray(cv2.resize(alike, full), np.float32)
+
+
+def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane:
+    """Write into `apart` what would be paper of what glows; give how far places are evened."""
+    white = _ramp(255 - _most(cv2.bitwise_not(there)), *_GLOW)
+    over = cv2.subtract(made, there, dtype=cv2.CV_32F) - np.float32(_OVER)
+    apart += cv2.merge([white] * 3) * np.maximum(over - apart, 0)
+    return np.asarray(np.maximum(one, white), np.float32)
+
+
+def _as_walls(apart: Plane, made: MatLike, there: MatLike, share: Plane, one: Plane) -> Plane:
+    """Write into `apart` how far grey walls are off their one tone; give how far places are evened."""
+    wall = share * (1 - _ramp(_mean(_spread(there), _NEAR), *_TINTED))
+    if float(wall.mean()) <= _WALLS:
+        return one
+    apart += cv2.merge([wall] * 3) * (_off_tone(made, there, wall) - apart)
+    return np.asarray(np.maximum(one, wall), np.float32)
 
 
 def _spread(values: MatLike) -> Plane:
