@@ -208,7 +208,7 @@ class Session:
         request = self.player.request
         source = "test" if request is None else request.argument
         effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
-        size = SIZE if request is None else request.size
+        size = SIZE if request is None or request.kind in ("file", "stream") else request.size
         mirror = ["--mirror"] if self.player.mirrored else []
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])
 
