@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 def pictures() -> dict[str, NDArray[np.uint8]]:
     """A photo of 64x48, and noise of odd sides: without anything that may itself differ between CPUs."""
-    photo = cv2.imread(str(ROOT / "samples" / "stills" / "otters.png"))
+    photo = cv2.imread(str(ROOT / "samples" / "stills" / "otters.webp"))
     assert photo is not None
     noise = np.random.default_rng(1).integers(0, 256, (49, 67, 3), dtype=np.uint8)
     return {"photo": np.asarray(photo[80:176:2, 120:248:2], np.uint8), "noise": noise}

@@ -281,7 +281,7 @@ class Luma(nn.Module):
 
 def taught(network: nn.Module, scale: int, *, seconds: float = 20.0) -> None:
     """Train `network` for a moment on photos: to enlarge them, or (scale 1) to take noise away."""
-    stills = [cv2.imread(str(path)) for path in sorted(STILLS.glob("*.png"))]
+    stills = [cv2.imread(str(path)) for path in sorted(STILLS.glob("*.webp"))]
     photos = [torch.from_numpy(np.ascontiguousarray(one[..., ::-1])).permute(2, 0, 1)[None] / 255.0 for one in stills]
     if isinstance(network, Luma):
         weights = torch.tensor(LUMA[::-1]).reshape(1, 3, 1, 1)

@@ -22,7 +22,7 @@ MARGIN = 6
 
 def main() -> None:
     frames = city(90)
-    save("super-resolution-x4.webp", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.png"))))
+    save("super-resolution-x4.webp", super_resolution(cv2.imread(str(SAMPLES / "stills" / "osprey.webp"))))
     save("inpainting-overlay.webp", overlay(frames))
     save("inpainting-stills.webp", filled(frames[40], cv2.imread(str(SAMPLES / "people.jpg"))))
     save("morphs-generators.webp", generators())
@@ -85,7 +85,7 @@ def behind(image: Image) -> Image:
     whole = [
         (image, "in"),
         (gancam.load("background")(image), "background"),
-        (gancam.load("background", image=str(SAMPLES / "stills" / "lake.png"))(image), "background:image=lake.png"),
+        (gancam.load("background", image=str(SAMPLES / "stills" / "lake.webp"))(image), "background:image=lake.webp"),
         (gancam.load("sketch", mask="person", outside=True)(image), "sketch:mask=person:outside"),
     ]
     shown = [

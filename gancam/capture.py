@@ -374,5 +374,5 @@ def _checked(source: CaptureInput) -> CaptureInput:
 
 def _live(source: CaptureInput, size: tuple[int, int], reconnect: int | None) -> Source:
     if isinstance(source, int | str | os.PathLike | Capture):
-        return open_live(source, size=size, reconnect=reconnect)
+        return open_live(source, size=size, reconnect=reconnect, square=False)  # as OpenCV
     return source

@@ -22,6 +22,8 @@ A message says what, which value, and what would do.
 import difflib
 from collections.abc import Iterable
 
+_NEAR = 0.6  # ratio of what two words have in common from which on one may be meant by the other
+
 
 class GancamError(Exception):
     """Any error that gancam raises on purpose."""
@@ -114,9 +116,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the end of a message, `` (did you mean 'x'?)``; empty where none of `known` is near `word`."""
+    """Return the end of a message, `` (did you mean 'x'?)``; empty where none of `known` is near `word`.
+
+    Of names in parts (``sr-x2.strength``) each has to be near: what they share would make all of them so.
+    """
     lower = {choice.lower(): choice for choice in sorted(known, reverse=True)}
-    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    word, parts = word.lower(), word.lower().split(".")
+
+    def near(choice: str) -> bool:
+        others = choice.split(".")
+        pairs = zip(parts, others, strict=True) if len(parts) == len(others) else [(word, choice)]
+        return all(difflib.SequenceMatcher(None, other, part).ratio() >= _NEAR for part, other in pairs)
+
+    close = difflib.get_close_matches(word, filter(near, lower), n=1, cutoff=_NEAR)
     return f" (did you mean {lower[close[0]]!r}?)" if close else ""
 
 

@@ -22,6 +22,10 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 
 AnyPath = str | os.PathLike[str]
 _LONGEST = 255  # bytes of a file's name
+_RESERVED = {  # names of Windows' devices, with any ending: learn.microsoft.com/windows/win32/fileio/naming-a-file
+    "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
+    *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"),
+}  # fmt: skip
 _locked: dict[int, tuple[int, int]] = {}  # what this process holds: device and inode, by descriptor
 
 
@@ -78,6 +82,17 @@ def hidden_name(path: Path, ending: str) -> str:
     if len(os.fsencode(name)) > _LONGEST:
         name = f".{path.stem[:40]}-{zlib.crc32(os.fsencode(path.name)):08x}{ending}"
     return name
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether Windows takes `name` for that of a device: ``nul``, ``CON.mp4``. No file has it there."""
+    return name.partition(".")[0].strip().upper() in _RESERVED
+
+
+def cut_name(name: str, most: int) -> str:
+    """Cut `name` to at most `most` bytes, as file systems count, from its front, so that its ending stays."""
+    data = os.fsencode(name)
+    return name if len(data) <= most else data[-most:].decode(sys.getfilesystemencoding(), "ignore")
 
 
 def partial_path(path: Path) -> Path:

@@ -29,6 +29,7 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 """Called after each frame with its index and the number of frames promised (None where that is not known)."""
 SinkFailure: TypeAlias = Callable[[str, SinkError], None]
 """Called with the name of a sink that failed and its error."""
+_WORTH_TELLING = 0.5  # seconds: an end that takes as long is told apart
 
 
 def output_size(effects: Sequence[Effect | ImageFunction], size: tuple[int, int]) -> tuple[int, int]:
@@ -218,16 +219,21 @@ class Report:
 
     @property
     def fps(self) -> float:
-        """Frames a second that were played."""
-        return self.frames / self.seconds if self.seconds > 0 else 0.0
+        """Frames a second that were played, without the time that it took to finish the outputs."""
+        return self.frames / self._played if self._played > 0 else 0.0
+
+    @property
+    def _played(self) -> float:
+        return self.seconds - self.stage_seconds.get("close", 0.0)
 
     def text(self) -> list[str]:
         """Write it out as lines of text."""
         short = self.promised is not None and self.promised != self.frames
         count = f"{self.frames} of {counted(self.promised or 0, 'frame')}" if short else counted(self.frames, "frame")
-        lines = [
-            f"{count} in {self.seconds:.1f} s, {self.fps:.1f} fps" + (" (interrupted)" if self.interrupted else "")
-        ]
+        finishing = self.seconds - self._played
+        then = f", then {finishing:.1f} s to finish" if finishing >= _WORTH_TELLING else ""
+        rate = f"{count} in {self._played:.1f} s, {self.fps:.1f} fps{then}"
+        lines = [rate + (" (interrupted)" if self.interrupted else "")]
         if self.frames and self.stage_seconds:
             spent = f"processor time {self.cpu_seconds * 1000 / self.frames:.1f}"
             lines.append(f"ms a frame: {self._per_frame(self.stage_seconds)}; {spent}")
@@ -396,7 +402,7 @@ class _Loop:
                 if self._on_sink_failure is None or all(other.passive for other in others):
                     raise
                 del self._active[name]
-                self._failed.append(f"{name} failed and was closed; the other outputs continue: {error}")
+                self._failed.append(f"{error}; the other outputs go on")
                 self._on_sink_failure(name, error)
                 with suppress(SinkError):  # what failed is told already
                     sink.close(interrupted=True)

@@ -15,7 +15,7 @@ SIDE = 512
 
 def photo(name: str) -> np.ndarray:
     """The middle square of a still, rich in colour, `SIDE` pixels a side."""
-    image = cv2.imread(str(HERE / "stills" / f"{name}.png"))
+    image = cv2.imread(str(HERE / "stills" / f"{name}.webp"))
     side = min(image.shape[:2])
     top, left = ((length - side) // 2 for length in image.shape[:2])
     image = cv2.resize(image[top : top + side, left : left + side], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
@@ -153,7 +153,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "styles"
     for name, source, make in (("mosaic", "spices", glass), ("oil", "lake", oil), ("pencil", "colosseum", pencil)):
         picture = make(photo(source), np.random.default_rng(0))
-        cv2.imwrite(str(folder / f"{name}.jpg"), picture, [cv2.IMWRITE_JPEG_QUALITY, 78, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+        cv2.imwrite(str(folder / f"{name}.webp"), picture, [cv2.IMWRITE_WEBP_QUALITY, 70])
 
 
 if __name__ == "__main__":

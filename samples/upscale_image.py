@@ -7,7 +7,7 @@ import cv2
 
 import gancam
 
-given = sys.argv[1:] + [str(Path(__file__).parent / "stills" / "sign.png"), "sign-x2.png"][len(sys.argv) - 1 :]
+given = sys.argv[1:] + [str(Path(__file__).parent / "stills" / "sign.webp"), "sign-x2.png"][len(sys.argv) - 1 :]
 image = cv2.imread(given[0])
 if image is None:
     sys.exit(f"{given[0]} is no image that OpenCV can read")

@@ -1,5 +1,5 @@
 """An effect in a web server of several threads: python samples/web_handler.py [PORT]; then
-curl --data-binary @samples/stills/sign.png http://127.0.0.1:8000/ > sign-x2.png"""
+curl --data-binary @samples/stills/sign.webp http://127.0.0.1:8000/ > sign-x2.png"""
 
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -9,6 +9,7 @@ import pytest
 
 from gancam import files
 from gancam.errors import OutputExists, SinkError
+from tests.helpers.links import needs_links
 
 
 def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
@@ -35,6 +36,7 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["folder"]
 
 
+@needs_links
 def test_what_appears_meanwhile_stays(tmp_path: Path) -> None:
     partial, path = tmp_path / ".a.partial", tmp_path / "a"
     partial.write_bytes(b"new")
@@ -80,6 +82,21 @@ def test_names_are_no_longer_than_file_systems_allow(tmp_path: Path) -> None:
     assert len(os.fsencode(files.hidden_name(path, ".partial.png"))) <= 255
     files.write_file(path, b"x", overwrite=False)
     assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("name", ["nul", "CON.mp4", "Aux .tar.gz", "com1", "lpt³.png", "conin$"])
+def test_names_of_windows_devices_are_known(name: str) -> None:
+    assert files.is_reserved(name)
+
+
+@pytest.mark.parametrize("name", ["a.nul", "console", "com10.mp4", "COM", "", ".con"])
+def test_names_like_those_of_devices_are_none(name: str) -> None:
+    assert not files.is_reserved(name)
+
+
+def test_names_are_cut_by_bytes_between_characters() -> None:
+    assert files.cut_name("会议.mp4", 10) == "会议.mp4"
+    assert [files.cut_name("会议.mp4", most) for most in (9, 8, 7, 6)] == ["议.mp4", "议.mp4", "议.mp4", ".mp4"]
 
 
 def test_a_target_is_looked_at_before_anything_is_made(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_queue_is_what_there_is_data_for(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_training_is_stopped_in_time_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "data" / "photos").mkdir(parents=True)
-    for still in STILLS.glob("*.png"):
+    for still in STILLS.glob("*.webp"):
         (tmp_path / "data" / "photos" / still.name).write_bytes(still.read_bytes())
     one = gpu_train.queue(tmp_path / "data", quick=True)[0]
     told = gpu_train.play(one, tmp_path / "out", "cpu", 200, quick=True)

@@ -220,8 +220,10 @@ def test_tests_share_helpers_and_not_each_other() -> None:
 
 
 def test_train_does_not_know_the_runtime_nor_the_exporter() -> None:
+    shared = {"gancam.media.orientation.Orientation"}  # a video is learnt from as it is played
     for file in modules("train"):
-        assert not {name.split(".")[0] for name in imports(file)} & {"gancam", "export", "onnx", "onnxruntime"}, file
+        seen = imports(file) - shared
+        assert not {name.split(".")[0] for name in seen} & {"gancam", "export", "onnx", "onnxruntime"}, file
 
 
 def test_only_the_exporter_is_between() -> None:

@@ -46,7 +46,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two photos, just large enough."""
     folder = tmp_path_factory.mktemp("photos")
     for name in ("otters", "sign"):
-        with Pillow.open(STILLS / f"{name}.png") as file:
+        with Pillow.open(STILLS / f"{name}.webp") as file:
             file.resize((288, 264)).save(folder / f"{name}.png")
     return folder
 
@@ -100,7 +100,7 @@ def test_super_resolution_of_faces(tmp_path: Path, photos: Path) -> None:
 
 @pytest.mark.slow
 def test_a_style_over_a_camera(tmp_path: Path, photos: Path) -> None:
-    play(tmp_path, "style.py", photos, ROOT / "samples" / "styles" / "mosaic.jpg", "out.mp4")
+    play(tmp_path, "style.py", photos, ROOT / "samples" / "styles" / "mosaic.webp", "out.mp4")
     assert (tmp_path / "out.mp4").stat().st_size > 0
 
 

@@ -55,6 +55,9 @@ def test_choices_are_named_once() -> None:
         Knobs.of(blend="deep")
     with pytest.raises(ParameterError, match=r"^blend='sceen': needs normal or screen \(did you mean 'screen'\?\)$"):
         Knobs.of(blend="sceen")
+    dotted = ["sr-x2-fast.on", "sr-x2-fast.strength"]
+    assert did_you_mean("sr-x2-fast.nosuch", dotted) == " (there are: sr-x2-fast.on, sr-x2-fast.strength)"
+    assert did_you_mean("SR-x2.strenght", dotted) == " (did you mean 'sr-x2-fast.strength'?)"
     assert did_you_mean("int4", ["fp32"]) == " (there is only: fp32)"
     assert did_you_mean("int4", ["x", "fp16"]) == " (there are: fp16, x)"
     with pytest.raises(InputError, match=r"^no codec 'abc'; this build has h264, "):

@@ -171,7 +171,7 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
     assert 0 < report.worker_seconds["source"] < 5
     assert 0 < report.worker_seconds["VideoWriter"] < 5
     assert report.cpu_seconds > 0
-    assert report.fps == pytest.approx(24 / report.seconds)
+    assert report.fps == pytest.approx(24 / (report.seconds - report.stage_seconds["close"]))
     again = json.loads(json.dumps(report.to_dict()))
     assert again["frames"] == 24
     assert again["fps"] == report.fps
@@ -187,6 +187,15 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
 def test_a_report_without_stages_says_nothing_of_them() -> None:
     """Worker processes are timed as a whole."""
     assert Report(frames=20, promised=20, seconds=2.0).text() == ["20 frames in 2.0 s, 10.0 fps"]
+
+
+def test_the_time_to_finish_outputs_is_told_apart() -> None:
+    """Of an animated picture it is longer than all before, and made the rate a quarter of what was played."""
+    report = Report(frames=20, seconds=8.0, stage_seconds={"source": 2.0, "close": 6.0})
+    assert report.fps == 10.0
+    assert report.text()[0] == "20 frames in 2.0 s, 10.0 fps, then 6.0 s to finish"
+    report.seconds, report.stage_seconds["close"] = 2.01, 0.01
+    assert report.text()[0] == "20 frames in 2.0 s, 10.0 fps"
 
 
 def test_two_outputs_of_a_kind_are_told_apart_in_the_report() -> None:

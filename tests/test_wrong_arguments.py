@@ -113,7 +113,7 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.run(PATTERN, [], "a.mp4"), InputError, r"sinks is 'a.mp4', not a list of sinks: give \[gancam"),
         (lambda: ANY.run(PATTERN, [], None), InputError, r"sinks is None, not a list of sinks"),
         (lambda: ANY.run(PATTERN, [], [None]), InputError, r"sinks\[0\] is None: needs a sink, such as"),
-        (lambda: ANY.load("sr-x2:mask"), InputError, r"'mask' is not key=value, nor a switch that an effect has"),
+        (lambda: ANY.load("sr-x2:mask"), InputError, r"'mask' is not key=value, and sr-x2 has no switches"),
         (lambda: ANY.load("sr-x2:"), InputError, r"'' is not key=value: leave the colon out"),
     ],
 )  # fmt: skip

@@ -4,14 +4,13 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
 
 from train import kinds, loop, precision, recipe, sizes
 from train.claim import claimed
@@ -19,6 +18,7 @@ from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
 from train.painters import PAINTERS
+from train.processes import Group
 from train.program import Parser, count, fail, seconds, spelt
 from train.report import Every
 from train.show import Window
@@ -35,7 +35,7 @@ MADE: dict[str, dict[str, dict[str, str | int]]] = {
 ABOUT = "Train a recipe, or go on with it where it was stopped: the same command goes on, exactly."
 SEVERAL = (
     "On several GPUs, from a checkout: torchrun --standalone --nproc-per-node N -m -- train RECIPE --data DATA (with "
-    "the --, or torchrun takes --run for an option of its own)."
+    "the --, or torchrun takes --run for an option of its own); each process takes the GPU of its number."
 )
 GIVEN = ("b", "style", "pairs", "teacher", "frames", "pool")  # options that are part of the recipe
 # and the tasks of train/tasks/ that have a use for each
@@ -127,23 +127,24 @@ def main(
             return fail(error)
         return 0
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    logging.getLogger("train").setLevel(logging.INFO)  # and no other: matplotlib tells of its fonts
+    try:
+        group = Group.of(os.environ)
+    except ValueError as error:
+        return fail(str(error), 2)
+    # and no other logger: matplotlib tells of its fonts; of several processes the first tells
+    logging.getLogger("train").setLevel(logging.ERROR if group.rank else logging.INFO)
     if options.threads:
         if options.threads > (most := os.cpu_count() or 1):
             logging.getLogger("train").warning(
                 "--threads %d: this machine has %d, which are taken", options.threads, most
             )
         torch.set_num_threads(min(options.threads, most))
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        distributed.init_process_group("nccl" if options.device.startswith("cuda") else "gloo")
     watchers: list[Watcher] = []
     try:
-        said, code = _train(options, watchers, preview, read_model)
+        said, code = _train(options, group, watchers, preview, read_model)
     finally:
         for watcher in reversed(watchers):
             watcher.close()
-        if distributed.is_initialized():
-            distributed.destroy_process_group()
     if said:
         return fail(said, code)
     return code
@@ -158,19 +159,27 @@ def _check_uses(options: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is for {said}; recipe {chosen.name!r} is {chosen.task.replace('_', ' ')}")
 
 
-def _device(name: str) -> torch.device:
-    """The device `name`, which PyTorch can use. Raises ``ValueError``."""
+def _device(name: str, group: Group) -> torch.device:
+    """The device `name` for this process of `group`, which PyTorch can use. Raises ``ValueError``."""
+    chosen = group.device(name)
     try:
-        device = torch.device(name)
+        device = torch.device(chosen)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:  # PyTorch asserts that it was built with CUDA
         reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {name}: PyTorch cannot use it ({reason}); --device cpu always works") from error
+        needs = f"; each of the {group.size} processes needs a GPU of its own" if group.size > 1 else ""
+        raise ValueError(
+            f"--device {chosen}: PyTorch cannot use it ({reason}){needs}; --device cpu always works"
+        ) from error
     return device
 
 
 def _train(
-    options: argparse.Namespace, watchers: list[Watcher], preview: Preview | None, read_model: ModelReader | None
+    options: argparse.Namespace,
+    group: Group,
+    watchers: list[Watcher],
+    preview: Preview | None,
+    read_model: ModelReader | None,
 ) -> tuple[str, int]:
     """Train as `options` say, adding who watches to `watchers`; what is to be said in the end, and the exit code."""
     console = Console()
@@ -190,23 +199,16 @@ def _train(
         if options.precision:
             chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
-        if options.show:
-            watchers.append(Window(chosen.name))
-        if options.live is not None:
-            if preview is None:
-                raise ValueError(
-                    "--live: give it to gancam train, which plays the live picture in a process of its own"
-                )
-            watchers.append(preview(chosen, run, options.live, options.live_to or [], console))
-        watchers.append(Page(run, chosen.name))
-        with claimed(run) if os.environ.get("RANK", "0") == "0" else nullcontext():
+        if group.rank == 0:
+            watchers += _watchers(options, chosen, run, preview, console)
+        device = _device(options.device, group)
+        with claimed(run) if group.rank == 0 else nullcontext(), group.joined(device):
             loop.train(
-                chosen, options.data, run, device=_device(options.device),
-                evaluate_on=options.judge, stop_after=options.stop_after, watchers=watchers,
-                every=Every(checkpoint_seconds=options.checkpoint_seconds), read_model=read_model,
+                chosen, options.data, run, device=device, evaluate_on=options.judge, stop_after=options.stop_after,
+                watchers=watchers, every=Every(checkpoint_seconds=options.checkpoint_seconds), read_model=read_model,
             )  # fmt: skip
     except loop.Interrupted as stop:
-        return str(stop), 128 + stop.number
+        return "" if group.rank else str(stop), 128 + stop.number
     except (OSError, ValueError) as error:
         return spelt(error), 2
     except (RuntimeError, MemoryError) as error:
@@ -214,6 +216,19 @@ def _train(
             raise
         return said, 2
     return "", 0
+
+
+def _watchers(
+    options: argparse.Namespace, chosen: recipe.Recipe, run: Path, preview: Preview | None, console: Console
+) -> Iterator[Watcher]:
+    """Make those who watch, beside the console, a run of the recipe `chosen`. Raises ``OSError``, ``ValueError``."""
+    if options.show:
+        yield Window(chosen.name)
+    if options.live is not None:
+        if preview is None:
+            raise ValueError("--live: give it to gancam train, which plays the live picture in a process of its own")
+        yield preview(chosen, run, options.live, options.live_to or [], console)
+    yield Page(run, chosen.name)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Networks that were made elsewhere, read into PyTorch to be learnt from.
 
-Images are RGB ``[NCHW]`` float in 0..1, in and out. Files are untrusted data: nothing of them is executed but the
-layers that are named here.
+Images are RGB ``[NCHW]`` float in 0..1, in and out. Files are untrusted data: of ncnn's and PyTorch's
+nothing is run but the layers and operations that are named here and in `train.exported`, and ONNX is OpenCV's to read.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.exported import ExportedTeacher
+
 HALF = 0x01306B47  # the flag that ncnn writes before weights of 16 bits
 RESIZE = {1: "nearest", 2: "bilinear", 3: "bicubic"}
 ARITHMETIC: dict[int, Callable[[Tensor, Tensor | float], Tensor]] = {
@@ -26,7 +28,7 @@ def teacher(path: Path) -> nn.Module:
     """Read the network of `path`, frozen.
 
     It is ncnn's (``.param``, its weights beside it in ``.bin``), ONNX (float in and out) or PyTorch's (``.pt2``, as
-    ``torch.export.save`` writes it).
+    ``torch.export.save`` writes it for dynamic sizes).
 
     ``forward``: ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * k, w * k)`` float, k its own scale. Raises
     ``FileNotFoundError``, and ``ValueError`` for another kind of file or a layer that is not known here.
@@ -39,8 +41,7 @@ def teacher(path: Path) -> nn.Module:
         case ".onnx":
             network = OnnxTeacher(path)
         case ".pt2":
-            network = torch.export.load(path).module()
-            return network.requires_grad_(False)
+            network = ExportedTeacher(path)
         case _:
             raise ValueError(f"teacher {path}: {path.suffix!r} must be .param (ncnn), .onnx or .pt2 (torch.export)")
     return network.eval().requires_grad_(False)

@@ -10,19 +10,20 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import numpy as np
 import torch
-from torch import distributed, nn
+from torch import nn
 
-from train import checkpoint, optimisers, precision, tasks
+from train import checkpoint, optimisers, precision, sources, tasks
 from train import recipe as recipes
-from train.data import on_disk
+from train.processes import Group
 from train.recipe import Phase, Recipe
 from train.report import Every, Report
 from train.start import ModelReader, begin, both, differences, find
@@ -30,6 +31,7 @@ from train.watch import Watcher
 
 log = logging.getLogger(__name__)
 ROLLBACKS = 3  # of one run
+LEAST_SCALE = 2.0**-20  # of an fp16 loss, halved at each overflow: below it no smaller one would help
 _AFRESH = "go on with what is there, or begin another run (--run FOLDER)"
 SHOWN = 8  # batches that averages are measured on
 USUAL = Every()
@@ -92,11 +94,11 @@ class Diverged(ArithmeticError):
 class _Training:
     """The networks, their optimisers, and the average that is kept: all that a checkpoint holds."""
 
-    def __init__(self, recipe: Recipe, task: tasks.Task, rank: int, world: int) -> None:
-        self.recipe, self.task, self.rank, self.world = recipe, task, rank, world
+    def __init__(self, recipe: Recipe, task: tasks.Task, group: Group) -> None:
+        self.recipe, self.task, self.group = recipe, task, group
         self.device = next(task.generator.parameters()).device
         self.iteration = 0
-        self.data: dict[str, int] = {}  # files and bytes of what is learnt from
+        self.data: dict[str, sources.Sizes] = {}  # of what is learnt from
         self.precision = "fp32" if recipe.precision == "auto" else recipe.precision
         self.rollbacks = 0
         self.ema = copy.deepcopy(task.generator).eval().requires_grad_(False)
@@ -129,22 +131,17 @@ class _Training:
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
 
-        choice = precision.choose(precision.measure(precision.candidates(self.device), step, agree=self._slowest))
+        def slowest(seconds: float) -> float:
+            return self.group.largest(seconds, device=self.device)[0]
+
+        choice = precision.choose(precision.measure(precision.candidates(self.device), step, agree=slowest))
         self.restore(before)
         self.compute_in(choice.name)
         return choice
 
-    def _slowest(self, seconds: float) -> float:
-        """The longest time that any process took, of which each gives its own `seconds`."""
-        if self.world == 1:
-            return seconds
-        longest = torch.tensor(seconds, device=self.device)
-        distributed.all_reduce(longest, distributed.ReduceOp.MAX)
-        return float(longest)
-
     def state(self) -> dict[str, Any]:
         """Gather what a checkpoint holds. Raises ``Diverged`` where it is not worth keeping."""
-        if not all(bool(torch.isfinite(parameter).all()) for parameter in self.task.generator.parameters()):
+        if self.group.largest(not _finite(self.task.generator.parameters()), device=self.device)[0]:
             raise Diverged("the weights are no longer finite")
         state: dict[str, Any] = {"recipe": self.recipe.text, "name": self.recipe.name, "iteration": self.iteration}
         state |= {"rollbacks": self.rollbacks, "precision": self.precision, "data": self.data}
@@ -166,7 +163,10 @@ class _Training:
         for name, network in self.networks.items():
             network.load_state_dict(state[name])
             for kind, optimiser in self._optimisers[name].items():
+                own = [{key: group[key] for key in group if key != "params"} for group in optimiser.param_groups]
                 optimiser.load_state_dict(state[f"{name}_{kind}"])
+                for group, options in zip(optimiser.param_groups, own, strict=True):
+                    group.update(options)  # what the recipe has now: the state has betas of when it was written
             if self._scalers[name].is_enabled() and f"{name}_scaler" in state:
                 self._scalers[name].load_state_dict(state[f"{name}_scaler"])
 
@@ -179,37 +179,37 @@ class _Training:
             loss = loss + recipe.decay_l1 * torch.stack([parameter.abs().sum() for parameter in learning]).sum()
         if recipe.decay_l2:
             loss = loss + 0.5 * recipe.decay_l2 * torch.stack([p.square().sum() for p in learning]).sum()
-        finite = torch.isfinite(loss.detach()).float()
-        if self.world > 1:
-            distributed.all_reduce(finite, distributed.ReduceOp.MIN)
-        if not finite:
+        if self.group.largest(not torch.isfinite(loss.detach()), device=self.device)[0]:
             raise Diverged(f"the {name}'s loss is no longer finite")
         network.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        parameters = [parameter for parameter in learning if parameter.grad is not None]
+        # Before the scaler looks for what overflowed: what is skipped in one process must be in all.
+        self.group.average(parameter.grad for parameter in parameters if parameter.grad is not None)
         for optimiser in used:
             scaler.unscale_(optimiser)
-        parameters = [parameter for parameter in learning if parameter.grad is not None]
-        if self.world > 1:
-            for parameter in parameters:
-                distributed.all_reduce(parameter.grad)
-                parameter.grad.div_(self.world)  # type: ignore[union-attr]
+        skipped = scaler.is_enabled() and not _finite(one.grad for one in parameters if one.grad is not None)
         if recipe.clip:
             nn.utils.clip_grad_norm_(parameters, recipe.clip)
-        for optimiser in used:
-            for group in optimiser.param_groups:
-                group["lr"] = lr
-            scaler.step(optimiser)
+        # One decision for all optimisers: `scaler.step` would have one step by gradients clipped by another's overflow.
+        if not skipped:
+            for optimiser in used:
+                for group in optimiser.param_groups:
+                    group["lr"] = lr
+                optimiser.step()
         scaler.update()
+        if skipped and scaler.get_scale() < LEAST_SCALE:
+            raise Diverged(f"the {name}'s gradient is not finite at any scale of its loss")
 
     def step(self) -> tuple[dict[str, torch.Tensor], float]:
         """Train for one iteration, and return its loss terms and the generator's learning rate. Raises ``Diverged``."""
         recipe, task = self.recipe, self.task
         phase, share = recipe.phase(self.iteration)
         lr = phase.lr * rate(phase, share) * 0.5**self.rollbacks
-        seeds = [recipe.seed, self.iteration, self.rank] + [self.rollbacks] * (self.rollbacks > 0)
+        seeds = [recipe.seed, self.iteration, self.group.rank] + [self.rollbacks] * (self.rollbacks > 0)
         rng = np.random.default_rng(seeds)
         torch.manual_seed(int(rng.integers(2**62)))
-        batch = task.batch(rng, recipe.batch // self.world)
+        batch = task.batch(rng, recipe.batch // self.group.size)
         batch["progress"] = torch.tensor(self.iteration / recipe.iterations)
         terms: dict[str, torch.Tensor] = {}
         for module in task.generator.modules():
@@ -227,9 +227,16 @@ class _Training:
         with autocast():
             loss = task.generator_losses(batch, fake, phase.losses)
         self.update("generator", loss.total, lr)
+        # What follows the pictures that each saw, as averages of batch normalisation: a checkpoint has the first's.
+        self.group.share(buffer for network in self.networks.values() for buffer in network.buffers())
         average(self.ema, task.generator, recipe.ema, self.iteration)
         self.iteration += 1
         return {name: term.detach() for name, term in (terms | loss.terms).items()}, lr
+
+
+def _finite(tensors: Iterable[torch.Tensor]) -> bool:
+    """Whether all numbers are finite, of tensors on one device, asked once."""
+    return bool(torch.stack([torch.isfinite(tensor).all() for tensor in tensors]).all())
 
 
 def train(
@@ -269,13 +276,14 @@ def train(
         Interrupted: On a signal, with a checkpoint.
         OSError: The checkpoint cannot be written.
     """
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    group = Group.of(os.environ)
     if evaluate_on is not None:
         tasks.check_judge(recipe, evaluate_on)
-    training = _start(recipe, data, run, device, rank, world, read_model)
+    training = _start(recipe, data, run, device, group, read_model)
     end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
-        run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on, rank=rank,
+        run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on,
+        rank=group.rank,
         watchers=watchers,
     )  # fmt: skip
     if training.iteration >= end:
@@ -284,68 +292,63 @@ def train(
         if evaluate_on is not None:
             report.judge(training.iteration, training.ema)
     with _signals() as received:
-        _iterate(training, report, run, end, every.checkpoint_seconds, lambda: bool(received) or report.stop)
+        number = _iterate(training, report, run, end, every.checkpoint_seconds, received)
         report.finish(training.iteration, training.ema)
-        if received:
-            raise Interrupted(received[0])
+        if number or received:
+            raise Interrupted(number or received[0])
     return report.figures
 
 
-def _iterate(
-    training: _Training, report: Report, run: Path, end: int, seconds: float, asked: Callable[[], bool]
-) -> None:
-    """Train up to iteration `end`, or until it is `asked` to stop.
+def _iterate(training: _Training, report: Report, run: Path, end: int, seconds: float, received: Sequence[int]) -> int:
+    """Train up to iteration `end`, or until a watcher or a signal in `received` stops it; return that signal, or 0.
 
     A checkpoint is written every so many `seconds`, before each judging, and last.
     """
     saved = time.monotonic()
-    stop = False
-    while training.iteration < end and not stop:
+    number = watched = 0.0
+    while training.iteration < end and not (number or watched):
         phase = training.recipe.phase(training.iteration)[0]
         try:
             terms, lr = training.step()
-            stop = asked()
             last = training.iteration == end or report.judges(training.iteration)  # kept, whatever judging comes to
-            due = stop or last or time.monotonic() - saved > seconds
-            state = training.state() if due else None
+            asked = (received[0] if received else 0, report.stop, time.monotonic() - saved > seconds)
+            number, watched, overdue = training.group.largest(*asked, device=training.device)
+            state = training.state() if number or watched or last or overdue else None
         except Diverged as error:
             _roll_back(training, run, error)
             report.forget()
             continue
         if state is not None:
-            if training.rank == 0:
-                checkpoint.save(run, state)
+            training.group.first_alone(partial(checkpoint.save, run, state), training.device)
             saved = time.monotonic()
         report.step(training.iteration, phase, terms, lr, training.ema)
+    return int(number)
 
 
 def _start(
-    recipe: Recipe, data: Path, run: Path, device: torch.device, rank: int, world: int, read_model: ModelReader | None
+    recipe: Recipe, data: Path, run: Path, device: torch.device, group: Group, read_model: ModelReader | None
 ) -> _Training:
     """Make the networks of a run: as its checkpoint has them, as what the recipe starts from has them, or afresh."""
-    if recipe.batch % world:
-        raise ValueError(f"a batch of {recipe.batch} cannot be shared by {world} processes")
+    if recipe.batch % group.size:
+        raise ValueError(f"a batch of {recipe.batch} cannot be shared by {group.size} processes")
     state = _saved(run) if (run / checkpoint.LATEST).exists() else None
     if state is not None and state["name"] != recipe.name:
         raise ValueError(f"{run} holds a run of recipe {state['name']!r}, not {recipe.name!r}: give another --run")
     torch.manual_seed(recipe.seed)
     start = find(recipe, run, read_model) if state is None else None
     torch.manual_seed(recipe.seed)  # the initial weights
-    task = tasks.build(recipe, data, device)
+    built: list[tasks.Task] = []
+    group.first_alone(lambda: built.append(tasks.build(recipe, data, device)), device)  # it makes the pool for all
+    task = built[0] if built else tasks.build(recipe, data, device)
     if start is not None:
-        begin(task.generator, start, recipe, lambda: _show(task, recipe, world))
-    training = _Training(recipe, task, rank, world)
-    if world > 1 and state is None:
-        for network in training.networks.values():
-            for parameter in network.parameters():
-                distributed.broadcast(parameter.data, 0)
-    training.data = on_disk(data)
-    if state is not None and state.get("data", training.data) != training.data:
-        before = state["data"]
-        log.warning(
-            "%s is not what this run began with: %d files of %d bytes then, %d of %d now; it goes on, but not exactly",
-            data, before.get("files", 0), before.get("bytes", 0), *(training.data.get(key, 0) for key in before),
-        )  # fmt: skip
+        begin(task.generator, start, recipe, lambda: _show(task, recipe, group.size))
+    training = _Training(recipe, task, group)
+    if state is None:
+        for network in (*training.networks.values(), training.ema):
+            group.share([*network.parameters(), *network.buffers()])
+    training.data = sources.sizes(recipe, data)
+    if state is not None and (said := sources.changes(state.get("data", {}), training.data)):
+        log.warning("what this run learns from is not what it was (%s): it goes on, but not exactly", "; ".join(said))
     why = _go_on(training, state, run) if state is not None else _choose_precision(training)
     run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
@@ -373,7 +376,10 @@ def _choose_precision(training: _Training) -> str:
     """Choose the precision of a run that begins, and return why it is that."""
     if training.recipe.precision != "auto":
         return "as the recipe or --precision has it"
-    return training.try_precisions().why
+    try:
+        return training.try_precisions().why
+    except Diverged as error:
+        raise ValueError(f"recipe {training.recipe.name!r} cannot begin: {error}; is its start trained?") from error
 
 
 def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:

@@ -103,10 +103,14 @@ def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
 
 
 class Adversarial(NamedTuple):
-    """The two sides of one adversarial loss: functions of ``(D(x), D(y))``."""
+    """The two sides of one adversarial loss: functions of ``(D(x), D(y))``.
+
+    `relative` tells whether the generator's side uses D(x), too: without it that has no slope.
+    """
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
+    relative: bool = False
 
 
 ADVERSARIAL = {
@@ -115,8 +119,8 @@ ADVERSARIAL = {
     "least_squares": Adversarial(least_squares_discriminator, least_squares_generator),
     "wasserstein": Adversarial(wasserstein_discriminator, hinge_generator),
     "hinge": Adversarial(hinge_discriminator, hinge_generator),
-    "relativistic": Adversarial(relativistic_discriminator, relativistic_generator),
-    "paired": Adversarial(paired_discriminator, paired_generator),
+    "relativistic": Adversarial(relativistic_discriminator, relativistic_generator, relative=True),
+    "paired": Adversarial(paired_discriminator, paired_generator, relative=True),
 }
 
 

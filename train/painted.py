@@ -1,13 +1,12 @@
 """Photos with what a painter makes of them, painted once and kept on disk."""
 
-import hashlib
 import logging
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from train.data import Photos, Pixels, read_image
+from train.data import Photos, Pixels, digest, read_image
 from train.painters import VERSIONS, paint
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ def pairs(name: str, data: Path, pool: Path, *, smallest: int) -> tuple[list[Pix
     folder.mkdir(parents=True, exist_ok=True)
     paintings = []
     for number, photo in enumerate(photos):
-        file = folder / f"{digest(photo)}.png"
+        file = folder / f"{digest([photo])}.png"
         if not file.is_file():
             if number % 20 == 0:
                 log.info("%s: %d of %d photos painted", folder, number, len(photos))
@@ -53,11 +52,6 @@ def shrunk(photo: Pixels) -> Pixels:
     if share >= 1:
         return photo
     return np.asarray(cv2.resize(photo, None, fx=share, fy=share, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def digest(photo: Pixels) -> str:
-    """A name for what is made of `photo`."""
-    return hashlib.sha256(repr(photo.shape).encode() + photo.tobytes()).hexdigest()[:24]
 
 
 def keep(file: Path, painting: Pixels) -> None:

@@ -7,6 +7,8 @@ the precision in which the teacher was fastest, and goes on where it was stopped
 import hashlib
 import json
 import logging
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,12 +33,13 @@ Patches = NDArray[np.uint8]  # (n, h, w, 3) RGB
 class Description:
     """All that decides what is in a pool; `count` only how much of it is made.
 
-    `photos` and `frames` name the folders' files, `teacher` is a digest.
+    `photos` and `frames` are digests of all that they hold (`train.data.digest`; frames: "" where there are none), and
+    `teacher` is one of its files. So a pool has another name where other photos are held back.
     """
 
     teacher: str
-    photos: tuple[str, ...]
-    frames: tuple[str, ...]
+    photos: str
+    frames: str
     count: int
     side: int  # of a low-resolution patch
     scale: int
@@ -99,8 +102,11 @@ def _read(parts: Sequence[Path], name: str, count: int) -> Patches:
     """The patches of that name of all files, the first `count`, read into one array file by file."""
     found: Patches | None = None
     for index, part in enumerate(parts):
-        with np.load(part) as chunk:
-            patches = chunk[name][: count - index * CHUNK]
+        try:
+            with part.open("rb") as file, np.load(file) as chunk:
+                patches = chunk[name][: count - index * CHUNK]
+        except (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{part} of the pool is damaged: delete it, and it is made again") from error
         if found is None:
             found = np.empty((count, *patches.shape[1:]), np.uint8)
         found[index * CHUNK : index * CHUNK + len(patches)] = patches

@@ -1,16 +1,16 @@
 """A recipe is one TOML file: what is trained, on what, for how long. It travels inside every checkpoint."""
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from train import old_names, optimisers, options, precision, sizes
+from train.options import Count, Finite, Part, Rate, Seed, Share
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -20,23 +20,19 @@ class Phase:
     """One stretch of training with its own losses."""
 
     name: str
-    iterations: int
+    iterations: Count
     losses: Mapping[str, float]  # weight of each term; the task knows the names
-    lr: float = 1e-3  # of the generator
+    lr: Rate = 1e-3  # of the generator
     lr_discriminator: float = 0.0  # 0: the same as lr
-    constant_fraction: float = 0.6  # share of the phase at full rate; a cosine falls to lr * min_lr_fraction after that
-    min_lr_fraction: float = 0.01
+    constant_fraction: Share = 0.6  # share of the phase at full rate; a cosine falls to lr * min_lr_fraction after that
+    min_lr_fraction: Share = 0.01
     freeze_bn: bool = (
         False  # the generator's batch normalisation is as when deployed: by averages that no longer change
     )
 
     def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise ValueError(f"phase {self.name!r}: iterations {self.iterations} must be 1 or more")
         if not self.losses:
             raise ValueError(f"phase {self.name!r} names no loss")
-        if not 0 < self.lr < math.inf:
-            raise ValueError(f"phase {self.name!r}: lr {self.lr:g} must be a number above 0; 1e-3 is usual")
 
 
 @dataclass(frozen=True)
@@ -51,14 +47,14 @@ class Recipe:
     discriminator: Mapping[str, Any] = field(default_factory=dict)
     # what the generator starts from: a run beside this one or its path, or a model that gancam exported (`train.start`)
     start: str = ""
-    batch: int = 16
-    seed: int = 1
+    batch: Count = 16
+    seed: Seed = 1
     precision: str = "auto"  # of activations, one of `precision.NAMES`; weights are always fp32
     clip: float = 1.0  # norm of a gradient is cut to this; 0: never
     decay_l1: float = 0.0  # times the sum of the absolute weights, added to each player's loss
     decay_l2: float = 0.0  # times half the sum of the squared weights, likewise
-    ema: float = 0.999  # decay of the average of the generator's weights, which is what is kept
-    betas: tuple[float, float] = (0.9, 0.99)
+    ema: Part = 0.999  # decay of the average of the generator's weights, which is what is kept
+    betas: tuple[Part, Part] = (0.9, 0.99)
     optimiser: str = "adam"  # one of `optimisers.NAMES`
     text: str = ""  # the file itself
 
@@ -112,11 +108,12 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
             table[key] = {**table.get(key, {}), **values} if isinstance(values, dict) else values
         table = old_names.current_recipe(table)
         for place, phase in enumerate(table.get("phase", ())):
-            _check("phase", phase, _PHASE, f"[[phase]] {place + 1}: ")
+            _check("phase", phase, get_type_hints(Phase, include_extras=True), f"[[phase]] {place + 1}: ")
         phases = tuple(Phase(**phase) for phase in table.pop("phase", []))
         if not phases:
             raise ValueError("it has no [[phase]]")
-        _check("recipe", table, _RECIPE)
+        known = get_type_hints(Recipe, include_extras=True)
+        _check("recipe", table, {name: kind for name, kind in known.items() if name not in ("phases", "text")})
         betas = tuple(table.pop("betas", (0.9, 0.99)))
         if len(betas) != 2:
             raise ValueError(f"betas {list(betas)} must be two numbers")
@@ -124,8 +121,8 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
     if recipe.precision not in precision.NAMES:
-        known = ", ".join(precision.NAMES[:-1])
-        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be {known} or {precision.NAMES[-1]}")
+        names = ", ".join(precision.NAMES[:-1])
+        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be {names} or {precision.NAMES[-1]}")
     if recipe.optimiser not in optimisers.NAMES:
         raise ValueError(
             f"recipe {recipe.name!r}: optimiser {recipe.optimiser!r} must be {' or '.join(optimisers.NAMES)}"
@@ -133,32 +130,17 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
     return recipe
 
 
-_RECIPE = {
-    **{one.name: one.default for one in fields(Recipe) if one.default is not MISSING and one.name != "text"},
-    "name": "", "task": "", "network": {}, "data": {}, "discriminator": {},
-}  # fmt: skip
-_PHASE = {one.name: one.default for one in fields(Phase) if one.default is not MISSING} | {
-    "name": "", "iterations": 1, "losses": {},
-}  # fmt: skip
-_BOUNDS = {
-    "batch": (1, math.inf), "ema": (0, 1), "betas": (0, 1), "constant_fraction": (0, 1), "min_lr_fraction": (0, 1),
-}  # fmt: skip
-
-
 def _check(kind: str, table: Mapping[str, Any], known: Mapping[str, Any], where: str = "") -> None:
-    """Raise ``ValueError`` for what is not in its place in a recipe or a phase."""
+    """Raise ``ValueError`` for what is not in its place in a recipe or a phase; `known` has the type of each key."""
     options.check_keys(f"{where}unknown", table, known)
     if kind == "recipe" and (lost := [name for name in ("task", "network") if name not in table]):
         raise ValueError(f"it has no {'task' if lost[0] == 'task' else '[network]'}: what is to be trained?")
     if kind == "phase" and (lost := [name for name in ("name", "iterations", "losses") if name not in table]):
         raise ValueError(f"{where}it has no {lost[0]}")
     for name, value in table.items():
-        if name not in ("lr", "iterations"):  # which say more themselves
-            options.check_value(f"{where}{name}", value, known[name], *_BOUNDS.get(name, ()))
-        else:
-            options.check_kind(f"{where}{name}", value, known[name])
+        options.check(f"{where}{name}", value, known[name])
     for name, weight in table.get("losses", {}).items():
-        options.check_value(f"{where}losses: {name}", weight, 1.0, -math.inf)
+        options.check(f"{where}losses: {name}", weight, Finite)
 
 
 def load(name: str, given: Mapping[str, Mapping[str, Any]] | None = None, *, start: str = "") -> Recipe:

@@ -202,7 +202,8 @@ SourceArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="What to play: a camera's index or device path, a URL, a video file, or test (a pattern).",
+        help="What to play: a camera's index, device path or name, a URL, a video file, numbered images "
+        "(frame-%06d.png), or test (a pattern).",
     ),
 ]
 OutputsOption: TypeAlias = Annotated[
@@ -214,10 +215,16 @@ OutputsOption: TypeAlias = Annotated[
     ),
 ]
 LiveSizeOption: TypeAlias = Annotated[
-    str, typer.Option(metavar="WxH", help="Frame size that a camera is asked for, and that the test pattern has.")
+    str | None,
+    typer.Option(
+        metavar="WxH",
+        help="Frame size that a camera is asked for, and that the test pattern has; files and streams have their own. "
+        "Default: 640x360.",
+    ),
 ]
 SecondsOption: TypeAlias = Annotated[
-    float | None, typer.Option(metavar="SECONDS", help="Stop after this many seconds.", min=0)
+    float | None,
+    typer.Option(metavar="SECONDS", help="Stop after this many seconds, a number above 0. Default: never."),
 ]
 ReconnectOption: TypeAlias = Annotated[
     int | None,

@@ -1,5 +1,6 @@
 """Parse and check options of the command line, before a model is loaded."""
 
+import glob
 import math
 import os
 import re
@@ -10,12 +11,13 @@ from pathlib import Path
 
 from gancam.budget import LONGEST
 from gancam.effects import EffectSpec, check_spec
-from gancam.errors import InputError, NotFound, SinkError, either
+from gancam.errors import InputError, NotFound, SinkError, SourceError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.messages import without_secrets
-from gancam.media.paths import IMAGES
+from gancam.media.paths import IMAGES, SequencePath, classify
+from gancam.sources.camera import cameras
 
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
 _MOST_PIXELS = 16384  # of a side: that of a video in H.264; a picture as large has 805 MB
@@ -113,6 +115,45 @@ def refuse_url(name: str | Path) -> None:
     if re.match(f"[A-Za-z][A-Za-z0-9+.-]+{mark}", str(name)) and not os.path.lexists(name):
         url = without_secrets(re.sub(":/+", "://", str(name), count=1))
         raise InputError(f"{url}: a URL, and here files are read and written: gancam live plays a URL, or sends to one")
+
+
+def check_source(text: str, *, loop: bool = False, deinterlace: bool = False, sized: bool = False) -> None:
+    """Refuse what cannot be a live source, and options it has no use for, so far as is known without opening it.
+
+    Args:
+        text: The source.
+        loop: Whether --loop is given.
+        deinterlace: Whether --deinterlace is given.
+        sized: Whether --size is given.
+
+    Raises:
+        InputError: For an option that is not for such a source.
+        NotFound: For a file or camera that is not there.
+        SourceError: For what is no live source.
+    """
+    film = Path(text).is_file() or isinstance(classify(text), SequencePath)
+    for given, option in ((loop, "--loop"), (deinterlace, "--deinterlace")):
+        if given and not film:
+            raise InputError(f"{option}: is for video files, and {text} is none")
+    what = "a live source is a camera's index or name, a URL, a video file, numbered images (frame-%06d.png) or test"
+    if os.path.isdir(text):
+        raise SourceError(f"{text}: is a folder; {what}")
+    if isinstance(path := classify(text), SequencePath) and not path.images():
+        raise NotFound(f"{text}: there is no such image; {what}")
+    if sized and (film or "://" in text):
+        kind = "a file" if film else "a stream"
+        raise InputError(f"--size: is for cameras and the test pattern; {text} is {kind}, which has its own size")
+    if film or "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
+        return
+    there = cameras()
+    if any(text.lower() in name.lower() for name in there.values()):
+        return
+    if text == "-":
+        raise SourceError("-: standard input is not played live; gancam process - OUT takes it")
+    if glob.has_magic(text):
+        raise SourceError(f"{text}: is a pattern, which gancam process takes; {what}")
+    named = "".join(f"; camera {index} is {name!r}" for index, name in there.items())
+    raise NotFound(f"{text}: no such file; {what}{named}")
 
 
 def parse_moment(text: str | None) -> Fraction | None:

@@ -111,20 +111,16 @@ def print_note(text: str) -> None:
     errors.print(f"note: {text}", markup=False)
 
 
-def print_failed_output(name: str, error: SinkError) -> None:
-    """Print that one of several outputs failed, to stderr."""
-    print_warning(f"{name} failed and was closed; the other outputs continue: {error}")
-
-
 def print_warning(warning: str) -> None:
     """Print what went wrong, where other work goes on, to stderr as one line."""
     errors.print(f"warning: {' '.join(warning.split())}", markup=False)
 
 
-def wrote(path: Path) -> str:
-    """Say that a file was written, and how large it is."""
+def wrote(path: Path, *, until: float | None = None) -> str:
+    """Say that a file was written, how large it is, and of one that is not whole, `until` when (in seconds)."""
     size = path.stat().st_size
-    return f"wrote {path} ({f'{size / 1e6:.1f} MB' if size >= 1e5 else f'{size / 1e3:.1f} kB'})"
+    large = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
+    return f"wrote {path} ({large})" if until is None else f"wrote {path} (until {until:.1f} s, {large})"
 
 
 @contextmanager

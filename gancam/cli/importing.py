@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ import gancam
 from gancam.cli.app import Command, OverwriteOption, app
 from gancam.cli.console import errors, print_warning
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
+from gancam.files import is_reserved
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -43,6 +45,7 @@ _MEANT: dict[str, tuple[str, ...]] = {  # for which tasks some options mean some
 _SHOWN = 192  # pixels along a side of the picture that shows what a model does
 _TIMED = 640, 360  # width and height of the frames that it is timed on
 _PATIENCE = 20.0  # seconds that timing may take; what would take longer is told from the small picture
+_LONGEST = 200  # bytes of a name: those of its files are longer, and file systems take 255
 _NAMED = 4  # broken photos that are named
 _CALLS = 3  # of which the median time is told
 
@@ -145,6 +148,10 @@ def _target(name: str, overwrite: bool) -> Path:
     """The file that the model becomes. Raises for a name that cannot be, or is taken."""
     if not name.replace("-", "").replace("_", "").isalnum():
         raise InputError(f"name {name!r} must be of letters, digits, - and _ (--name)")
+    if is_reserved(name):
+        raise InputError(f"name {name!r} is that of a device of Windows; give another one (--name)")
+    if len(os.fsencode(name)) > _LONGEST:
+        raise InputError(f"name {name[:40]!r}... is longer than {_LONGEST} bytes; give a shorter one (--name)")
     if name in menu():
         raise InputError(f"name {name!r} is that of a bundled model; give another one (--name)")
     target = user_folder() / f"{name}.onnx"

@@ -55,7 +55,10 @@ def verify(
 @app.command(cls=Command)
 def doctor(
     device: Annotated[
-        str | None, typer.Option(help="Exit with 0 only if networks run on this device: auto, cpu or cuda.")
+        str | None,
+        typer.Option(
+            help="Exit with 0 if networks run on this device, else with 2: auto, cpu, cuda or tensorrt. Default: cpu."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON object on stdout.")] = False,
 ) -> None:

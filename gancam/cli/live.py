@@ -1,7 +1,6 @@
 """`gancam live`: a camera or stream through effects, now."""
 
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -17,6 +16,7 @@ from gancam.budget import MISSED
 from gancam.cli.app import (
     Command,
     ControlOption,
+    DeinterlaceOption,
     DeviceOption,
     EffectOption,
     LiveSizeOption,
@@ -38,13 +38,13 @@ from gancam.cli.app import (
     WatchOption,
     app,
 )
-from gancam.cli.checks import check_chain, check_log, parse_frame_time, parse_size, parse_specs
-from gancam.cli.console import print_failed_output, print_note, print_warning, wrote
+from gancam.cli.checks import check_chain, check_log, check_source, parse_frame_time, parse_size, parse_specs
+from gancam.cli.console import print_note, print_warning, wrote
 from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, name_of, preset_specs
 from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
-from gancam.errors import InputError, MissingExtra, NotFound, SinkError, SourceError
+from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.files import refuse_source, same_file
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
@@ -54,9 +54,12 @@ from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
 from gancam.sinks.parameter_log import ParameterLog
 from gancam.sinks.stats import StatsLog, is_stats_log
+from gancam.sinks.video import EncodedSink
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
-from gancam.sources.camera import Camera, cameras
+from gancam.sources.camera import Camera
+from gancam.sources.extent import frames_until
+from gancam.sources.live import SIZE
 
 if TYPE_CHECKING:
     from gancam.sources.live import LiveSource
@@ -74,7 +77,7 @@ class LiveOptions:
     source: str
     recipe: EffectChainSpec
     outputs: tuple[str, ...]
-    size: tuple[int, int]
+    size: tuple[int, int] | None  # that somebody asked for
     seconds: float | None
     reconnect: int | None
     stats: Path | None
@@ -86,6 +89,7 @@ class LiveOptions:
     presets: tuple[Path, ...]  # offered in the gallery
     mirror: bool
     loop: bool
+    deinterlace: bool
     sound: str | None  # which is recorded; None: the source's own
     overwrite: bool
     as_json: bool
@@ -96,7 +100,7 @@ def live(
     source: SourceArgument = "0",
     effect: EffectOption = None,
     to: OutputsOption = None,
-    size: LiveSizeOption = "640x360",
+    size: LiveSizeOption = None,
     seconds: SecondsOption = None,
     reconnect: ReconnectOption = None,
     stats: StatsOption = None,
@@ -108,6 +112,7 @@ def live(
     preset: PresetsOption = None,
     mirror: MirrorOption = False,
     loop: LoopOption = False,
+    deinterlace: DeinterlaceOption = False,
     sound: SoundOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -129,7 +134,7 @@ def live(
         source=source,
         recipe=EffectChainSpec(specs, device, precision, threads),
         outputs=tuple(to or ["window"]),
-        size=parse_size(size),
+        size=None if size is None else parse_size(size),
         seconds=seconds,
         reconnect=reconnect,
         stats=stats,
@@ -140,6 +145,7 @@ def live(
         presets=tuple(preset or ()),
         mirror=mirror,
         loop=loop,
+        deinterlace=deinterlace,
         sound=sound,
         watch=watch or "",
         overwrite=overwrite,
@@ -157,7 +163,8 @@ def _check(options: LiveOptions) -> None:
         raise InputError(f"--seconds {options.seconds:g}: needs a number above 0; without it there is no end")
     if options.watch not in ("", "new", "split"):
         raise InputError(f"--watch {options.watch!r} must be new or split")
-    check_source(options.source, loop=options.loop)
+    sized = options.size is not None
+    check_source(options.source, loop=options.loop, deinterlace=options.deinterlace, sized=sized)
     for target in options.outputs:
         check_target(target, overwrite=options.overwrite)
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
@@ -213,7 +220,8 @@ def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     controls, report = Controls([]), Report()
-    how: dict[str, Any] = {"size": options.size, "reconnect": options.reconnect, "loop": options.loop}
+    how: dict[str, Any] = {"reconnect": options.reconnect, "loop": options.loop, "deinterlace": options.deinterlace}
+    how |= {"size": options.size or SIZE, "square": not all(map(_keeps_shape, options.outputs))}
     with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
         feed.mirrored = options.mirror
         heard = []
@@ -226,15 +234,19 @@ def _play(options: LiveOptions) -> None:
             opened.enter_context(closing(open_control(one, controls, print_warning, effects)))
             for one in options.controls
         ]
-        outputs = _open_outputs(options, feed, effects, controls)
+        outputs, lost = _open_outputs(options, feed, effects, controls)
         said = [feed.notes, heard, *(output.notes for output in outputs), *(remote.notes for remote in remotes)]
         notes = [note for part in said for note in part]
         for note in notes:
             print_note(note)
 
+        def fail(name: str, error: SinkError) -> None:
+            lost.append(f"{error}; the other outputs go on")
+            print_warning(lost[-1])
+
         def play() -> None:
             on_frame: list[FrameCallback] = [effects.before, controls]
-            run(feed, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=print_failed_output)
+            run(feed, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=fail)
 
         try:
             with _stop_after(options.seconds, feed.close):
@@ -244,16 +256,26 @@ def _play(options: LiveOptions) -> None:
             raise
         finally:
             _put_effects_apart(report, effects)
-            report.notes = [note for note in report.notes if note not in notes]
+            known = notes if options.as_json else [*notes, *lost]
+            report.notes = [note for note in report.notes if note not in known]
+            broken = {output.path for output in outputs if isinstance(output, EncodedSink) and output.failed}
             files = [path for path in _recordings(options.outputs) if report.frames and path.is_file()]
-            told = "\n".join([*report.text(), *map(wrote, files)])
+            done = [wrote(path, until=frames_until(path) if path in broken else None) for path in files]
+            told = "\n".join([*report.text(), *done])
             print(json.dumps(report.to_dict()) if options.as_json else told)
+    if lost:
+        raise typer.Exit(1)
 
 
 def _recordings(outputs: Sequence[str]) -> list[Path]:
     """Name the files among the outputs."""
     files = [target.removeprefix("source:") for target in outputs if sink_word(target) in (None, "source")]
     return [Path(file) for file in files if "://" not in file]
+
+
+def _keeps_shape(target: str) -> bool:
+    """Tell whether an output can say that its pixels are not square: files and streams do, windows and cameras not."""
+    return sink_word(target) in (None, "source")
 
 
 def _microphone(sound: str | None) -> str | None:
@@ -330,13 +352,18 @@ def _open_effects(options: LiveOptions, feed: "LiveSource", controls: Controls, 
     return effects
 
 
-def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects, controls: Controls) -> list[Sink]:
-    """Open all outputs and logs; one that cannot be opened is left out where others remain."""
+def _open_outputs(
+    options: LiveOptions, feed: "LiveSource", effects: LiveEffects, controls: Controls
+) -> tuple[list[Sink], list[str]]:
+    """Open all outputs and logs; one that cannot be opened is left out where others remain, and told, as is given."""
     dropped = lambda: feed.dropped
     context = SinkContext(
         fps=feed.fps,
         size=effects.output_size(feed.size),
-        source_info=VideoInfo(size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin, alpha=effects.veils),
+        source_info=VideoInfo(
+            size=feed.size, time_base=Fraction(1, 90_000), origin=feed.origin, aspect=feed.aspect, fields=feed.fields,
+            interlaced=bool(feed.fields), alpha=effects.veils,
+        ),
         audio_from=_own_sound(options),
         sound=feed.sound if feed.sound.there else None,
         overwrite=options.overwrite,
@@ -347,8 +374,8 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
         menu=effects,
         mirror=feed.mirror,
         next_camera=feed.next_camera if isinstance(feed, Camera) else None,
-    )
-    outputs: list[Sink] = []
+    )  # fmt: skip
+    outputs, lost = list[Sink](), list[str]()
     try:
         for number, target in enumerate(options.outputs, 1):
             try:
@@ -356,7 +383,8 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
             except (SinkError, MissingExtra) as error:
                 if not outputs and number == len(options.outputs):
                     raise
-                print_warning(f"{target} cannot be opened; the other outputs are: {error}")
+                lost.append(f"{target} cannot be opened; the other outputs are: {error}")
+                print_warning(lost[-1])
         if options.stats is not None:
             outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))
         if options.record_params is not None:
@@ -365,7 +393,7 @@ def _open_outputs(options: LiveOptions, feed: "LiveSource", effects: LiveEffects
         for output in outputs:
             output.close(interrupted=True)
         raise
-    return outputs
+    return outputs, lost
 
 
 def _beside_a_window(outputs: Sequence[Sink], play: Callable[[], None], stop: Callable[[], None]) -> None:
@@ -391,20 +419,3 @@ def _stop_after(seconds: float | None, stop: Callable[[], None]) -> Iterator[Non
     finally:
         timer.cancel()
         timer.join()
-
-
-def check_source(text: str, *, loop: bool) -> None:
-    """Refuse what cannot be a live source, so far as that is known without opening it."""
-    if loop and not Path(text).is_file():
-        raise InputError(f"--loop: is for video files, and {text} is none")
-    if os.path.isdir(text):
-        raise SourceError(f"{text}: is a folder; a live source is a camera's index, a URL, a video file or test")
-    if "://" in text or text == "test" or text.isdigit() or text.startswith("/dev/") or Path(text).exists():
-        return
-    there = cameras()
-    if any(text.lower() in name.lower() for name in there.values()):
-        return
-    named = "".join(f"; camera {index} is {name!r}" for index, name in there.items())
-    raise NotFound(
-        f"{text}: no such file; a live source is a camera's index or name, a URL, a video file or test{named}"
-    )

@@ -87,7 +87,8 @@ class LiveEffects(EffectChain, EffectMenu):
         self.veils = False
         self._notify, self._warn, self._elsewhere, self._clock = notify, warn, elsewhere, clock
         self._chain = Chain(NONE)
-        self._over: list[Chain] = []  # that have played
+        self._spent: dict[str, float] = {}  # seconds, by name, of effects that play no more
+        self._told: dict[str, None] = {}  # their notes, each once, in order
         self._change = threading.Condition()  # guards what follows
         self._wanted: str = ""
         self._ready: Chain | None = None
@@ -150,17 +151,12 @@ class LiveEffects(EffectChain, EffectMenu):
     @property
     def effect_seconds(self) -> dict[str, float]:
         """What each effect took, by name, of all that have played."""
-        total: dict[str, float] = {}
-        for chain in [*self._over, self._chain]:
-            for name, seconds in chain.seconds.items():
-                total[name] = total.get(name, 0.0) + seconds
-        return total
+        return _sum(self._spent, self._chain.seconds)
 
     @property
     def notes(self) -> list[str]:
-        """What all that have played tell."""
-        chains = [*self._over, self._chain]
-        return [note for chain in chains for effect in chain.effects for note in effect.notes]
+        """What all that have played tell, each line once."""
+        return list(self._told | dict.fromkeys(_notes(self._chain)))
 
     @property
     def opacity(self) -> Image | None:
@@ -196,19 +192,30 @@ class LiveEffects(EffectChain, EffectMenu):
             self._change.notify_all()
         self._thumbnails.end(_GIVE_UP)
         self._thread.join(_GIVE_UP)
-        for chain in filter(None, (self._ready, self._chain)):
-            self._finish(chain)
+        self._drop(self._ready, self._loaded)
+        self._finish(self._chain)
 
     def _finish(self, chain: Chain) -> None:
+        """Close what played, and keep what it took and tells: its networks hold memory, so they are let go."""
+        self._close(chain)
+        self._spent = _sum(self._spent, chain.seconds)
+        self._told |= dict.fromkeys(_notes(chain))
+        if chain is self._chain:
+            self._chain = Chain(NONE)
+
+    def _drop(self, *chains: Chain | None) -> None:
+        """Close what was loaded and never played: it has threads, and no file of its own to finish."""
+        for chain in filter(None, chains):
+            for slot in chain.slots:
+                slot.discard()
+            self._close(chain)
+
+    def _close(self, chain: Chain) -> None:
         for slot in chain.slots:
             try:
                 slot.close()
             except GancamError as error:
                 self._warn(str(error))
-        if chain.name != NONE or chain.seconds:
-            self._over.append(chain)
-        if chain is self._chain:
-            self._chain = Chain(NONE)
 
     # The menu's side, from any thread
 
@@ -263,23 +270,24 @@ class LiveEffects(EffectChain, EffectMenu):
 
     def _prepare(self, wanted: str, chain: Chain | None) -> None:
         """Load and measure, and hand over what plays next."""
-        failure = ""
+        failure, usable = "", False
         try:
             chain = chain or self.load(wanted, self._menu[wanted])
             if chain.budget is not None:
                 chain.budget.prepare(self._size)
+            usable = True
         except _Stopped:
-            chain = None
+            pass
         except Exception as error:  # what plays goes on, whatever it is
-            chain, failure = None, f"{wanted}: {error}"
+            failure = f"{wanted}: {error}"
         with self._change:
             if self._wanted == wanted:
                 self._wanted = ""
-            if self._closed or (self._wanted and chain is not None):  # there is another wish already
-                chain = None
-            if chain is not None:
-                self._ready = chain
+            unwanted = chain
+            if usable and not self._closed and not self._wanted:  # else there is another wish already
+                unwanted, self._ready = self._ready, chain
             self._news = failure or self._news
+        self._drop(unwanted)
         if failure:
             self._warn(failure)
 
@@ -304,3 +312,11 @@ class LiveEffects(EffectChain, EffectMenu):
             return self._clock()
 
         return read
+
+
+def _notes(chain: Chain) -> list[str]:
+    return [note for effect in chain.effects for note in effect.notes]
+
+
+def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {name: one.get(name, 0.0) + other.get(name, 0.0) for name in {**one, **other}}

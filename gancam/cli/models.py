@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import Command, app
-from gancam.effects import own_effect
+from gancam.effects import EffectSpec, check_spec, own_effect
 from gancam.inference.autotune import notes
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
@@ -39,6 +39,10 @@ def models(
     A model has a task, a size, a time on this machine where it was tried, a quality, and a licence. With NAME, all of
     that model or effect, and the parameters that -e NAME:PARAMETER=VALUE sets.
     """
+    if name is not None and ":" in name and not Path(name).exists():  # as -e takes it
+        spec = EffectSpec.parse(name)
+        check_spec(spec)
+        name = spec.name
     if name is not None and own_effect(name) is not None:
         effect = OwnEffect.read(name)
         if as_json:
@@ -80,8 +84,8 @@ def _console() -> Console:
 
 def _print_all(entries: list[ModelEntry], effects: list[OwnEffect]) -> None:
     narrow = _console().width < _NARROW
-    heads = ("model", "size", "time here", "what it does") if narrow else (
-        "model", "task", "size", "time here", "what it does, and how well", "licence"
+    heads = ("model", "size", "time here\n(192x160)", "what it does") if narrow else (
+        "model", "task", "size", "time here\n(192x160)", "what it does, and how well", "licence"
     )  # fmt: skip
     table = Table(*heads, box=None, pad_edge=False)
     for entry in entries:
@@ -95,7 +99,7 @@ def _print_all(entries: list[ModelEntry], effects: list[OwnEffect]) -> None:
         cells = (name, "", "", f"{effect.summary}\n{of}") if narrow else (name, of, "", "", effect.summary, "")
         table.add_row(*(Text(cell) for cell in cells))
     _print(table)
-    print("time here: of a picture of 192x160, where the model was played once; gancam bench measures it")
+    print("time here: of a picture of 192x160, where the model was played once; gancam bench measures other sizes")
     print("all of one model: gancam models NAME")
 
 

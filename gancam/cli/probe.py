@@ -6,7 +6,7 @@ For programs that play one later. The exit code is 0, or 2 with one line on stde
 import sys
 from collections.abc import Sequence
 
-from gancam.cli.live import check_source
+from gancam.cli.checks import check_source
 from gancam.errors import GancamError
 from gancam.sinks import check_target
 from gancam.sources.open import open_live
@@ -14,7 +14,7 @@ from gancam.sources.open import open_live
 
 def probe(source: str, outputs: Sequence[str]) -> None:
     """Open `source`, and look at the names of `outputs`. Raises ``GancamError`` for what cannot be played."""
-    check_source(source, loop=False)
+    check_source(source)
     for output in outputs:
         check_target(output, overwrite=True)
     open_live(source).close()

@@ -14,7 +14,7 @@ from types import MappingProxyType, ModuleType
 from typing import Self
 
 from gancam.effects._registered import params_of, player, registered, standalone
-from gancam.errors import InputError, ModelError, ParameterError
+from gancam.errors import InputError, ModelError, NotFound, ParameterError, nearest
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.importing.weights import SUFFIXES
@@ -107,10 +107,10 @@ class EffectSpec:
         if not name:
             raise InputError(f"effect {text!r} has no name")
         if ":" in text[:at] and not text.startswith('"') and not name.lower().endswith(_FILES):
-            rest, alone = name.partition(":")[2], ", ".join(flag_names())
+            model, _, rest = name.partition(":")
             if not rest:
                 raise InputError(f"effect {text!r}: '' is not key=value: leave the colon out, or say more behind it")
-            raise InputError(f"effect {text!r}: {rest!r} is not key=value, nor a switch that an effect has: {alone}")
+            raise InputError(f"effect {text!r}: {rest!r} is not key=value{_instead(model, rest)}")
         params = dict[str, str]()
         while at < len(text):
             begun = _key(text, at)
@@ -162,6 +162,21 @@ def _value(text: str, at: int) -> tuple[str, int]:
             if closed == len(text) or (after is not None and after.start() == closed):
                 return str(value), closed
     return text[at:end], end
+
+
+def _instead(model: str, rest: str) -> str:
+    """The end of a message, for what stands behind the colon of an effect and is none of its switches."""
+    params: Params | None = None
+    with suppress(NotFound, InputError, ModelError):
+        params = spec_params(EffectSpec(model))
+    if params is None:
+        return ", nor a switch that an effect has"
+    known = params.declared()
+    flags = [name for name, one in known.items() if one.type is bool]
+    if (one := known.get(rest)) is not None:
+        return f": {rest} takes {one.describe()}, as in {model}:{rest}={one.text(one.default)}"
+    near = nearest(rest, known)
+    return f"{near}, nor a switch of {model}: {', '.join(flags)}" if flags else f"{near}, and {model} has no switches"
 
 
 def _written(value: str) -> str:

@@ -27,16 +27,18 @@ from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
 from gancam.vision.features import brought_out, calmed, held
-from gancam.vision.fit import scaled, smaller
+from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
+from gancam.vision.writing import Writing, in_ink
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
+_WIDE = 16 / 9  # up to which the work size is that of the longer side
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _MOST, _MOST_UNHURRIED = 2, 8  # faces that are drawn from nearer in a frame
 _CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
@@ -78,6 +80,7 @@ class Translate(ModelEffect):
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
+        self._writing = Writing()
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._near = Planes(), Planes()  # what a frame and a face from nearer are made in
@@ -97,7 +100,7 @@ class Translate(ModelEffect):
             return image.copy()
         if alpha is None and self._is_lost(image):
             self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
-        result = self._style(image) if self.card.keeps == "black" else self._translated(image)
+        result = self._legible(image, self._style(image)) if self._draws else self._translated(image)
         if params.colours > 0.0:
             grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
             own = coloured(grey, chroma_of(image))
@@ -158,7 +161,7 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self._follows or self._portrays or not self.skims
+        return self._draws or not self.skims
 
     @property
     def skims(self) -> bool:
@@ -193,7 +196,7 @@ class Translate(ModelEffect):
         with self._lock:
             super().reset()
             self._told.clear()
-            for memory in (self._steady, self._tint, self._pan, self._portraits, self._sought):
+            for memory in (self._steady, self._tint, self._pan, self._portraits, self._writing, self._sought):
                 memory.reset()
             for source in self._masks():
                 source.reset()
@@ -211,67 +214,62 @@ class Translate(ModelEffect):
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
             drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
+        if not self._on_paper:
+            drawn = as_grey(drawn, whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
-    def _shrunk(self, image: Image) -> tuple[Image, float, float]:
-        """`image` as the network is shown it, how many times as large that is, and what is left of `scale` above 1."""
+    def _legible(self, image: Image, drawn: Image) -> Image:
+        """Let `drawn` recede where there is writing in `image`."""
+        seen = self._writing.shown((image.shape[1], image.shape[0]))
+        if seen is None:
+            return drawn
+        letters = in_ink(image) if self.card.strokes == "hatched" else image
+        return composite(drawn, letters, "normal", seen, planes=self._planes)
+
+    def _shrunk(self, image: Image) -> tuple[Image, float]:
+        """`image` as the network is shown it, and how many times as large that is."""
         height, width = image.shape[:2]
         longest = max(height, width)
         most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
         usual = self.card.work_size or longest
-        if self._unhurried and self.card.keeps == "black":
+        if self._draws:
+            wider = max(longest / min(height, width) / _WIDE, 1.0)  # of a panorama, as many pixels as of others
+            usual = round(usual * (min(wider, (2 * wider) ** 0.5) if self._unhurried else wider**0.5))
+        if self._unhurried and self._draws:
             usual = max(usual, min(longest, round(_FINER * usual)), min(longest // 2, round(_FINEST * usual)))
         work_size = min(self.params.work_size or usual, most)
-        coarse = 1.0 if self.card.keeps == "luma" else max(self.params.scale, 1.0)
-        shrink = float(work_size * self._share) / longest / (self.params.scale / coarse)
-        if self.card.keeps == "black" and shrink > 1.0:
+        shrink = float(work_size * self._share) / longest / self.params.scale
+        if self._draws and shrink > 1.0:
             image = even(image)  # noise is told before it is enlarged
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
         size = scaled((width, height), shrink)
         small = image if shrink == 1.0 else np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-        return small, shrink, coarse
+        return small, shrink
 
     def _translated(self, image: Image) -> Image:
         height, width = image.shape[:2]
-        small, shrink, coarse = self._shrunk(image)
+        small, shrink = self._shrunk(image)
         if self.card.keeps == "luma":
             return self._tint(image, small, self._network, self.params.stabilise)
-        found = self._faced(even(small) if self.card.keeps == "black" and shrink <= 1.0 else small, coarse)
+        found = self._faced(even(small) if self._draws and shrink <= 1.0 else small)
         if shrink > 1.0:
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
             out = self._buffers.take(image.shape)
-            found = strokes.enlarged(found, small, image, self._planes, out, self.card.strokes)
+            found = strokes.enlarged(
+                found, small, image, self._planes, out, self.card.strokes, fine=self.params.scale <= 1
+            )
         if self._portrays:
-            self._portray(image, found, shrink / coarse)
+            self._portray(image, found, shrink)
         return found
 
-    def _faced(self, image: Image, scale: float) -> Image:
+    def _faced(self, image: Image) -> Image:
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * amount) for face in found]
         seen = brought_out(calmed(image, faces), faces, self.card.strokes)
-        return held(self._drawn(seen, scale), seen, faces, self.card.strokes)
-
-    def _drawn(self, image: Image, scale: float) -> Image:
-        """What the network makes of `image`, with strokes `scale` times as large where nothing is finer than those.
-
-        The network draws smaller pictures for that: one, whose dabs are laid on the frame, or, where it draws lines,
-        some, each half as large as the one before.
-        """
         self._steady.begin()
-        if scale > 1.0 and self.card.strokes == "laid":
-            seen = smaller(image, scale)
-            return strokes.laid_on(image, seen, self._shown(seen))
-        found = self._shown(image)
-        scales = [scale]
-        while scales[-1] > 2.0:
-            scales.append(scales[-1] / 2)
-        for wide in reversed(scales if scale > 1.0 else ()):
-            broad = strokes.enlarged_clean(self._shown(smaller(image, wide)), (image.shape[1], image.shape[0]))
-            mix = strokes.with_broad_lines if self.card.strokes in _LINES else strokes.mixed_by
-            found = mix(found, broad, strokes.fine_structure(image, wide))
-        return found
+        return held(self._shown(seen), seen, faces, self.card.strokes)
 
     def _shown(self, seen: Image) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
@@ -286,8 +284,9 @@ class Translate(ModelEffect):
         return self._calm(seen, found, self._steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
-        if self.card.keeps == "black":
-            seen = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+        if self._draws:
+            shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+            return clear_darks(self._network(shown), seen, planes) if self._on_paper else self._network(shown)
         return self._network(seen)
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:
@@ -300,7 +299,8 @@ class Translate(ModelEffect):
         """
         height, width = image.shape[:2]
         most = _MOST_UNHURRIED if self._unhurried else _MOST
-        for window in self._portraits.windows((width, height), shown, self._share, most):
+        coarse = max(self.params.scale, 1.0)
+        for window in self._portraits.windows((width, height), shown, self._share, most, coarse=coarse):
             seen = without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)
@@ -328,17 +328,23 @@ class Translate(ModelEffect):
 
     @property
     def _follows(self) -> bool:
-        return self.params.anchor == "scene" and self.card.keeps == "black" and self.model.texture_step > 0
+        return self.params.anchor == "scene" and self._draws and self.model.texture_step > 0
+
+    @property
+    def _draws(self) -> bool:
+        """Whether it is a style."""
+        return self.card.keeps == "black"
 
     @property
     def _portrays(self) -> bool:
-        return self.params.faces > 0.0 and self.card.keeps == "black"
+        return self.params.faces > 0.0 and self._draws
 
     def _look(self, image: Image) -> None:
-        """See how far the scene has moved up to `image`, for a texture that goes along, and where there are faces."""
+        """See how far the scene has moved up to `image`, for a texture that goes along; where faces and letters are."""
         self._moved = 0.0, 0.0
-        if self._follows or self._portrays:
+        if self._draws:
             picture = find_picture(image, still=self._still).without_bars(image)
+            self._writing.look(picture)
             if self._follows:
                 self._moved = self._pan(picture)
             if self._portrays:

@@ -12,6 +12,7 @@ from gancam.effects import Effect, EffectSlot
 from gancam.errors import GancamError, InputError, OutputExists
 from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
+from gancam.jobs.checks import late_searches
 from gancam.jobs.eta import PROGRESS_SECONDS, WATCH_SECONDS, WORTHWHILE, ProgressEstimate, worker_count
 from gancam.jobs.events import (
     BatchFinished,
@@ -200,6 +201,7 @@ class _Batch:
         self._costs = ProgressEstimate(self._left, options)
         self._notified: dict[BatchItem, float] = {}
         self._told = set[tuple[BatchItem, str]]()
+        self._of_all = late_searches(self._chain.effects)  # told once, not of each file
         self._at_work = 1
 
     def _sort_out(self) -> None:
@@ -236,6 +238,8 @@ class _Batch:
     def run(self) -> Summary:
         summary, began = self._summary, time.monotonic()
         self._notify(BatchStarted(len(self._left), summary.done, summary.others, tuple(self._found.notes)))
+        for note in self._of_all if self._left else ():
+            self._notify(Note(None, note))
         try:
             if self._make_pool is not None:
                 self._together(self._left, self._make_pool)
@@ -332,6 +336,8 @@ class _Batch:
             self._notify(FileProgress(item.source, frame, frames, eta))
 
     def note(self, item: BatchItem, text: str) -> None:
+        if text in self._of_all:
+            return
         self._told.add((item, text))
         self._notify(Note(item.source, text))
 

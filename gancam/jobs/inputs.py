@@ -2,10 +2,11 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
+from unicodedata import normalize
 
 from gancam.errors import InputError, NotFound
 from gancam.media.messages import cause
@@ -69,7 +70,8 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     included, mirrored below its part without wildcards. Links are followed, never in a circle. Not taken: hidden
     names, what is in `out`, and in any folder that a batch wrote into. Endings stay where such a file can be
     written (with `codec`), else videos become .mkv or .mov, or what holds `codec`, behind the old ending where the name
-    is taken.
+    is taken. Names that differ in case alone, or in how accents are written, are one to many disks: the second gets its
+    ending twice.
 
     Args:
         inputs: Files, folders and patterns.
@@ -89,7 +91,6 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         raise InputError("-: stdout takes one video; several inputs, a folder or a pattern need a folder as output")
     found = BatchInputs()
     taken: dict[str, Path] = {}
-    made: dict[str, Path] = {}
     for text in inputs:
         for path, name in _below(text, out, alone=len(inputs) == 1):
             if path.suffix.lower() not in (*VIDEOS, *IMAGES):
@@ -98,7 +99,26 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
             other = taken.setdefault(str(name), path)
             if os.path.abspath(other) != os.path.abspath(path):
                 raise InputError(f"{other} and {path} would both become {out / name}: give a folder above both")
-    changed = set[str]()
+    made, notes = _made_names(taken, codec)
+    for text, path in made.items():
+        target = out / text
+        if target.exists() and target.samefile(path):
+            raise InputError(f"{path}: would be written over itself; give another folder than {out}")
+        found.items.append(BatchItem(path, target, text))
+    found.notes += notes
+    return found
+
+
+def _folded(name: str) -> str:
+    """A name as disks compare it that take upper and lower case, and accents in whatever form, for the same."""
+    return normalize("NFC", name.casefold())
+
+
+def _made_names(taken: Mapping[str, Path], codec: str | None) -> tuple[dict[str, Path], list[str]]:
+    """Name what becomes of each file below the output folder, by the names that they have; what is to be told of it."""
+    made: dict[str, Path] = {}
+    changed, twice = set[str](), list[str]()
+    wanted, given = {_folded(text) for text in taken}, set[str]()
     for text, path in taken.items():
         name = Path(text)
         ending = _ending(name.suffix, codec)
@@ -106,17 +126,20 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         if ending != name.suffix:
             with_codec = f" with {codec}" if codec else ""
             changed.add(f"{name.suffix} files become {ending} files: {name.suffix} cannot be written{with_codec}")
+        if ending != name.suffix or _folded(text) in given:
             behind = name
-            while str(made_name) in taken or str(made_name) in made:
+            while _folded(str(made_name)) in wanted or _folded(str(made_name)) in given:
                 made_name = behind = behind.with_name(behind.name + ending)
+            if ending == name.suffix:
+                twice.append(str(made_name))
+        given.add(_folded(str(made_name)))
         made[str(made_name)] = path
-    for text, path in made.items():
-        target = out / text
-        if target.exists() and target.samefile(path):
-            raise InputError(f"{path}: would be written over itself; give another folder than {out}")
-        found.items.append(BatchItem(path, target, text))
-    found.notes += sorted(changed)
-    return found
+    notes = sorted(changed)
+    if twice:
+        get = "1 file gets its" if len(twice) == 1 else f"{len(twice)} files get their"
+        why = "many disks take names that differ in case or accents' form alone for one"
+        notes.append(f"{get} extension twice, as {twice[0]}: {why}")
+    return made, notes
 
 
 def _below(text: str, out: Path, *, alone: bool) -> Iterator[tuple[Path, Path]]:

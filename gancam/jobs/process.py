@@ -98,9 +98,15 @@ def process_video(
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     report.notes = [note for note in report.notes if note not in notes]
     report.notes += [f"{path.path.name}: {note}" for note in unfound(chain) if skimmed == done]
-    if replay is not None and replay.left:
-        late = f"its last {counted(replay.left, 'change')} of parameters {'comes' if replay.left == 1 else 'come'}"
-        report.notes.append(f"{options.params}: {late} after the end of {path}")
+    report.notes += late_changes(path, options, replay)
+
+
+def late_changes(path: str | os.PathLike[str], options: ProcessOptions, replay: Replay | None) -> list[str]:
+    """List what recorded changes of parameters the video `path`, which was played to its end, was too short for."""
+    if replay is None or not replay.left:
+        return []
+    come = "comes" if replay.left == 1 else "come"
+    return [f"{options.params}: its last {counted(replay.left, 'change')} of parameters {come} after the end of {path}"]
 
 
 def unfound(effects: Sequence[Effect]) -> list[str]:

@@ -1,5 +1,6 @@
 """Workers of a Ray cluster on other machines."""
 
+import hashlib
 import importlib
 import math
 import os
@@ -197,9 +198,11 @@ class _Remote:
     def has(self, path: str, known: str) -> bool:
         with suppress(OSError):
             if identity(Path(path)) == known:
+                self._paths.pop(path, None)
                 return True
-        # A folder for each content, where the name is kept: variants of a model know each other by their names.
-        folder = self._own / "files"
+        # A folder for each that files come from, where names are kept: variants of a model stand side by side.
+        came_from = os.path.dirname(os.path.normpath(path))
+        folder = self._own / hashlib.sha256(os.fsencode(came_from)).hexdigest()[:16]
         folder.mkdir(exist_ok=True)
         self._paths[path] = folder / Path(path).name
         self._paths[path].unlink(missing_ok=True)

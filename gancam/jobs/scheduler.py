@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.errors import GancamError, SinkError
 from gancam.files import write_file
+from gancam.jobs.checks import late_searches
 from gancam.jobs.events import JobListener
 from gancam.jobs.identity import job_of
 from gancam.jobs.inputs import BatchItem
@@ -191,7 +192,7 @@ class Scheduler:
             return None
         in_order = why_in_order(effects, self._options)
         video = VideoJob(item, sink, source.frames, not in_order, self._options)
-        notes = [*source.notes, *sink.notes]
+        notes = [*source.notes, *sink.notes, *late_searches(effects)]
         if video.frames:
             video.unfound = () if video.divisible else None  # nobody knows what is in pieces of an earlier run
             notes.append(f"{item.target}: goes on after {counted(video.frames, 'frame')}")

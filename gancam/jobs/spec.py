@@ -91,14 +91,14 @@ class EffectChainSpec:
         path = Path(spec.name)
         if not path.exists():
             return self._load(spec)
-        found: list[Effect] = []
+        precision, threads = "", None  # found once; the effect itself would stay in memory when others play
 
         def again() -> Effect:
-            first = found[0] if found else None
-            if isinstance(first, ModelEffect):
-                return self._load(spec, first.model.precision, first.model.threads)
-            found[:] = [self._load(spec)]
-            return found[0]
+            nonlocal precision, threads
+            effect = self._load(spec, precision, threads)
+            if not precision and isinstance(effect, ModelEffect):
+                precision, threads = effect.model.precision, effect.model.threads
+            return effect
 
         return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split, dropped=dropped)
 

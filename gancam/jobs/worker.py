@@ -12,7 +12,7 @@ from gancam.control import Controls, Replay
 from gancam.effects import Effect, slots
 from gancam.errors import GancamError, SinkError
 from gancam.jobs.identity import job_of
-from gancam.jobs.process import open_video, process_image, reads_ahead, remembers, unfound
+from gancam.jobs.process import late_changes, open_video, process_image, reads_ahead, remembers, unfound
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.pipeline import FrameCallback, apply, skim
 from gancam.sinks.job_changes import changes
@@ -136,8 +136,8 @@ class _Video:
         self._remembers = remembers(self._effects, order.options)
         self._said: list[str] = []
         controls = Controls(self._effects)
-        replay = [] if order.options.params is None else [Replay(order.options.params, controls)]
-        self._turns: list[FrameCallback] = [*replay, controls]
+        self._replay = None if order.options.params is None else Replay(order.options.params, controls)
+        self._turns: list[FrameCallback] = [*([] if self._replay is None else [self._replay]), controls]
         self._turns += reads_ahead(order.source, self._effects, order.options, self._said.append)
         self.source, self._video_options = open_video(order.source, order.target, self._effects, order.options)
         ours = job_of(order.source, self._effects, order.options)
@@ -189,6 +189,7 @@ class _Video:
         notes = tuple(self.source.notes) if count < length else ()
         if count < length and self._remembers:  # else a worker knows of its own pieces only
             notes += tuple(note for effect in self._effects for note in effect.notes)
+            notes += tuple(late_changes(order.source, order.options, self._replay))
         said = tuple(self._said)
         self._said.clear()
         if sink is None:

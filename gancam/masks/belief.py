@@ -105,33 +105,32 @@ class Belief:
 
 
 def without_fancies(
-    found: Plane,
-    before: Plane | None,
-    window: Window,
-    both: Callable[[], tuple[Plane, Plane]],
-    faces: Callable[[], Sequence[Window]],
+    found: Plane, window: Window, both: Callable[[], tuple[Plane, Plane]], faces: Callable[[], Sequence[Window]]
 ) -> Plane:
-    """Return `found` with 0 where somebody would be new in whom the network hardly believes, and who shows no face.
+    """Return `found` with 0 where somebody would be in whom the network hardly believes, and who shows no face.
 
-    For masks that rather mark too much: what goes on from the frame before stays as it is.
+    For images, where nobody is known yet, and rather too much is to be marked.
 
     Args:
         found: 0 to 1, ``(h, w)``: what the network said of `window`.
-        before: who was somebody in the frame before, 0 to 1; None: nobody is known.
         window: the part of the frame that it was shown.
         both: what it says of it and of its mirror image, mirrored back.
         faces: boxes in the frame.
     """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR))
-    known = np.zeros(count) if before is None else np.bincount(labels[before > 0.5], minlength=count)
-    for part in np.flatnonzero(known <= _SHARES * stats[:, 4]).tolist():
+    for part in range(1, count):
         mask = labels == part
-        if part and not (
+        if not (
             stats[part, 4] >= _SPECK * labels.size
             and (_is_somebody(both(), mask, _LIKELY) or _has_face(mask.view(np.uint8), window, faces()))
         ):
             found = np.where(mask, np.float32(0), found)
     return found
+
+
+def near_parts(found: Plane) -> Plane:
+    """Return `found`, 0 to 1 ``(h, w)``, with 0 where it is low and not near what may be part of somebody."""
+    return np.asarray(found * cv2.dilate(np.asarray(found > _PART, np.uint8), _AROUND), np.float32)
 
 
 def without_isles(decided: Plane) -> Plane:

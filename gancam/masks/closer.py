@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.masks.belief import Belief, without_isles
+from gancam.masks.belief import Belief, near_parts, without_isles
 from gancam.masks.course import Course
 from gancam.masks.deciding import decided
 from gancam.masks.faces import Faces
@@ -46,6 +46,7 @@ _SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the sha
 _MOVING = 0.65  # the first of these for somebody who is followed and moves
 _TALL = 1 / 16  # of the frame's height: who is smaller is nobody
 _ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
+_AS_WELL = 0.8  # of those who are followed, that the whole frame must show for them not to be any more
 _MUCH = 0.6  # of a window: it becomes smaller where that is enough
 _MOST = 6  # closer looks a frame
 _TRIES = 8  # closer looks in the first frame at what is seen in such parts; one in others
@@ -101,6 +102,7 @@ class CloserLooks:
     Attributes:
         regions: What is looked at closer now.
         is_near: Whether somebody fills so much of the frame that nobody is searched.
+        fills: Whether a window that followed somebody would have to: the whole frame may show them as well.
         movers: What moves: to be shown each frame.
         patient: Whether there is time to look more often.
     """
@@ -115,7 +117,7 @@ class CloserLooks:
     def reset(self) -> None:
         """Forget the frames before."""
         self.regions: list[Region] = []
-        self.is_near = False
+        self.is_near = self.fills = False
         self.movers.reset()
         self._refused: list[Window] = []  # what a closer look showed to be nobody
         self._expected: Sequence[Window] = ()  # what may be somebody
@@ -158,7 +160,7 @@ class CloserLooks:
     ) -> NDArray[np.float32]:
         """What was `found` of `small`, without the wall beside people, decided."""
         if self._wide:
-            return decided(found, before, still, self._hold, _MAY_BE)
+            return decided(near_parts(found), before, still, self._hold, _MAY_BE)
         return decided(without_walls(found, small), before, still, self._hold, _IS)
 
     def search(self, image: Image, found: NDArray[np.float32], sure: NDArray[np.float32]) -> None:
@@ -293,14 +295,14 @@ class CloserLooks:
         return None if person is None else region
 
     def opacity(self, image: Image, still: NDArray[np.float32] | None) -> NDArray[np.uint8] | None:
-        """Opacity of `image` from windows that follow people; None where there is none left, or one fills the frame.
+        """Opacity of `image` from windows that follow people; None where there is none left.
 
         Then the next frame is to be searched. `still`: how surely nothing moved, of the whole frame.
         """
+        self.fills = False
         if not self.regions:
             return None
         opacity = np.zeros(image.shape[:2], np.uint8)
-        whole = _whole(image)
         for region in self.regions:
             found, small = self._followed(region, image, still)
             region.before = self.decided(found, small, region.before, self._rests(still, image, region, found.shape))
@@ -308,11 +310,23 @@ class CloserLooks:
             place = slice(top, top + height), slice(left, left + width)
             cv2.max(opacity[place], matte(without_isles(region.before), small, image[place]), dst=opacity[place])
         self.regions = [region for region in self.regions if region.missed <= EVERY]
-        if not self.regions or any(area(region.window) > _LEAVE * area(whole) for region in self.regions):
-            self.regions = []
+        if not self.regions:
             return None
         self._join(image)
         return opacity
+
+    def leave(self, nearer: NDArray[np.uint8], whole: NDArray[np.uint8]) -> bool:
+        """Follow nobody any more if the whole frame shows them as well; say whether it does.
+
+        Args:
+            nearer: opacity from the windows that follow them, 0 to 255.
+            whole: the same from the whole frame.
+        """
+        known = np.asarray(nearer > 127, np.uint8)
+        if cv2.countNonZero(cv2.bitwise_and(whole, whole, mask=known)) < _AS_WELL * cv2.countNonZero(known):
+            return False
+        self.regions = []
+        return True
 
     def _rests(
         self, still: NDArray[np.float32] | None, image: Image, region: Region, shape: tuple[int, ...]
@@ -341,7 +355,9 @@ class CloserLooks:
             return found, small
         wanted = window_around(person, size, region.window)
         narrower = self._tick % EVERY == 0 and area(wanted) < _MUCH * area(region.window)
-        if narrower or is_close(person, region.window, size):
+        if area(wanted) > _LEAVE * area(_whole(image)):
+            self.fills = True  # it stays, since the network sees in a larger one what it does in the whole frame
+        elif narrower or is_close(person, region.window, size):
             nearer = shown(image, wanted, self._work_size)
             seen = self._look(nearer, turned=turned)
             if _somebody(seen, wanted, size) is not None:  # else the network is mistaken: it was shown them better

@@ -21,7 +21,7 @@ from gancam.masks.regions import (
     pieces_of,
     shown,
 )
-from gancam.masks.strays import strays
+from gancam.masks.strays import strays, without_islands
 from gancam.masks.trail import MARKED, Trail
 from gancam.masks.upper import with_upper_half
 from gancam.vision.matting import matte
@@ -110,25 +110,25 @@ class Person(MaskSource):
         found = seen = self._whole.opinion(small, still, tick) if due or self.wide or not closer.regions else None
         if seen is not None and self._is_image:
             seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
-        if seen is not None and alone and not self.wide:
-            found = closer.believed(self._whole, seen, image)
+        if seen is not None and alone and not (self.wide and self._is_image):
+            found = closer.believed(self._whole, seen, image, at_once=self.wide)
         elif seen is not None and alone:
             both, faces = self._whole.opinion.both, lambda: closer.faces_of(image)
-            found = without_fancies(seen, self._whole.before, frame, both, faces)
+            found = without_fancies(seen, frame, both, faces)
         if due and seen is not None and found is not None:
             closer.search(image, seen, found)
         if alone:
             closer.go_on(image)
         followed, nearer = bool(closer.regions), closer.opacity(image, still)
-        if nearer is not None and not self.wide:
+        if nearer is not None and not self.wide and not closer.fills:
             self._whole.before = None
             return nearer
-        if followed and nearer is None:
-            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         if found is None:
             found = closer.believed(self._whole, self._whole.opinion(small, still, tick), image)
         self._whole.before = closer.decided(found, small, self._whole.before, still)
         opacity = matte(without_isles(self._whole.before), small, image)
+        if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
+            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
 
     def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -146,7 +146,7 @@ class Person(MaskSource):
         marked = pieces_of(_marked(opacity), sure(image))
         opacity = opacity & marked
         marked |= strays(image, marked, np.maximum(*self._whole.opinion.both()))
-        return np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8)
+        return without_islands(np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8))
 
     def _goes_on(self, small: Image) -> bool:
         """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""

@@ -29,6 +29,7 @@ _THEIRS = 0.4  # of a piece that touches nobody, which must lie within reach
 _HINT, _HINTED = 0.06, 0.08  # what the network must say of so much of a piece that is more than an edge
 _GOES_ON = 0.3  # of its mean width: as much of a piece may go on where the scene begins, or the picture ends
 _RIM, _HOLE = 1 / 4, 1 / 2  # of the reach: how wide a rim is; of its square: a hole
+_ISLAND = 0.02  # of the pixels of people: an island of the scene among them that is smaller says nothing of it
 _SQUARE, _WIDER = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
 
 Plane = NDArray[np.float32]
@@ -59,6 +60,20 @@ def strays(image: Image, marked: Mask, likely: Plane) -> Mask:
     pieces[place] = 255 * _Surroundings(small[place], _bits(people[place] > 0), perhaps[place], reach).strays()
     whole = cv2.resize(pieces, marked.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.threshold(whole, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def without_islands(marked: Mask) -> Mask:
+    """Mark small pieces of the scene as well that lie within who is `marked`, uint8 ``(H, W)``, 0 where nobody is.
+
+    Filled up to its edge, a light between two children is a lamp that hangs in the air.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(marked == 0, np.uint8))
+    left, top, wide, tall, area = stats.T
+    height, width = marked.shape
+    within = (left > 0) & (top > 0) & (left + wide < width) & (top + tall < height)
+    within &= area < _ISLAND * np.count_nonzero(marked)
+    within[0] = False
+    return np.asarray(np.where(within[labels], 255, marked), np.uint8) if within.any() else marked
 
 
 def _side(marked: Mask) -> float:

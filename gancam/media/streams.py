@@ -1,5 +1,10 @@
 """Which stream of a file is its picture, and what of the words beside it people wrote."""
 
+import os
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
 import av
 from av.stream import Disposition
 
@@ -21,6 +26,11 @@ def _is_technical(key: str) -> bool:
     return key.partition("-")[0] in _TECHNICAL or any(part in key for part in ("brand", "minor_ver", "_statistics"))
 
 
+def is_pause(packet: bytes) -> bool:
+    """Whether a packet of mov_text is a time without words, which MP4 fills with as many as the writer likes."""
+    return not packet[:2].strip(b"\0")
+
+
 def is_cover(stream: "av.stream.Stream") -> bool:
     """Whether `stream` is a picture that goes with the file, as the sleeve of a record."""
     return bool(stream.type == "video" and stream.disposition & Disposition.attached_pic)
@@ -35,3 +45,18 @@ def picture_of(container: av.container.InputContainer) -> av.VideoStream | None:
     if videos and videos[0].frames == 1:
         return next((stream for stream in videos if stream.frames > 1), videos[0])
     return videos[0] if videos else None
+
+
+def first_heard(path: Path, index: int) -> Fraction | None:
+    """When the sound of a stream begins as players play it: without the run-up of its encoder, and what edits hide.
+
+    None where it cannot be decoded.
+    """
+    with (
+        suppress(av.FFmpegError, OSError, IndexError),
+        av.open(os.path.abspath(path), metadata_errors="replace") as container,
+    ):
+        for frame in container.decode(container.streams[index]):
+            if isinstance(frame, av.AudioFrame) and frame.pts is not None and frame.time_base is not None:
+                return frame.pts * frame.time_base
+    return None

@@ -78,7 +78,7 @@ def _resolved(target: str) -> tuple[ModuleType, str]:
         raise SinkError(f"{target}: images are not recorded live: {cure}; p of the window saves one")
     named = [vars(import_module(f"{__name__}.{name}")).get("FORM") for name in _modules()]
     words = sorted(form for form in named if form is not None)
-    known = f"{', '.join(words)}, URLs and files ending in {', '.join(video.CONTAINERS)}"
+    known = f"{', '.join(words)}, URLs and files ending in {', '.join((*video.CONTAINERS, *video.ANIMATIONS))}"
     raise SinkError(f"{target}: no such output; there are {known}")
 
 

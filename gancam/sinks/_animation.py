@@ -19,6 +19,7 @@ from gancam.sinks._muxer import OutputFile
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.piece_store import PieceStore, fingerprint
 from gancam.units import counted
+from gancam.vision.fit import squared_size
 
 _LARGE = 50_000_000  # bytes from which on a note tells what would be smaller
 _FINEST = Fraction(1, 60_000)  # seconds that APNG counts (in numbers of 16 bits) for sources with finer clocks
@@ -76,8 +77,8 @@ class AnimationJoiner:
         self._tick = self._form.tick or (settings.time_base if settings.time_base.denominator < 1 << 16 else _FINEST)
         self._extradata, self._abandoned = b"", False
         self._end = 0  # ticks
-        (width, height), aspect = settings.canvas.size, settings.canvas.aspect
-        self._size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+        aspect = settings.canvas.aspect
+        self._size = squared_size(settings.canvas.size, aspect)
         if self._size != settings.canvas.size:
             now = f"{self._size[0]}x{self._size[1]}"
             notes.append(f"its pixels are not square ({aspect.numerator}:{aspect.denominator}): scaled to {now}")

@@ -68,13 +68,22 @@ class Encoder:
     ``write`` waits while the hidden thread is several frames behind. What goes wrong there is raised by the next
     ``write`` or by ``close``, once.
 
+    Args:
+        settings: How frames become pictures.
+        output: What becomes of those.
+        waits: Whether ``write`` waits for the hidden thread, else it leaves out the frame then.
+
+    Attributes:
+        dropped: How many frames were left out.
+
     Raises:
         SinkError: The output cannot be opened.
         GancamError: What else the output raises when it is opened.
     """
 
-    def __init__(self, settings: EncoderSettings, output: EncoderOutput) -> None:
-        self._settings, self._output = settings, output
+    def __init__(self, settings: EncoderSettings, output: EncoderOutput, *, waits: bool = True) -> None:
+        self._settings, self._output, self._waits = settings, output, waits
+        self.dropped = 0
         self.closed = False
         self.worker_seconds = 0.0
         self._error: Exception | None = None
@@ -107,7 +116,8 @@ class Encoder:
             raise SinkError(f"{self.path}: already closed")
         self.raise_error()
         self._settings.canvas.check(frame)
-        self._queue.put(frame)
+        if not self._queue.put(frame, stopped=lambda: not self._waits):
+            self.dropped += 1
 
     def close(self, *, interrupted: bool = False) -> None:
         """Finish the output.
@@ -140,12 +150,16 @@ class Encoder:
             self._raised = True
             raise self._error
 
+    @property
+    def failed(self) -> bool:
+        """Whether anything went wrong since it was opened."""
+        return self._error is not None
+
     def failure(self, error: Exception) -> Exception:
         """Make the error to raise of one that came up while writing."""
         if isinstance(error, GancamError):
             return error
-        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-        what = "no room left" if full else cause(error)
+        what = "no room left" if _is_full(error) else cause(error)
         output = self._output
         made = SinkError(f"{self.path}: writing failed after {counted(output.frames, 'frame')} ({what}); {output.kept}")
         made.__cause__ = error
@@ -165,7 +179,10 @@ class Encoder:
             last = self._output.open()
         except Exception as error:  # raised by __init__, which waits for it
             self._error = error
-            if not isinstance(error, GancamError):
+            if _is_full(error):
+                self._error = SinkError(f"{self.path}: cannot be written (no room left)")
+                self._error.__cause__ = error
+            elif not isinstance(error, GancamError):
                 self._error = self._settings.cannot_open(error)
                 self._error.__cause__ = error
             self._output.discard()
@@ -219,9 +236,16 @@ class EncodedSink(Sink):
         return self._encoder.closed
 
     @property
+    def failed(self) -> bool:
+        """Whether writing failed, so that frames are missing in what is left."""
+        return self._encoder.failed
+
+    @property
     def notes(self) -> Sequence[str]:
         """What will not be as in the source."""
-        return self._notes
+        dropped, name = self._encoder.dropped, self.path.name
+        lost = f"{name}: {counted(dropped, 'frame')} left out, as they came faster than they can be kept until the end"
+        return [*self._notes, lost] if dropped else self._notes
 
     @property
     def worker_seconds(self) -> float:
@@ -235,6 +259,11 @@ class EncodedSink(Sink):
     def close(self, *, interrupted: bool = False) -> None:
         """Make the output whole. A Ctrl-C meanwhile waits until that is done, a second one gives up."""
         self._encoder.close(interrupted=interrupted)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether the disk is full, or more is not allowed to be on it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def _yield_to_others() -> None:

@@ -1,5 +1,7 @@
 """A video file that plays while it is written, for what cannot be made again."""
 
+import os
+import struct
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -22,7 +24,9 @@ class GrowingFile(OutputFile):
     Where an open file cannot be renamed (Windows), it is hidden until its end.
     """
 
-    movflags = "hybrid_fragmented"  # pieces that play by themselves, until a plain index in the end takes them in
+    # Pieces that play by themselves, until a plain index in the end takes them in. What they begin with is written with
+    # the first of them: only then does it say that sound begins before 0, which moved all to a later time.
+    movflags = "hybrid_fragmented+delay_moov"
 
     def __init__(self, path: Path, options: VideoOptions) -> None:
         super().__init__(path, options)
@@ -49,8 +53,10 @@ class GrowingFile(OutputFile):
             super().publish()
 
     def discard(self) -> None:
-        """Remove it, where it does not play yet."""
+        """Remove it, where it does not play yet; else leave what of it is whole."""
         if self.shown:
+            with suppress(OSError):
+                cut_to_fragments(self._path)
             self._unlock()
         else:
             super().discard()
@@ -87,3 +93,33 @@ class LiveVideo(WholeVideo):
                 self._mux(self._muxer.stream.encode(None))
                 self._muxer.release()
         super().discard()
+
+
+def cut_to_fragments(path: Path) -> None:
+    """Cut an MP4 or MOV that was ended in the midst of writing behind its last whole fragment; others stay as they are.
+
+    Players that come upon half a fragment stop with an error, some before what comes ahead of it. ISO/IEC 14496-12:
+    a file is boxes, each with its length and kind ahead; a fragment is a ``moof`` and the ``mdat`` behind it.
+
+    Raises:
+        OSError: It cannot be read or changed.
+    """
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        at = whole = 0
+        described = False
+        while at + 8 <= size:
+            file.seek(at)
+            length, kind = struct.unpack(">I4s", file.read(8))
+            if at == 0 and kind != b"ftyp":
+                return
+            if length == 1 and at + 16 <= size:
+                (length,) = struct.unpack(">Q", file.read(8))
+            if length < 8 or at + length > size:
+                break
+            at += length
+            described |= kind == b"moov"
+            if described and kind != b"moof":
+                whole = at
+        if 0 < whole < size:
+            file.truncate(whole)

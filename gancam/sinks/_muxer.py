@@ -15,7 +15,7 @@ from gancam.files import check_target, give_name, lock_file, partial_path, unloc
 from gancam.media.messages import cause
 from gancam.sinks._codecs import QUIET, container_of
 from gancam.sinks._matroska import set_aspect
-from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions, has_head, prepare
+from gancam.sinks._settings import BEFORE_ALL, MOST_TICKS, EncoderSettings, VideoOptions, has_head, prepare
 from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks, needs_keys
 
@@ -214,6 +214,10 @@ class Muxer:
     def _container_options(self, settings: EncoderSettings, audio_from: Path | None) -> dict[str, str]:
         name = settings.container.format
         options = dict(_LIVE.get(name, _FLUSHED)) if settings.live else {}
+        if settings.live and self._options.sound is None:
+            # The tracks of a file are written in order: nothing waits ten seconds for one that is silent. Sound that is
+            # heard comes late, and is never silent.
+            options["max_interleave_delta"] = "100000"
         if name in ("mp4", "mov"):
             # A late start is an edit list, in units of the movie time scale: 1 ms unless told otherwise.
             keys = "+use_metadata_tags" if audio_from is not None and needs_keys(audio_from, name) else ""
@@ -229,6 +233,7 @@ class Muxer:
         """
         assert self._settings is not None
         if self._held is not None:
+            self._end = max(self._end, _end_of(self._held))
             self._write(self._held)
         if self._late is None:
             self._late = self._lateness(packet.pts or 0)
@@ -239,8 +244,13 @@ class Muxer:
         shown = packet.pts or 0
         if self._held is None:
             self._first, self._begin, self._end = packet.dts or 0, shown, shown
-        self._begin, self._end = min(self._begin, shown), max(self._end, shown + packet.duration)
+        self._begin = min(self._begin, shown)
         self._held = packet
+
+    def was_shown(self, begin: int, ticks: int) -> None:
+        """Say how long the picture of the tick `begin` is shown, where its packet is still held."""
+        if self._held is not None and self._held.pts == begin + (self._late or 0):
+            self._held.duration = ticks
 
     def _lateness(self, first: int) -> int:
         """How many ticks later a picture has to be shown whose first frame is at `first`: files begin at 0."""
@@ -275,6 +285,7 @@ class Muxer:
         assert self._settings is not None
         assert self._container is not None
         if self._held is not None:
+            self._end = max(self._end, _end_of(self._held))
             if self._settings.container.format in ("mp4", "mov") and self._held.dts is not None:
                 lasts = self._end - self._begin - (self._held.dts - self._first)
                 self._held.duration = max(self._held.duration or 0, lasts)
@@ -309,6 +320,10 @@ class Muxer:
                     part.close()
 
 
+def _end_of(packet: Packet) -> int:
+    return (packet.pts or 0) + (packet.duration or 0)
+
+
 class WholeVideo:
     """An ``EncoderOutput`` whose packets go straight into the container."""
 
@@ -330,6 +345,10 @@ class WholeVideo:
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         """Write what the encoder gives."""
+        lasted = min(tick - after, MOST_TICKS)  # the next picture ends it, whatever was known of that before
+        if after in self._shown:
+            self._shown[after] = lasted
+        self._muxer.was_shown(after, lasted)
         self._shown[tick] = picture.duration
         self._mux(self._muxer.stream.encode(picture))
         self.frames += 1

@@ -32,7 +32,7 @@ from gancam.sinks._codecs import (
 )
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
-_MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
+MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
 _MOST_SIDE = {"libx264": 16384, "libsvtav1": 16384, "libvpx-vp9": 65536}  # pixels of width and height
 _LEAST_SIDE = {"libx265": 64, "libsvtav1": 32}  # below, x265 may write past its memory (40x32), SVT-AV1 never end
 _HUGE = 16_000_000  # pixels from which on x264 must not look ahead, or it takes 2.4 GB (7680x4320) instead of 0.9
@@ -149,7 +149,7 @@ class EncoderSettings:
         """Give how many ticks `frame` is shown, which comes at `tick`; what is nominal where it does not say."""
         if frame.duration is None:
             return self.frame_ticks
-        return min(max(self.tick_of(frame.time + frame.duration) - tick, 1), _MOST_TICKS)
+        return min(max(self.tick_of(frame.time + frame.duration) - tick, 1), MOST_TICKS)
 
     def describe(self, context: av.VideoCodecContext) -> None:
         """Tell an encoder what comes, before it is opened."""

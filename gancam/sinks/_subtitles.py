@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import av
 
+from gancam.media.streams import is_pause
+
 Packet: TypeAlias = "av.Packet[Any]"  # quoted: only the type stubs know it as generic
 
 _SPOKEN = {"srt": "SubRip", "subrip": "SubRip", "ass": "ASS", "ssa": "ASS", "webvtt": "WebVTT"}
@@ -150,7 +152,7 @@ class Cues:
         packet.pts = packet.dts if packet.pts is None else packet.pts
         if packet.pts is None or packet.time_base is None:  # the empty packet that ends a stream
             return []
-        if self._codec == "mov_text" and not bytes(packet)[:2].strip(b"\0"):
+        if self._codec == "mov_text" and is_pause(bytes(packet)):
             return []  # it ends its predecessor, which says its length itself
         packet.pts -= round(self._origin / packet.time_base)
         if self.end is not None and packet.pts * packet.time_base >= self.end:

@@ -28,6 +28,7 @@ __all__ = [
     "ANIMATIONS",
     "CONTAINERS",
     "DEFAULT_QUALITY",
+    "EncodedSink",
     "VideoOptions",
     "VideoWriter",
     "check",
@@ -141,7 +142,7 @@ def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
         if options.live:
             last = "which takes a few seconds for each that was recorded: Ctrl-C then gives it up"
             notes.append(f"{path.name} is made in the end, of frames that wait beside it, {last}")
-        return Encoder(settings, WholeAnimation(settings, options, place, notes)), notes
+        return Encoder(settings, WholeAnimation(settings, options, place, notes), waits=not options.live), notes
     if options.live:
         growing = GrowingFile(path, options)
         settings, notes = claim(growing, path, options)

@@ -14,7 +14,7 @@ from gancam.media.messages import cause
 from gancam.queues import BoundedQueue
 from gancam.sources.cut_off import is_cut_off
 from gancam.sources.decoders import Decoder, frames_ahead, log
-from gancam.sources.extent import LATE, Extent, breaks_off, frames_within
+from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, shown_ticks
 from gancam.sources.ranges import cut_short
 from gancam.units import counted
 
@@ -111,6 +111,7 @@ class Reading:
     def _read(self) -> None:
         """Decode until the end, an error, or close()."""
         index = came = 0
+        ticks = set[int]()
         changed = False
         last, own, usual = -math.inf, 0, 1 / self._extent.fps  # how long the frame before the held one was shown
         held: Frame | None = None  # the frame whose duration is known when the next one comes
@@ -128,7 +129,7 @@ class Reading:
                 read = self._decoder.read(wanted)
                 self.worker_seconds += time.perf_counter() - began
                 if read is None:
-                    self._tell_shortage(came, last)
+                    self._tell_shortage(came, last, ticks)
                     held = None if held is None else replace(held, duration=self._last_duration(held.time, own, usual))
                     break
                 image, tick, picture, alpha, own = read
@@ -144,6 +145,7 @@ class Reading:
                 held = Frame(image, index, last, alpha=alpha, decoded=picture) if keep and image is not None else None
                 index += self._from is None or last >= self._from
                 came += 1
+                ticks.add(tick)
                 if self._decoder.other is not None and not changed:
                     changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
@@ -184,15 +186,23 @@ class Reading:
         self._notes.append(note)
         return True
 
-    def _tell_shortage(self, came: int, last: float) -> None:
-        """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came."""
+    def _tell_shortage(self, came: int, last: float, ticks: set[int]) -> None:
+        """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came.
+
+        `ticks` has the times of those that came.
+        """
         if self._stop.is_set():
             return
         if self._decoder.veiled:
             self._notes.append(f"{self._path.name}: becomes transparent, which is left out: it is not at first")
         if damaged := self._decoder.damaged:
             self._notes.append(f"{self._path.name}: frames that are damaged in the file, and look so: {damaged}")
-        if self._extent.counted and self._extent.frames is not None and came < self._extent.frames:
+        short = self._extent.counted and self._extent.frames is not None and came < self._extent.frames
+        if short and (gone := self._in_the_middle(ticks, last)):
+            at = f"{gone[0]:.2f} s" if len(gone) == 1 else f"{gone[0]:.2f} to {gone[-1]:.2f} s"
+            told = f"{counted(len(gone), 'frame')} in the middle could not be read, at {at}"
+            self._notes.append(f"{self._path.name}: {told}")
+        elif short and self._extent.frames is not None:
             self._short = True
             self._notes.append(f"the video stops early: {counted(self._extent.frames, 'frame')} promised, {came} came")
         elif is_cut_off(self._path):
@@ -205,6 +215,13 @@ class Reading:
             self._notes.append(f"the video stops early: {told}")
         if self._extent.whole and (not self._extent.counted or came > (self._extent.frames or 0)):
             self.wanted = came
+
+    def _in_the_middle(self, ticks: set[int], last: float) -> list[float]:
+        """The times of all frames that are missing, where none is behind `last`; else none."""
+        gone = [
+            self._extent.seconds(tick) for tick in shown_ticks(self._path, self._decoder.index) if tick not in ticks
+        ]
+        return [] if any(moment > last for moment in gone) else sorted(gone)
 
     def _breaks_off(self, last: float) -> bool:
         """Tell whether the last frame, at `last`, is so only because no more can be read of the file."""

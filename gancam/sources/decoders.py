@@ -60,6 +60,7 @@ class Decoder:
         self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: bool, fields: str = ""
     ) -> None:
         self._container, self._keep, self._fields = container, False, fields
+        self.index = stream.index
         stream.thread_type = "AUTO"
         self._apart: av.VideoCodecContext | None = None
         if opacity_apart(stream):

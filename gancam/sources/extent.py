@@ -169,3 +169,25 @@ def breaks_off(path: Path, last: float) -> bool:
             if packet.pos is not None:
                 end = max(end, packet.pos + packet.size)
     return 0 < end < _READ * path.stat().st_size
+
+
+def shown_ticks(path: Path, index: int) -> list[int]:
+    """List when the pictures of the stream `index` of a file are shown, in ticks, without decoding one; in order."""
+    ticks: list[int] = []
+    with suppress(av.FFmpegError, IndexError, OSError), av.open(os.path.abspath(path)) as film:
+        ticks += [one.pts for one in film.demux(film.streams[index]) if one.pts is not None and not one.is_discard]
+    return sorted(ticks)
+
+
+def frames_until(path: Path) -> float | None:
+    """Give the time until which the picture of a video file plays, in seconds from its first frame, by its packets.
+
+    None where it cannot be read.
+    """
+    first, end = math.inf, -math.inf
+    with suppress(av.FFmpegError, IndexError, OSError), av.open(os.path.abspath(path)) as film:
+        for packet in film.demux(film.streams.video[0]):
+            if packet.pts is not None and packet.time_base is not None and packet.size:
+                first = min(first, float(packet.pts * packet.time_base))
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return end - first if end > first else None

@@ -39,6 +39,7 @@ class LivePicture(NamedTuple):
     image: Image
     captured: float  # time.monotonic()
     time: float | None = None  # on the source's own clock, where it has one
+    duration: float | None = None  # seconds for which it is shown, where that is known
 
 
 class LiveBackend(Protocol):
@@ -181,7 +182,7 @@ class _Reader:
                     break
                 if self.newest is not None:
                     self.dropped += 1
-                self.newest = LivePicture(image, captured, read.time)
+                self.newest = read._replace(image=image)
                 if self.sound.origin is None and (self.pace is None or self.pace.running):
                     self.sound.origin = captured
                 if len(self.arrivals) <= 60:
@@ -225,6 +226,9 @@ class LiveSource(Source):
 
     Attributes:
         origin: The container's seconds that became ``Frame.time`` 0, of a file.
+        aspect: Width over height of a displayed pixel.
+        fields: Which of the two fields of its pictures comes first, of a file: "tff" (the upper) or "bff"; empty where
+            they are not of fields, or that is not known.
         sound: What is heard beside the pictures: a stream's own sound, or what a microphone gives it.
         mirrored: Whether pictures are given mirrored, as one sees oneself; it may change at any time.
 
@@ -251,7 +255,7 @@ class LiveSource(Source):
         self._index, self._last, self._own_clock = 0, -math.inf, False
         self.mirrored = False
         self.sound = sound or Sound()
-        self.origin = Fraction(0)
+        self.origin, self.aspect, self.fields = Fraction(0), Fraction(1), ""
         self._reader = _Reader(feed, reconnect, self.sound, pace)
         weakref.finalize(self, self._reader.close).atexit = False
         try:
@@ -320,7 +324,7 @@ class LiveSource(Source):
 
     @property
     def notes(self) -> Sequence[str]:
-        """The measured rate, losses and changes of size."""
+        """The measured rate, losses, changes of size, and what cannot be as in the source."""
         reader = self._reader
         told = list(reader.told)
         if reader.changes > _CHANGES_TOLD:
@@ -330,11 +334,21 @@ class LiveSource(Source):
             told.append(f"{reader.feed.name}: lost {times}, {reader.lost_seconds:.1f} s without a picture")
         return told
 
+    def tell(self, note: str) -> None:
+        """Add to ``notes``."""
+        self._reader.told.append(note)
+
+    def tell_squared(self, aspect: Fraction) -> None:
+        """Say in ``notes`` that pictures were scaled, whose pixels were `aspect` times as wide as high."""
+        if aspect != 1:
+            now, was = f"{self.size[0]}x{self.size[1]}", f"{aspect.numerator}:{aspect.denominator}"
+            self.tell(f"{self.name}: its pixels are not square ({was}): scaled to {now}")
+
     def __iter__(self) -> Iterator[Frame]:
         reader = self._reader
         if self._pace is not None and not self._pace.running:
             self._begin(self._pace)
-        wait, before, shown = self._patience, math.inf, None
+        wait, before, shown, until = self._patience, math.inf, None, None
         while True:
             with reader.change:
                 reader.change.wait_for(lambda: reader.newest is not None or reader.over, wait)
@@ -349,11 +363,12 @@ class LiveSource(Source):
                 self._own_clock = newest.time is not None
                 moment = newest.captured - reader.arrivals[0] if newest.time is None else newest.time
                 shown = newest.image
-                yield self._frame(shown, moment, newest.captured)
+                until = None if newest.duration is None else moment + newest.duration
+                yield self._frame(shown, moment, newest.captured, until)
             elif self._pace is not None and self._pace.holding and shown is not None:  # a slide, not a loss
                 wait, now = _REPEAT, time.monotonic()
                 moment = self._pace.now() if self._own_clock else now - reader.arrivals[0]
-                yield self._frame(shown, moment, now)
+                yield self._frame(shown, moment, now, until)
             else:
                 wait = _REPEAT
                 # a file's clock stands still meanwhile, so that the next picture has its own time again
@@ -368,12 +383,13 @@ class LiveSource(Source):
             if reader.newest is not None:
                 reader.newest = reader.newest._replace(captured=now)
 
-    def _frame(self, image: Image, moment: float, captured: float | None) -> Frame:
+    def _frame(self, image: Image, moment: float, captured: float | None, until: float | None = None) -> Frame:
         self._last = max(moment, self._last + 1e-6)
         self._index += 1
         if self.mirrored and captured is not None:
             image = np.ascontiguousarray(image[:, ::-1])
-        return Frame(image, self._index - 1, self._last, captured=captured)
+        duration = None if until is None or until <= self._last else until - self._last
+        return Frame(image, self._index - 1, self._last, captured=captured, duration=duration)
 
     def _placeholder(self) -> Image:
         reader = self._reader

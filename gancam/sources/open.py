@@ -1,14 +1,17 @@
 """The live source that a word of the command line means."""
 
 import os
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 from gancam.errors import InputError, shown
 from gancam.frame import check_size
 from gancam.media.animated import is_animated
+from gancam.media.paths import SequencePath, classify
 from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
-from gancam.sources.images import AnimatedImage
+from gancam.sources.images import AnimatedImage, ImageFiles
 from gancam.sources.live import PATIENCE, SIZE, LiveSource
 from gancam.sources.pattern import TestPattern
 from gancam.sources.realtime import CaptureSource, RealtimeSource
@@ -24,18 +27,23 @@ def open_live(
     reconnect: int | None = None,
     loop: bool = False,
     listen: bool = False,
+    deinterlace: bool = False,
+    square: bool = True,
 ) -> LiveSource:
     """Open the live source that `source` means.
 
     Args:
         source: An index, a device path, or on Linux a part of a camera's name: `Camera`; a URL: `Stream`; the path of a
-            video file: that at its own pace; ``"test"``: the test pattern without end; a ``cv2.VideoCapture``:
-            `CaptureSource`; any other source: at its own pace.
+            video file, or the name of numbered images (``frame-%06d.png``): that at its own pace; ``"test"``: the test
+            pattern without end; a ``cv2.VideoCapture``: `CaptureSource`; any other source: at its own pace.
         size: ``(width, height)`` that cameras are asked for, and of the test pattern.
         patience: Seconds without a picture before a placeholder.
         reconnect: Attempts in a row after which it gives up; None for no limit.
         loop: Whether a video file begins again at its end.
         listen: Whether a stream's own sound comes along.
+        deinterlace: Whether whole pictures are made of the fields of an interlaced video file.
+        square: Whether pictures of a file or stream whose pixels are not square are scaled, so that they are, which
+            ``notes`` tells; else they come as they are, and ``LiveSource.aspect`` says what pixels they have.
 
     Raises:
         InputError: For what is no source, or no size.
@@ -50,17 +58,17 @@ def open_live(
         if text == "test":
             return RealtimeSource(TestPattern(size, frames=None), name="test pattern", patience=patience)
         if "://" in text:
-            return Stream(text, patience=patience, reconnect=reconnect, listen=listen)
+            return Stream(text, patience=patience, reconnect=reconnect, listen=listen, square=square)
         if text.isascii() and text.isdigit():
             source = int(text)
         elif not is_device(text) and not Path(text).exists() and (named := camera_called(text)) is not None:
             source = named
         elif not is_device(text):
-            again = (lambda: _film(text)) if loop else None
-            file = _film(text)
-            live = RealtimeSource(file, name=Path(text).name, patience=patience, again=again)
-            live.origin = file.footage.origin
-            return live
+            film = _film(text, deinterlace=deinterlace)
+            if isinstance(film, VideoFile):
+                film.look_for_fields()
+            again = (lambda: _film(text, deinterlace=deinterlace)) if loop else None
+            return _realtime(film, Path(text).name, patience, again, square=square)
     if isinstance(source, int | str | os.PathLike) and not isinstance(source, bool):
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
     if isinstance(source, Capture):
@@ -69,13 +77,32 @@ def open_live(
         raise InputError(
             f"source {shown(source)}: needs a camera's index or name, a URL, a video file, test or a source"
         )
-    return RealtimeSource(source, patience=patience)
+    return _realtime(source, "", patience, None, square=square)
 
 
-def _film(path: str) -> VideoFile | AnimatedImage:
-    """Open a video file, in SDR, or an animated WebP."""
+def _realtime(
+    source: Source, name: str, patience: float, again: Callable[[], Source] | None, *, square: bool
+) -> RealtimeSource:
+    """Play `source` at its own pace, and say of it what outputs and the user should know."""
+    if not isinstance(source, VideoFile | ImageFiles | AnimatedImage):
+        return RealtimeSource(source, name=name, patience=patience, again=again)
+    info = source.footage
+    scaled = info.aspect if square else Fraction(1)
+    live = RealtimeSource(source, name=name, patience=patience, again=again, aspect=scaled)
+    live.origin, live.aspect = info.origin, info.aspect / scaled
+    live.fields = info.fields if scaled >= 1 else ""  # else a row is none of either field any more
+    if info.alpha:
+        live.tell(f"{source.path.name}: its transparency is left out, which gancam process keeps where a file holds it")
+    live.tell_squared(scaled)
+    return live
+
+
+def _film(path: str, *, deinterlace: bool) -> VideoFile | AnimatedImage | ImageFiles:
+    """Open a video file, in SDR, an animated WebP, or numbered images."""
+    if isinstance(classify(path), SequencePath):
+        return ImageFiles(path)
     if Path(path).suffix.lower() == ".webp" and is_animated(Path(path)):
         return AnimatedImage(path)
-    video = VideoFile(path)
+    video = VideoFile(path, deinterlace=deinterlace)
     video.tone_map()
     return video

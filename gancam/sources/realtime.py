@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 
 import cv2
 
@@ -12,6 +13,7 @@ from gancam.sources.camera import Capture, CaptureBackend
 from gancam.sources.contract import Source
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 from gancam.sources.pace import Pace
+from gancam.vision.fit import squared
 
 
 class CaptureSource(LiveSource):
@@ -45,6 +47,7 @@ class RealtimeSource(LiveSource):
         name: For messages.
         patience: As of ``LiveSource``.
         again: Opens the same source once more at its end, whose times then go on from there; None: it ends.
+        aspect: Width over height of its pixels, of which square ones are made.
     """
 
     def __init__(
@@ -54,9 +57,16 @@ class RealtimeSource(LiveSource):
         name: str = "",
         patience: float = PATIENCE,
         again: Callable[[], Source] | None = None,
+        aspect: Fraction = Fraction(1),
     ) -> None:
         pace = Pace()
-        super().__init__(_Played(source, name or type(source).__name__, pace, again), patience=patience, pace=pace)
+        self._played = _Played(source, name or type(source).__name__, pace, again, aspect)
+        super().__init__(self._played, patience=patience, pace=pace)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the source says, too; of all rounds, once."""
+        return [*self._played.notes, *super().notes]
 
 
 class _Played:
@@ -64,13 +74,20 @@ class _Played:
 
     finite = True
 
-    def __init__(self, source: Source, name: str, pace: Pace, again: Callable[[], Source] | None) -> None:
-        self.name, self._pace = name, pace
+    def __init__(
+        self, source: Source, name: str, pace: Pace, again: Callable[[], Source] | None, aspect: Fraction
+    ) -> None:
+        self.name, self._pace, self._aspect = name, pace, aspect
+        self._said: list[str] = []  # by the rounds before this one
         self.fps: float | None = source.fps
         self._source, self._again = source, again
         self._ended, self._offset = 0.0, 0.0  # seconds: of all that was played, and of the rounds before this one
         self._frames: Iterator[Frame] = iter(())
         self._came = False
+
+    @property
+    def notes(self) -> list[str]:
+        return list(dict.fromkeys([*self._said, *self._source.notes]))
 
     def open(self) -> None:
         self._frames = iter(self._source)
@@ -79,6 +96,7 @@ class _Played:
         frame = next(self._frames, None)
         if frame is None and self._again is not None and self._came:
             self._source.close()
+            self._said = self.notes
             self._source = self._again()
             self._frames = iter(self._source)
             frame = next(self._frames, None)
@@ -87,10 +105,11 @@ class _Played:
             self._pace.wait(self._ended, stop)  # the last picture stays as long as it is shown
             return None
         moment = frame.time + self._offset
-        self._ended = moment + (frame.duration or 1 / (self.fps or 25.0))
+        lasts = frame.duration or 1 / (self.fps or 25.0)
+        self._ended = moment + lasts
         self._came = True
         self._pace.wait(moment, stop)
-        return LivePicture(frame.image, time.monotonic(), moment)
+        return LivePicture(squared(frame.image, self._aspect), time.monotonic(), moment, lasts)
 
     def close(self) -> None:
         self._source.close()

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from fractions import Fraction
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
 from gancam.sources.decoders import in_one_piece
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
+from gancam.vision.fit import squared
 
 Packet: TypeAlias = "av.Packet[Any]"
 _BAD_IN_A_ROW = 60  # broken packets before a connection counts as lost
@@ -47,16 +49,27 @@ class Stream(LiveSource):
         patience: As of ``LiveSource``.
         reconnect: As of ``LiveSource``.
         listen: Whether its sound comes along, as ``sound``.
+        square: Whether pictures whose pixels are not square are scaled, so that they are.
 
     Raises:
         SourceError: For what cannot be reached or gives no picture.
     """
 
     def __init__(
-        self, url: str, *, patience: float = PATIENCE, reconnect: int | None = None, listen: bool = False
+        self,
+        url: str,
+        *,
+        patience: float = PATIENCE,
+        reconnect: int | None = None,
+        listen: bool = False,
+        square: bool = False,
     ) -> None:
-        backend = StreamBackend(url, silence=max(2 * patience, 2.0), sound=Sound() if listen else None)
+        backend = StreamBackend(url, silence=max(2 * patience, 2.0), sound=Sound() if listen else None, square=square)
         super().__init__(backend, patience=patience, reconnect=reconnect, sound=backend.sound)
+        self.aspect = Fraction(1) if square else backend.aspect
+        self.tell_squared(backend.aspect / self.aspect)
+        if backend.interlaced:
+            self.tell(f"{self.name}: is interlaced, its fields stay combed")
 
 
 class StreamBackend:
@@ -66,12 +79,18 @@ class StreamBackend:
         url: Where from.
         silence: Seconds without a packet after which it is lost.
         sound: Gets its sound, where that is wanted.
+        square: Whether pictures whose pixels are not square are scaled, so that they are.
+
+    Attributes:
+        aspect: Width over height of a pixel as it comes.
+        interlaced: Whether pictures of two fields came.
     """
 
     finite = False
 
-    def __init__(self, url: str, *, silence: float, sound: Sound | None = None) -> None:
-        self.sound = sound
+    def __init__(self, url: str, *, silence: float, sound: Sound | None = None, square: bool = False) -> None:
+        self.sound, self._square = sound, square
+        self.aspect, self.interlaced = Fraction(1), False
         self._url, self.name, self._silence = url, without_secrets(url), silence
         scheme = url.partition("://")[0].lower()
         self._answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
@@ -142,13 +161,16 @@ class StreamBackend:
                 for frame in frames:
                     assert isinstance(frame, av.VideoFrame)
                     bad = 0
+                    self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
                     yield LivePicture(self._image(frame), moment)
 
     def _image(self, frame: av.VideoFrame) -> Image:
         if frame.interlaced_frame:
+            self.interlaced = True
             frame = in_one_piece(frame)
         frame.colorspace = converted_as(int(frame.colorspace))
-        return np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
+        image = np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
+        return squared(image, self.aspect) if self._square else image
 
     def close(self) -> None:
         """Disconnect; it may be opened again."""

@@ -1,7 +1,8 @@
 """The web application: the page, its requests, its WebSockets, and the guard before them all."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -37,6 +38,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
     """
     session, thumbnails = Session(storage), Thumbnails()
     viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
+    models = ModelsApi(storage)
 
     async def page(request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -52,16 +54,18 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         try:
             yield
         finally:
-            session.close()
-            thumbnails.close()
-            queue.close()
+            viewers.close()
+            with ExitStack() as closing:  # all, even where one fails
+                for close in (queue.close, thumbnails.close, session.close, models.close):
+                    closing.callback(close)
+                await asyncio.to_thread(closing.close)
 
     return Starlette(
         routes=[
             Route("/", page),
             *LiveApi(session, thumbnails).routes(),
             *FilesApi(storage).routes(),
-            *ModelsApi(storage).routes(),
+            *models.routes(),
             *JobsApi(session, storage, queue).routes(),
             WebSocketRoute("/api/live", watch),
             WebSocketRoute("/api/camera", camera),

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,17 +100,19 @@ class LiveChain(EffectChain):
         """Load an effect and put it last. Takes as long as loading does; for any thread but the loop's."""
         with self._adding:
             link = self._load(spec, [one.name for one in self.links])
-            self._rearrange([*self.links, link])
+            with _closed_if_refused([link]):
+                self._rearrange([*self.links, link])
         return link
 
     def replace(self, specs: Sequence[EffectSpec]) -> None:
         """Load other effects, and put them in place of all that are there."""
         with self._adding:
             links = list[Link]()
-            for spec in specs:
-                links.append(self._load(spec, [one.name for one in links]))
-            before = self.links
-            self._rearrange(links)
+            with _closed_if_refused(links):
+                for spec in specs:
+                    links.append(self._load(spec, [one.name for one in links]))
+                before = self.links
+                self._rearrange(links)
         _close(before)
 
     def remove(self, name: str) -> None:
@@ -167,6 +170,17 @@ class LiveChain(EffectChain):
 
         self._gate.do(swap)
         self._changed()
+
+
+@contextmanager
+def _closed_if_refused(links: Sequence[Link]) -> Iterator[None]:
+    """Close `links` where they do not come into the chain."""
+    try:
+        yield
+    except BaseException:
+        with suppress(GancamError):  # what failed first is told
+            _close(links)
+        raise
 
 
 def _close(links: Sequence[Link]) -> None:

@@ -1,7 +1,9 @@
 """What the page asks about files: lists of them, uploads, downloads."""
 
 import asyncio
+import mimetypes
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -55,10 +57,10 @@ class FilesApi:
     async def upload(self, request: Request) -> Response:
         """Keep the body of the request under the name of the query."""
         length = request.headers.get("content-length", "0")
-        if not length.isdecimal():
+        if not length.isdecimal() or len(length) > 20:
             raise InputError("Content-Length is no number")
         try:
-            self._storage.check_size(int(length))
+            await asyncio.to_thread(self._storage.check_size, int(length))
         except InputError as error:
             return JSONResponse({"error": str(error)}, 413, headers={"Connection": "close"})
         name = request.query_params.get("name", "")
@@ -67,16 +69,27 @@ class FilesApi:
 
     async def download(self, request: Request) -> Response:
         """Give a file, in parts where the browser wants that."""
-        path = await asyncio.to_thread(self._storage.resolve, request.path_params["reference"])
+        path, kind = await asyncio.to_thread(self._file, request.path_params["reference"])
+        inline = request.query_params.get("show") == "1" and _is_harmless(kind)
+        how = "inline" if inline else "attachment"
+        return FileResponse(path, filename=path.name, media_type=kind, content_disposition_type=how)
+
+    def _file(self, reference: str) -> tuple[Path, str]:
+        path = self._storage.resolve(reference)
         if not path.is_file():
             raise InputError("not a file")
-        inline = request.query_params.get("show") == "1" and path.suffix.lower() not in (
-            ".svg",
-            ".html",
-            ".htm",
-            ".xml",
-        )
-        return FileResponse(path, filename=path.name, content_disposition_type="inline" if inline else "attachment")
+        return path, _kind(path)
+
+
+def _kind(path: Path) -> str:
+    """The media type of a file, by its name."""
+    kind, packed = mimetypes.guess_type(path.name, strict=False)
+    return kind if kind is not None and packed is None else "application/octet-stream"
+
+
+def _is_harmless(kind: str) -> bool:
+    """Whether a media type is of what holds no script, as SVG, HTML and other XML do: it would be the page's own."""
+    return kind.partition("/")[0] in ("image", "video", "audio") and "xml" not in kind
 
 
 async def _patiently(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

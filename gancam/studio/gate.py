@@ -47,11 +47,13 @@ class FrameGate:
         """Call `act` between two frames, and wait for what it returns or raises.
 
         Raises:
-            GancamError: When no frame was finished for so long that the loop must hang; `act` may still be called.
+            GancamError: When no frame was finished for so long that the loop must hang; then `act` is not called.
         """
         done: Future[T] = Future()
 
         def work() -> None:
+            if not done.set_running_or_notify_cancel():
+                return  # who waited was told that it was not done
             try:
                 done.set_result(act())
             except BaseException as error:  # it belongs to the thread that waits
@@ -65,4 +67,6 @@ class FrameGate:
         try:
             return done.result(_PATIENCE)
         except TimeoutError:
+            if not done.cancel():  # it is being done at last
+                return done.result()
             raise GancamError(f"no frame was finished for {_PATIENCE:g} s; try again, or stop the source") from None

@@ -1,26 +1,31 @@
 """A queue of files to process: each is the command line's own job, in a process of its own."""
 
 import json
+import logging
 import os
+import re
 import secrets
 import shutil
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import psutil
 
-from gancam.errors import InputError, NotFound
+from gancam.errors import GancamError, InputError, NotFound
 from gancam.files import replace_file
+from gancam.media.messages import cause
 
+log = logging.getLogger(__name__)
 State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed"]
 _NICE = 5  # what is shown live goes first
-_PATIENCE = 20.0  # seconds that a process may take to finish what it began
+_PATIENCE = 20.0  # seconds that a process may take to finish what it began; then it is killed
 
 
 @dataclass
@@ -58,9 +63,16 @@ class Job:
         """Read what was kept. Raises ``InputError`` for anything else."""
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{one.name: found[one.name] for one in fields(cls)})
+            job = cls(**{one.name: found[one.name] for one in fields(cls)})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: not a job") from error
+        texts = (job.source, job.target, job.error, job.number)
+        lists = isinstance(job.options, list) and isinstance(job.notes, list)
+        if not lists or not all(isinstance(text, str) for text in (*texts, *job.options, *job.notes)):
+            raise InputError(f"{path}: not a job")
+        if job.number != path.stem or not re.match(r"\d+-", job.number) or job.state not in get_args(State):
+            raise InputError(f"{path}: not a job")
+        return job
 
 
 class JobQueue:
@@ -78,6 +90,7 @@ class JobQueue:
         self._folder, self._results = folder, results
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        self._ended = threading.Condition(self._lock)  # told when `_running` runs no more
         self._jobs: dict[str, Job] = {}
         self._process: subprocess.Popen[str] | None = None
         self._running: Job | None = None
@@ -119,12 +132,7 @@ class JobQueue:
     def pause(self, number: str) -> None:
         """Stop a job, which keeps what it made. Raises ``NotFound``."""
         with self._lock:
-            job = self.job(number)
-            if job.state in ("waiting", "running"):
-                job.state, job.eta = "paused", None
-                self._keep(job)
-                if job is self._running and self._process is not None:
-                    self._process.terminate()
+            self._pause(self.job(number))
 
     def resume(self, number: str) -> None:
         """Have a job go on, or try again. Raises ``NotFound``."""
@@ -136,12 +144,16 @@ class JobQueue:
                 self._begin()
 
     def remove(self, number: str) -> None:
-        """Forget a job, and delete what it made unless it is done. Raises ``NotFound``."""
-        self.pause(number)
-        self._wait_for_end(self.job(number))
+        """Forget a job, and delete what it made unless it is done. Raises ``NotFound``.
+
+        One that runs is stopped first, which takes as long as what it began, up to about 20 s.
+        """
         with self._lock:
-            job = self._jobs.pop(number)
+            job = self.job(number)
+            self._pause(job)
+            del self._jobs[number]  # before anything is waited for: so nobody resumes it, and nothing keeps it again
             (self._folder / f"{number}.json").unlink(missing_ok=True)
+            self._ended.wait_for(lambda: self._running is not job, 2 * _PATIENCE)
         if job.state != "done":
             shutil.rmtree(self._out(job), ignore_errors=True)
 
@@ -149,9 +161,9 @@ class JobQueue:
         """Pause what runs, and wait until it has stopped."""
         with self._lock:
             self._over = True
-            running, thread = self._running, self._thread
-        if running is not None:
-            self.pause(running.number)
+            thread = self._thread
+            if self._running is not None:
+                self._pause(self._running)
         if thread is not None:
             thread.join()
 
@@ -159,20 +171,25 @@ class JobQueue:
         return self._results / job.number
 
     def _keep(self, job: Job) -> None:
-        with suppress(OSError):  # a full disk: the job itself will tell
-            replace_file(self._folder / f"{job.number}.json", json.dumps(asdict(job)).encode())
+        if self._jobs.get(job.number) is job:  # not one that was removed: it would be there again at the next start
+            with suppress(OSError):  # a full disk: the job itself will tell
+                replace_file(self._folder / f"{job.number}.json", json.dumps(asdict(job)).encode())
 
-    def _wait_for_end(self, job: Job) -> None:
-        with self._lock:
-            process = self._process if job is self._running else None
-        if process is not None:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
+    def _pause(self, job: Job) -> None:
+        if job.state in ("waiting", "running"):
+            job.state, job.eta = "paused", None
+            self._keep(job)
+        if job is self._running and self._process is not None:
+            self._process.terminate()
+            patience = threading.Timer(_PATIENCE, _kill, [self._process])
+            patience.daemon = True
+            patience.start()
 
     def _begin(self) -> None:
         if self._thread is None and not self._over:
-            self._thread = threading.Thread(target=self._work, name="gancam-studio-jobs", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="gancam-studio-jobs", daemon=True)
+            thread.start()  # which may fail: then the next that is added tries again
+            self._thread = thread
 
     # The hidden thread, from here on; it ends when nothing waits.
 
@@ -184,24 +201,51 @@ class JobQueue:
                     self._thread = None
                     return
                 job.state, self._running = "running", job
-                self._process = self._open(job)
-            self._follow(job, self._process)
+            try:
+                self._run(job)
+            except GancamError as error:
+                self._fail(job, str(error))
+            except Exception as unexpected:  # those that wait behind it are not to wait for ever
+                log.exception("studio: a fault of gancam's own")
+                self._fail(job, f"a fault of gancam's own: {unexpected!r}")
             with self._lock:
                 self._running = self._process = None
                 self._keep(job)
+                self._ended.notify_all()
+
+    def _run(self, job: Job) -> None:
+        with self._lock:
+            if job.state != "running":  # it was paused, or removed, meanwhile
+                return
+            process = self._process = self._open(job)
+        try:
+            self._follow(job, process)
+        finally:
+            _kill(process)
+
+    def _fail(self, job: Job, error: str) -> None:
+        """Note the end of a job that is neither done nor paused."""
+        with self._lock:
+            job.eta = None
+            if job.state == "running":
+                job.state, job.error = "failed", job.error or error
 
     def _open(self, job: Job) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "gancam", "process", job.source, f"{self._out(job)}/", "--json", *job.options]
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            encoding="utf-8", errors="replace", start_new_session=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        )  # fmt: skip
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                encoding="utf-8", errors="replace", start_new_session=True,
+                env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            )  # fmt: skip
+        except (OSError, ValueError) as error:  # no memory or descriptors; an option that is no text of the system's
+            raise GancamError(f"its process cannot be started ({cause(error)}); go on once that is mended") from error
         with suppress(psutil.Error, OSError, AttributeError):
             psutil.Process(process.pid).nice(_NICE if sys.platform != "win32" else psutil.BELOW_NORMAL_PRIORITY_CLASS)
         return process
 
     def _follow(self, job: Job, process: subprocess.Popen[str]) -> None:
-        said: list[str] = []
+        said = deque[str](maxlen=1)  # the last line
         assert process.stdout is not None
         assert process.stderr is not None
         errors = process.stderr
@@ -214,12 +258,8 @@ class JobQueue:
         reader.join()
         process.stdout.close()
         errors.close()
-        with self._lock:
-            job.eta = None
-            if job.state == "running":
-                job.state = "failed"
-                last = said[-1].strip() if said else f"it ended with {process.returncode}"
-                job.error = job.error or last.removeprefix("gancam: ")
+        last = said[-1].strip() if said else f"it ended with {process.returncode}"
+        self._fail(job, last.removeprefix("gancam: "))
 
     def _hear(self, job: Job, event: Mapping[str, object]) -> None:
         """Take note of an event that ``gancam process --json`` writes."""
@@ -245,3 +285,13 @@ class JobQueue:
                     job.state, job.seconds, job.frame = "done", float(seconds), max(job.frame, 1)
                     if not job.target:  # an earlier process made it
                         job.target = next((str(path) for path in self._out(job).glob("[!.]*")), "")
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End a process that still runs, and those that it started, which may hold its pipes open."""
+    if process.poll() is None:
+        with suppress(psutil.Error):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    child.kill()
+        process.kill()

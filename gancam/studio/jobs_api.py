@@ -1,7 +1,7 @@
 """What the Files page asks for: facts and frames of files, previews, and the queue of what is processed."""
 
 import asyncio
-import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,15 +29,26 @@ class Previews:
     """Makes single frames with the effects of a chain, which are loaded once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._turn = asyncio.Lock()  # which, unlike a lock of threads, holds no thread while one waits for it
         self._loaded: tuple[EffectChainSpec, LoadedChain] | None = None
 
-    def make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
-        """Take `image` through `chain`, without frames before it. Raises ``GancamError``."""
-        with self._lock:
-            if self._loaded is None or str(self._loaded[0]) != str(chain):
-                self._loaded = chain, LoadedChain(chain)
-            return through(image, self._loaded[1].fresh(), time=time)
+    async def make(
+        self, chain: EffectChainSpec, image: Image, time: float, gone: Callable[[], Awaitable[bool]]
+    ) -> Image:
+        """Take `image` through `chain`, without frames before it, when it is its turn.
+
+        Raises:
+            GancamError: What the effects raise; and when who asked is `gone` by then.
+        """
+        async with self._turn:
+            if await gone():
+                raise InputError("nobody waits for this preview any more")
+            return await asyncio.to_thread(self._make, chain, image, time)
+
+    def _make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
+        if self._loaded is None or str(self._loaded[0]) != str(chain):
+            self._loaded = chain, LoadedChain(chain)
+        return through(image, self._loaded[1].fresh(), time=time)
 
 
 class JobsApi:
@@ -67,38 +78,41 @@ class JobsApi:
 
     async def facts(self, request: Request) -> Response:
         """Tell what is in a file."""
-        found = await asyncio.to_thread(film.facts, self._file(request))
+        found = await asyncio.to_thread(lambda: film.facts(self._file(request)))
         return JSONResponse(found.to_json())
 
     async def frame(self, request: Request) -> Response:
         """Give the frame at ``?at=SECONDS``."""
-        return _jpeg(await asyncio.to_thread(film.frame_at, self._file(request), _seconds(request)))
+        at = _seconds(request)
+        return await asyncio.to_thread(lambda: _jpeg(film.frame_at(self._file(request), at)))
 
     async def preview(self, request: Request) -> Response:
         """Give that frame as the effects make it."""
-        path, at, chain = self._file(request), _seconds(request), self._chain()
-        image = await asyncio.to_thread(film.frame_at, path, at)
-        return _jpeg(await asyncio.to_thread(self._previews.make, chain, image, at))
+        at, chain = _seconds(request), self._chain()
+        image = await asyncio.to_thread(lambda: film.frame_at(self._file(request), at))
+        await request.body()  # there is none; but what the server says next is that the page is gone
+        return await asyncio.to_thread(_jpeg, await self._previews.make(chain, image, at, request.is_disconnected))
 
     async def strip(self, request: Request) -> Response:
         """Give thumbnails side by side, ``?count=`` of them."""
         text = request.query_params.get("count", "12")
         count = int(text) if text.isdecimal() and len(text) < 5 else 12
-        return _jpeg(await asyncio.to_thread(film.strip, self._file(request), count))
+        return await asyncio.to_thread(lambda: _jpeg(film.strip(self._file(request), count)))
 
     async def jobs(self, request: Request) -> Response:
         """List the queue."""
-        return JSONResponse({"jobs": [self._described(job) for job in self._queue.jobs()]})
+        found = await asyncio.to_thread(lambda: [self._described(job) for job in self._queue.jobs()])
+        return JSONResponse({"jobs": found})
 
     async def add(self, request: Request) -> Response:
         """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page."""
         message = await message_of(request)
-        path = self._storage.resolve(message.text("reference"))
+        path = await asyncio.to_thread(self._storage.resolve, message.text("reference"))
         known = await asyncio.to_thread(film.facts, path)
         options, frames = _options(message, known)
         effects = [part for spec in self._chain().specs for part in ("-e", str(spec))]
         job = await asyncio.to_thread(self._queue.add, path, [*effects, *options], frames)
-        return JSONResponse(self._described(job))
+        return JSONResponse(await asyncio.to_thread(self._described, job))
 
     async def act(self, request: Request) -> Response:
         """Pause or resume a job."""

@@ -40,8 +40,8 @@ class LiveApi:
             ("POST", "/api/effects/{name}/draw", self.draw),
             ("GET", "/api/preset", self.preset), ("PUT", "/api/preset", self.load_preset),
             ("GET", "/api/command", self.command), ("POST", "/api/thumbnails", self.take_thumbnails),
-            ("GET", "/api/thumbnails/{number:int}/{name}", self.thumbnail),
-            ("GET", "/api/seeds/{name}/{seed:int}", self.seed),
+            ("GET", "/api/thumbnails/{number}/{name}", self.thumbnail),
+            ("GET", "/api/seeds/{name}/{seed}", self.seed),
             ("GET", "/api/snapshot", self.snapshot), ("POST", "/api/recording", self.record),
         ]  # fmt: skip
         hide = self._session.storage.hide_paths
@@ -55,7 +55,7 @@ class LiveApi:
         """Tell which models there are, and what their effects declare."""
         found = await asyncio.to_thread(menu.models)
         effects = sorted({str(entry["effect"]) for entry in found})
-        return JSONResponse({"models": found, "effects": menu.declarations(effects)})
+        return JSONResponse({"models": found, "effects": await asyncio.to_thread(menu.declarations, effects)})
 
     async def sources(self, request: Request) -> Response:
         """Tell which cameras this machine has."""
@@ -76,7 +76,8 @@ class LiveApi:
 
     async def mirror(self, request: Request) -> Response:
         """Play mirrored, or not: ``{"on"}``."""
-        self._session.player.mirror(on=(await message_of(request)).flag("on"))
+        mirror = partial(self._session.player.mirror, on=(await message_of(request)).flag("on"))
+        await asyncio.to_thread(mirror)
         return await self.state(request)
 
     async def add(self, request: Request) -> Response:
@@ -112,7 +113,7 @@ class LiveApi:
 
     async def preset(self, request: Request) -> Response:
         """Give the effects as a preset, TOML."""
-        specs = self._session.chain.specs()
+        specs = await asyncio.to_thread(self._session.chain.specs)
         return _download(write_effects(specs).encode(), "application/toml", "gancam-preset.toml")
 
     async def load_preset(self, request: Request) -> Response:
@@ -121,12 +122,12 @@ class LiveApi:
             text = (await body_of(request)).decode("utf-8")
         except UnicodeDecodeError:
             raise InputError("preset: not a text in UTF-8") from None
-        await asyncio.to_thread(self._session.load, parse_effects(text))
+        await asyncio.to_thread(lambda: self._session.load(parse_effects(text)))
         return await self.state(request)
 
     async def command(self, request: Request) -> Response:
         """Give the line of a shell that plays the same."""
-        return JSONResponse({"command": self._session.command()})
+        return JSONResponse({"command": await asyncio.to_thread(self._session.command)})
 
     async def take_thumbnails(self, request: Request) -> Response:
         """Take the frame that is shown now for thumbnails."""
@@ -137,16 +138,18 @@ class LiveApi:
 
     async def thumbnail(self, request: Request) -> Response:
         """Give the thumbnail of a model."""
-        name, number = check_model(request.path_params["name"]), request.path_params["number"]
-        jpeg = await asyncio.to_thread(self._thumbnails.get, name, number)
+        number = _whole(request.path_params["number"])
+        name = await asyncio.to_thread(check_model, request.path_params["name"])
+        jpeg = await asyncio.wrap_future(self._thumbnails.get(name, number))
         if jpeg is None:
             return JSONResponse({"error": "that frame is not the newest any more"}, 404)
         return Response(jpeg, media_type="image/jpeg")
 
     async def seed(self, request: Request) -> Response:
         """Give the picture that a generator makes of a seed."""
-        name, seed = check_model(request.path_params["name"]), request.path_params["seed"]
-        jpeg = await asyncio.to_thread(self._thumbnails.seed, name, min(seed, 2**31 - 1))
+        seed = _whole(request.path_params["seed"])
+        name = await asyncio.to_thread(check_model, request.path_params["name"])
+        jpeg = await asyncio.wrap_future(self._thumbnails.seed(name, seed))
         return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
     async def snapshot(self, request: Request) -> Response:
@@ -166,11 +169,18 @@ class LiveApi:
         if not on:
             screen.recorder.stop()
             return
-        if screen.newest.frame is None:
+        if screen.newest.frame is None or self._session.player.state != "playing":
             raise InputError("there is nothing to record: choose a source first")
         screen.recorder.start(screen.newest.frame)
         if not screen.recorder.recording:
             raise SinkError(screen.said[-1])
+
+
+def _whole(text: str) -> int:
+    """The number in an address, at most 2**31 - 1. Raises ``InputError``; Starlette's own fails at very many digits."""
+    if not (text.isascii() and text.isdecimal()):
+        raise InputError(f"{text[:20]!r}: needs a whole number")
+    return min(int(text[:11]), 2**31 - 1)
 
 
 def _drawing(message: Message) -> Callable[[DrawingPad], dict[str, "str | bool | int | float"]]:

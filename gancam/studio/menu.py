@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -105,20 +105,18 @@ class Thumbnails:
             self._made.clear()
             return self._number
 
-    def get(self, name: str, number: int) -> bytes | None:
-        """Make, or give, the JPEG of a model and a frame; waits for its turn.
+    def get(self, name: str, number: int) -> "Future[bytes | None]":
+        """Make, or give, the JPEG of a model and a frame, when it is its turn.
 
         Returns:
-            None where the frame is not the newest any more, or the model cannot be shown.
-
-        Raises:
-            GancamError: The model fails.
+            What will be None where the frame is not the newest any more, or the model cannot be shown, and raise
+            ``GancamError`` where the model fails.
         """
-        return self._worker.submit(self._get, name, number).result()
+        return self._worker.submit(self._get, name, number)
 
-    def seed(self, name: str, seed: int) -> bytes:
-        """Make the JPEG of a generator's picture; waits for its turn. Raises ``GancamError``."""
-        return self._worker.submit(self._seed, name, seed).result()
+    def seed(self, name: str, seed: int) -> "Future[bytes]":
+        """Make the JPEG of a generator's picture, when it is its turn; the result may raise ``GancamError``."""
+        return self._worker.submit(self._seed, name, seed)
 
     def close(self) -> None:
         """Begin no other, and wait for the one that is made."""

@@ -24,9 +24,12 @@ class Message:
 
     @classmethod
     def parse(cls, text: str | bytes) -> "Message":
-        """Read a JSON object."""
+        """Read a JSON object, in UTF-8."""
         try:
+            text = text.decode("utf-8") if isinstance(text, bytes) else text
             values = json.loads(text)
+            if "\\u" in text:  # half of a pair is a text that nothing can be written with, no file named, no answer
+                json.dumps(values, ensure_ascii=False).encode("utf-8")
         except (ValueError, RecursionError) as error:
             raise InputError("the request is not JSON") from error
         if not isinstance(values, dict):

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gancam.errors import InputError, NotFound
 from gancam.inference.catalog import menu, user_menu
 from gancam.inference.figures import telling
+from gancam.media.messages import cause
 from gancam.studio.messages import answered, message_of
 from gancam.studio.storage import Storage
 from gancam.tools.bench import Case, measure
@@ -37,6 +38,12 @@ class ModelsApi:
         self._storage = storage
         self._heavy = asyncio.Lock()
         self._checks: list[dict[str, object]] = []
+        self._trying: subprocess.Popen[str] | None = None
+
+    def close(self) -> None:
+        """End the process that tries a new model, if there is one: a server that ends would wait for it."""
+        if (trying := self._trying) is not None:
+            trying.kill()
 
     def routes(self) -> list[Route]:
         """List what is answered."""
@@ -50,14 +57,12 @@ class ModelsApi:
 
     async def catalogue(self, request: Request) -> Response:
         """List all models with all that is known of them."""
-        entries = await asyncio.to_thread(model_entries)
-        return JSONResponse({"models": [_entry(entry) for entry in entries]})
+        found = await asyncio.to_thread(lambda: [_entry(entry) for entry in model_entries()])
+        return JSONResponse({"models": found})
 
     async def speed(self, request: Request) -> Response:
         """Measure how fast a model is here, in a process of its own, for about a second."""
-        name = request.path_params["name"]
-        if name not in menu() and name not in user_menu():
-            raise NotFound(f"no model {name[:80]!r}")
+        name = await asyncio.to_thread(_known, request.path_params["name"])
         case = Case(name, _SIZE)
         results = await self._alone(lambda: measure([case], rounds=1, seconds=_SECONDS))
         row = results.rows[0]
@@ -72,16 +77,16 @@ class ModelsApi:
         It is tried in a process of its own (``gancam import``), which a file that is not what it seems may crash.
         """
         message = await message_of(request)
-        file = self._storage.resolve(message.text("reference"))
+        file = await asyncio.to_thread(self._storage.resolve, message.text("reference"))
         name = message.text("name", "")
         options = [f"--name={name}"] if name else []
         command = [sys.executable, "-m", "gancam", "import", "--json", *options, "--", str(file)]
-        done = await self._alone(lambda: _run(command))
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            why = said[-1].removeprefix("gancam: ") if said else f"it ended with {done.returncode}"
+        code, output, errors = await self._alone(lambda: self._run(command))
+        if code:
+            said = errors.strip().splitlines()
+            why = said[-1].removeprefix("gancam: ") if said else f"it ended with {code}"
             raise InputError(f"{file.name}: {why}")
-        return Response(done.stdout, media_type="application/json")
+        return Response(output, media_type="application/json")
 
     async def doctor(self, request: Request) -> Response:
         """Check this machine, which takes some seconds; ``?again=1`` checks anew."""
@@ -90,9 +95,34 @@ class ModelsApi:
                 self._checks = await asyncio.to_thread(lambda: [check.to_dict() for check in examine()])
         return JSONResponse({"checks": self._checks})
 
+    def _run(self, command: list[str]) -> tuple[int, str, str]:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                encoding="utf-8", errors="replace", env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            )  # fmt: skip
+        except (OSError, ValueError) as error:  # no memory or descriptors; a name that is no text of the system's
+            raise InputError(f"its process cannot be started ({cause(error)})") from error
+        self._trying = process
+        with process:
+            try:
+                output, errors = process.communicate(timeout=_PATIENCE)
+            except subprocess.TimeoutExpired:
+                raise InputError("it took too long") from None
+            finally:
+                self._trying = None
+                process.kill()  # one that has ended is none any more
+        return process.returncode, output, errors
+
     async def _alone(self, work: Callable[[], T]) -> T:
         async with self._heavy:
             return await asyncio.to_thread(work)
+
+
+def _known(name: str) -> str:
+    if name not in menu() and name not in user_menu():
+        raise NotFound(f"no model {name[:80]!r}")
+    return name
 
 
 def _entry(entry: ModelEntry) -> dict[str, object]:
@@ -104,13 +134,3 @@ def _entry(entry: ModelEntry) -> dict[str, object]:
         **entry.to_json(), "task": entry.task, "size": entry.size, "time": entry.time, "figure": told, "better": better,
         "restricted": entry.card.restricted, "mb": round(mb, 2),
     }  # fmt: skip
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", errors="replace", timeout=_PATIENCE,
-            stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        raise InputError("it took too long") from None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+from weakref import WeakValueDictionary
 
 from gancam.errors import GancamError
 from gancam.pipeline import run
@@ -20,7 +21,7 @@ from gancam.studio.screen import Screen
 log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["test", "camera", "stream", "file", "browser"]
 State: TypeAlias = Literal["idle", "opening", "playing", "ended", "failed", "resting"]
-_JOIN = 2.0  # seconds that playing may take to end
+_JOIN = 2.0  # seconds that `stop` and `rest` wait for the frame that is being made
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,32 @@ class SourceRequest:
         return LiveSource(self.camera) if self.camera is not None else open_live(self.argument, size=self.size)
 
 
+@dataclass(frozen=True, slots=True)
+class _Playing:
+    """What plays, of which a player lets go."""
+
+    thread: threading.Thread | None
+    feed: LiveSource | None
+    camera: BrowserCamera | None
+
+    def end(self) -> None:
+        """Have it end soon. Not for who holds the player's lock, which the loop needs to end."""
+        if self.camera is not None:
+            self.camera.hang_up()
+            self.camera.close()  # a browser whose pictures were never asked for sends them in vain
+        if self.feed is not None:
+            self.feed.close()
+
+    def join(self) -> None:
+        """Wait until it has ended, as ``end``."""
+        if self.thread is not None:
+            self.thread.join(_JOIN)  # one that is still opening ends by itself
+
+
 class Player:
-    """Plays; ``play`` and ``stop`` are for any thread and wait no longer than for the frame that is being made.
+    """Plays; every method is for any thread, and may wait for a source to close and the frame that is being made.
+
+    A recording ends with the source, not where a file begins anew.
 
     Args:
         chain: What the frames go through.
@@ -64,8 +89,9 @@ class Player:
 
     def __init__(self, chain: LiveChain, screen: Screen, gate: FrameGate, changed: Callable[[], None]) -> None:
         self._chain, self._screen, self._gate, self._changed = chain, screen, gate, changed
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # held for moments: never while something is waited for
         self._turn = threading.Lock()  # held by the one thread that plays
+        self._held = WeakValueDictionary[str, threading.Lock]()  # by who has such a source open, or opens it
         self._session = 0
         self._thread: threading.Thread | None = None
         self._feed: LiveSource | None = None
@@ -82,12 +108,8 @@ class Player:
     def play(self, request: SourceRequest) -> None:
         """Play this from now on, in place of what played."""
         with self._lock:
-            self.stop()
-            self.request, self.state, self.error = request, "opening", ""
-            self._session += 1
-            arguments = request, self._session
-            self._thread = threading.Thread(target=self._play, args=arguments, name="gancam-studio", daemon=True)
-            self._thread.start()
+            before = self._begin(request)
+        before.end()  # the new one waits for its turn meanwhile
         self._changed()
 
     def mirror(self, *, on: bool) -> None:
@@ -100,45 +122,62 @@ class Player:
 
     def stop(self) -> None:
         """Play nothing any more."""
-        self._end("idle")
         with self._lock:
-            self.request = None
-        self._screen.newest.clear()
+            before, session = self._leave("idle", None), self._session
+        before.end()
+        before.join()
+        with self._lock:
+            if self._goes_on(session):  # another may play already
+                self._screen.newest.clear()
         self._changed()
 
     def rest(self) -> None:
         """Let go of the source while nobody looks; ``wake`` goes on."""
         with self._lock:
-            if self.request is not None and self.request.camera is None and self.state in ("opening", "playing"):
-                self._end("resting")
+            request = self.request
+            if request is None or request.camera is not None or self.state not in ("opening", "playing"):
+                return
+            before = self._leave("resting", request)
+        before.end()
+        before.join()
+        self._changed()
 
     def wake(self) -> None:
         """Play again what ``rest`` ended."""
         with self._lock:
-            if self.state == "resting" and self.request is not None:
-                self.play(self.request)
+            if self.state != "resting" or self.request is None:
+                return
+            before = self._begin(self.request)
+        before.end()
+        self._changed()
 
-    def _end(self, state: State) -> None:
-        with self._lock:
-            self._session += 1
-            thread, feed, request = self._thread, self._feed, self.request
-            self._thread = None
-            self.state, self.error = state, ""
-        if request is not None and request.camera is not None:
-            request.camera.hang_up()
-        if feed is not None:
-            feed.close()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_JOIN)  # one that is still opening ends by itself
+    # With the lock held; what is returned is for after that.
+
+    def _begin(self, request: SourceRequest) -> _Playing:
+        before = self._leave("opening", request)
+        arguments = request, self._session
+        self._thread = threading.Thread(target=self._play, args=arguments, name="gancam-studio", daemon=True)
+        self._thread.start()
+        return before
+
+    def _leave(self, state: State, request: SourceRequest | None) -> _Playing:
+        before = _Playing(self._thread, self._feed, None if self.request is None else self.request.camera)
+        self._session += 1
+        self._thread, self.request, self.state, self.error = None, request, state, ""
+        return before
 
     # The hidden thread, from here on.
 
     def _play(self, request: SourceRequest, session: int) -> None:
         state, error = "ended", ""
+        with self._lock:  # a camera may go by several names
+            held = self._held.setdefault(
+                request.argument if request.kind == "stream" else request.kind, threading.Lock()
+            )
         try:
-            with self._turn:
-                while self._goes_on(session) and self._once(request, session) and request.kind == "file":
-                    pass  # a file begins anew
+            with held:  # no camera is opened twice at once, and none waits for another that hangs
+                if self._goes_on(session):
+                    self._play_from(request.open(), request, session)
         except GancamError as reason:
             state, error = "failed", str(reason)
         except Exception as unexpected:
@@ -149,17 +188,23 @@ class Player:
                 self.state, self.error = ("failed" if state == "failed" else "ended"), error
         self._changed()
 
-    def _once(self, request: SourceRequest, session: int) -> bool:
-        """Play until the source ends; whether any frame came."""
-        feed = request.open()
-        with self._lock:
-            if not self._goes_on(session):
-                feed.close()
-                return False
-            self._feed, self.state = feed, "playing"
-            feed.mirrored = self.mirrored
-        self._changed()
+    def _play_from(self, feed: LiveSource, request: SourceRequest, session: int) -> None:
+        with self._turn:
+            try:
+                while self._once(feed, request, session) and request.kind == "file" and self._goes_on(session):
+                    feed = request.open()  # a file begins anew
+            finally:
+                self._gate.do(self._screen.recorder.stop)
+
+    def _once(self, feed: LiveSource, request: SourceRequest, session: int) -> bool:
+        """Play until the source ends, and close it; whether any frame came."""
         try:
+            with self._lock:
+                if not self._goes_on(session):
+                    return False
+                self._feed, self.state = feed, "playing"
+                feed.mirrored = self.mirrored
+            self._changed()
             self._chain.listen_to(Path(request.argument) if request.kind == "file" else None)
             self._chain.reset()
             with self._gate.running():

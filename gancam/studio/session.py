@@ -48,7 +48,7 @@ class Session:
         self.listeners = Listeners()
         self.gate = FrameGate()
         self.chain = LiveChain(self.gate, self.changed)
-        self.screen = Screen(storage.roots["recordings"])
+        self.screen = Screen(storage.roots["recordings"], self.changed)
         self.player = Player(self.chain, self.screen, self.gate, self.changed)
 
     def changed(self) -> None:
@@ -85,7 +85,7 @@ class Session:
         match kind:
             case "test":
                 return SourceRequest("test", "test", "Test pattern")
-            case "camera" if (value.isdecimal() and value.isascii()) or Path(value) in cameras():
+            case "camera" if (value.isdecimal() and value.isascii() and len(value) < 6) or Path(value) in cameras():
                 return SourceRequest("camera", value, f"Camera {value}")
             case "camera":
                 raise InputError(f"camera {value[:50]!r}: needs the index of a camera")
@@ -173,6 +173,7 @@ class Session:
             },
             "effects": [self._effect(link) for link in self.chain.links],
             "recording": self.screen.recorder.recording,
+            "saidCount": self.screen.said_count,
             "said": [self.storage.hide_paths(line) for line in self.screen.said],
         }  # fmt: skip
 
@@ -207,7 +208,7 @@ class Session:
         request = self.player.request
         source = "test" if request is None else request.argument
         effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
-        size = SIZE if request is None else request.size
+        size = SIZE if request is None or request.kind in ("file", "stream") else request.size
         mirror = ["--mirror"] if self.player.mirrored else []
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])
 

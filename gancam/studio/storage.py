@@ -1,24 +1,30 @@
 """Where the studio keeps files, and which others its page may open."""
 
+import asyncio
 import os
 import re
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from gancam.errors import InputError, NotFound
-from gancam.files import home
+from gancam.errors import GancamError, InputError, NotFound, SinkError
+from gancam.files import cut_name, give_name, hidden_name, home, is_reserved
 from gancam.jobs.inputs import VIDEOS
+from gancam.media.messages import cause
 from gancam.media.paths import IMAGES
 
 LARGEST = 8 << 30  # bytes of one upload
 KEEP_FREE = 1 << 30  # bytes that uploads leave free on the disk
 _LISTED = 5000  # files that are listed of a folder at most
+_NAMED = 200  # bytes of a name: file systems take 255, and what is made of a file adds to its name
+_AT_ONCE = 1 << 20  # bytes that are written at once
+_ABANDONED = 86_400.0  # seconds after which an upload that was not finished is one that a crash left
 _OWN = ("uploads", "recordings", "results")
 FileKind: TypeAlias = Literal["folder", "video", "image", "other"]
 
@@ -84,6 +90,13 @@ class Storage:
                 raise NotFound(f"{path}: no such folder")
             self.roots[_unused(path.resolve().name or "root", self.roots)] = path.resolve()
 
+        for part in self.roots["uploads"].glob(".*.part"):
+            with suppress(OSError):  # another studio may be deleting it
+                if time.time() - part.stat().st_mtime > _ABANDONED:
+                    part.unlink()
+        hidden = {*map(str, self.roots.values()), str(folder.resolve())}
+        self._hidden = [path.rstrip(os.sep) + os.sep for path in sorted(hidden, key=len, reverse=True)]
+
     @property
     def opened(self) -> list[str]:
         """Names of the roots that are the user's own folders."""
@@ -97,18 +110,20 @@ class Storage:
             NotFound: It is not there.
         """
         root, _, rest = reference.partition("/")
-        if root not in self.roots or "\x00" in reference:
+        if root not in self.roots:
             raise NotFound(f"{reference[:200]!r}: no such file")
-        path = (self.roots[root] / rest).resolve()
-        if not path.is_relative_to(self.roots[root]):
-            raise InputError(f"{reference[:200]!r}: outside the folders that the studio was given")
-        if not path.exists():
-            raise NotFound(f"{reference[:200]!r}: no such file")
+        with _named(reference):
+            path = (self.roots[root] / rest).resolve()
+            if not path.is_relative_to(self.roots[root]):
+                raise InputError(f"{reference[:200]!r}: outside the folders that the studio was given")
+            if not path.exists():
+                raise NotFound(f"{reference[:200]!r}: no such file")
         return path
 
     def reference(self, path: Path) -> str:
-        """Name a path as the page does. Raises ``InputError`` for one outside the roots."""
-        real = path.resolve()
+        """Name a path as the page does. Raises ``InputError`` for one outside the roots, ``NotFound`` for none."""
+        with _named(str(path)):
+            real = path.resolve()
         for name, root in self.roots.items():
             if real.is_relative_to(root):
                 return f"{name}/{real.relative_to(root).as_posix()}"
@@ -116,8 +131,8 @@ class Storage:
 
     def hide_paths(self, text: str) -> str:
         """Write a message without the paths of the roots: a file goes by its name below them."""
-        for path in sorted({*map(str, self.roots.values()), str(self.folder.resolve())}, key=len, reverse=True):
-            text = text.replace(path.rstrip(os.sep) + os.sep, "")
+        for path in self._hidden:
+            text = text.replace(path, "")
         return text
 
     def new(self, root: str, name: str) -> Path:
@@ -129,37 +144,44 @@ class Storage:
         clean = clean_name(name)
         path = self.roots[root] / clean
         for number in range(2, 10_000):
-            if not path.exists() and not path.with_name(f".{path.name}.part").exists():
+            if not path.exists() and not _part(path).exists():
                 return path
             path = self.roots[root] / f"{Path(clean).stem}-{number}{Path(clean).suffix}"
         raise InputError(f"{name[:100]!r}: there are too many files of that name")
 
     def files(self, root: str) -> list[StoredFile]:
-        """List all videos and images of a root, those in its folders too, the newest first. Raises as ``resolve``."""
-        found = []
-        for path in islice(self.resolve(root).rglob("*"), _LISTED):
-            hidden = any(part.startswith(".") for part in path.relative_to(self.roots[root]).parts)
-            with suppress(InputError, OSError):  # a link that leads out, or nowhere
+        """List all videos and images of a root, those in its folders too, the newest first. Raises as ``entries``."""
+        found, folder = [], self._folder(root)
+        for path in islice(folder.rglob("*"), _LISTED):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            with suppress(GancamError, OSError):  # a link that leads out, or nowhere
                 if not hidden and path.is_file() and (one := self.describe(path)).kind in ("video", "image"):
                     found.append(one)
         return sorted(found, key=lambda one: -one.changed)
 
     def entries(self, reference: str) -> list[StoredFile]:
-        """List a folder: folders first, then by name; hidden files are left out. Raises as ``resolve`` does."""
+        """List a folder: folders first, then by name; hidden files are left out.
+
+        Raises:
+            InputError: It is outside the roots, or no folder.
+            NotFound: It is not there, or cannot be read.
+        """
+        found, folder = [], self._folder(reference)
+        with _named(reference):
+            paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+        for path in paths:
+            with suppress(GancamError, OSError):  # a link that leads out, or nowhere
+                found.append(self.describe(path))
+        return sorted(found, key=lambda entry: (entry.kind != "folder", entry.name.lower()))
+
+    def _folder(self, reference: str) -> Path:
         folder = self.resolve(reference)
         if not folder.is_dir():
             raise InputError(f"{reference[:200]!r}: not a folder")
-        found = []
-        for path in folder.iterdir():
-            if not path.name.startswith("."):
-                try:
-                    found.append(self.describe(path))
-                except (InputError, OSError):  # a link that leads out, or nowhere
-                    continue
-        return sorted(found, key=lambda entry: (entry.kind != "folder", entry.name.lower()))
+        return folder
 
     def describe(self, path: Path) -> StoredFile:
-        """Describe a file or folder. Raises ``InputError`` for one outside the roots, ``OSError``."""
+        """Describe a file or folder. Raises as ``reference``, and ``OSError``."""
         stat, reference = path.stat(), self.reference(path)
         kind = "folder" if path.is_dir() else kind_of(path)
         return StoredFile(path.name, reference, kind, 0 if kind == "folder" else stat.st_size, stat.st_mtime)
@@ -170,35 +192,103 @@ class Storage:
         Raises:
             InputError: It is none of its own, or a folder.
             NotFound: It is not there.
+            SinkError: The system does not delete it.
         """
         path = self.resolve(reference)
         if reference.partition("/")[0] not in _OWN or not path.is_file():
             raise InputError(f"{reference[:200]!r}: only files that the studio keeps itself can be deleted")
-        path.unlink()
+        try:
+            path.unlink()
+        except OSError as error:
+            raise SinkError(f"{reference[:200]!r}: cannot be deleted ({cause(error)})") from error
 
     def check_size(self, size: int) -> None:
-        """Refuse an upload of so many bytes where it is too large or the disk too full. Raises ``InputError``."""
-        free = shutil.disk_usage(self.folder).free
-        if size > LARGEST or size > free - KEEP_FREE:
-            most = min(LARGEST, max(free - KEEP_FREE, 0))
-            raise InputError(f"{size / 1e9:.1f} GB are too much: up to {most / 1e9:.1f} GB are taken")
+        """Refuse an upload of `size` bytes where it is too large or the disk too full. Raises ``InputError``."""
+        self._check_room(size, size)
+
+    def _check_room(self, size: int, more: int) -> None:
+        """Refuse an upload that has `size` bytes with the `more` that are not on the disk yet."""
+        room = max(shutil.disk_usage(self.folder).free - KEEP_FREE, 0) + size - more
+        if size > min(LARGEST, room):
+            raise InputError(f"{_amount(size)} are too much: up to {_amount(min(LARGEST, room))} are taken")
 
     async def save(self, name: str, chunks: AsyncIterator[bytes]) -> StoredFile:
-        """Keep an upload. Raises ``InputError`` where it grows too large; then nothing is kept."""
-        path = self.new("uploads", name)
-        part = path.with_name(f".{path.name}.part")
-        size = 0
+        """Keep an upload; what fails leaves nothing.
+
+        Raises:
+            InputError: It has no name, or grows too large.
+            SinkError: The disk does not take it.
+        """
+        path = await asyncio.to_thread(self._begin, name)
         try:
-            with part.open("xb") as file:
-                async for chunk in chunks:
-                    size += len(chunk)
-                    self.check_size(size)
-                    file.write(chunk)
-            part.rename(path)
+            waiting, size = bytearray(), 0
+            async for chunk in chunks:
+                size += len(chunk)
+                waiting += chunk
+                if len(waiting) >= _AT_ONCE:
+                    await asyncio.to_thread(self._append, path, waiting, size)
+                    waiting = bytearray()
+            await asyncio.to_thread(self._append, path, waiting, size)
+            return await asyncio.to_thread(self._finish, path)
         except BaseException:
-            part.unlink(missing_ok=True)
+            await asyncio.to_thread(self._give_up, path)
             raise
-        return self.describe(path)
+
+    def _begin(self, name: str) -> Path:
+        """Take a name in uploads, by a hidden file that is written until it is whole."""
+        while True:
+            path = self.new("uploads", name)
+            with _kept(path), suppress(FileExistsError):  # another upload of that name began in this moment
+                _part(path).open("xb").close()
+                return path
+
+    def _append(self, path: Path, data: bytes | bytearray, size: int) -> None:
+        with _kept(path):
+            self._check_room(size, len(data))
+            with _part(path).open("r+b") as file:  # not one that was given up meanwhile
+                file.seek(0, os.SEEK_END)
+                file.write(data)
+
+    def _finish(self, path: Path) -> StoredFile:
+        with _kept(path):
+            give_name(_part(path), path, overwrite=False)
+            return self.describe(path)
+
+    def _give_up(self, path: Path) -> None:
+        with suppress(OSError):
+            _part(path).unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """The hidden name of an upload to `path` until it is whole."""
+    return path.with_name(hidden_name(path, f"{path.suffix}.part"))
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Raise ``NotFound`` where the system refuses a name, or to look there: too long, not of its letters, a circle."""
+    try:
+        yield
+    except GancamError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:  # pathlib raises the last for links in a circle
+        why = cause(error) if isinstance(error, OSError) else "no name that a file can have"
+        raise NotFound(f"{name[:200]!r}: cannot be read ({why})") from error
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    """Raise ``SinkError`` where the system does not take a file."""
+    try:
+        yield
+    except GancamError:
+        raise
+    except OSError as error:
+        raise SinkError(f"{path.name}: cannot be kept ({cause(error)})") from error
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def kind_of(path: Path) -> FileKind:
@@ -208,11 +298,15 @@ def kind_of(path: Path) -> FileKind:
 
 
 def clean_name(name: str) -> str:
-    """Make a name without folders or strange characters of what somebody calls a file. Raises ``InputError``."""
-    last = re.sub(r"[^\w.,()+ -]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")[-120:].lstrip(" .")
+    """Make a name that every system takes of what somebody calls a file, without folders or strange characters.
+
+    Raises ``InputError`` for one of which nothing is left.
+    """
+    last = re.sub(r"[^\w.,()+ -]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
+    last = cut_name(last[-120:], _NAMED).lstrip(" .")
     if not last:
         raise InputError("a file needs a name")
-    return last
+    return f"_{last}" if is_reserved(last) else last
 
 
 def _unused(name: str, taken: Mapping[str, Path]) -> str:

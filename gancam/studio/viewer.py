@@ -4,8 +4,11 @@ import asyncio
 import json
 import struct
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -15,14 +18,18 @@ from gancam.studio.browser import LARGEST, BrowserCamera
 from gancam.studio.messages import Message
 from gancam.studio.session import Session
 
+T = TypeVar("T")
 UNDERWAY = 2  # pictures that are sent and not shown yet: one travels while one is decoded
 VIEWERS = 8
 _STATS = 0.5  # seconds between figures
-REST_AFTER = 8.0  # seconds without a viewer until a source is let go
+REST_AFTER = 10.0  # seconds without a viewer until a source is let go
+_THREADS = 4  # that make pictures and states for all viewers
 
 
 class Viewers:
-    """Those who watch; while there are none, nothing is played.
+    """Those who watch; while there are none, and no recording goes on, nothing is played.
+
+    What they see is made in threads of their own: those of ``asyncio.to_thread`` may all wait for something slow.
 
     Args:
         session: What they watch.
@@ -31,35 +38,63 @@ class Viewers:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._count = 0
+        self._turn = asyncio.Lock()  # so that a source that is let go is let go of before it is played again
         self._resting: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pool = ThreadPoolExecutor(_THREADS, "gancam-viewers")
 
     async def serve(self, socket: WebSocket) -> None:
         """Show one page what plays, until it goes."""
         if self._count >= VIEWERS:
             await socket.close(4429, "too many viewers")
             return
-        await socket.accept()
         self._count += 1
-        if self._resting is not None:
-            self._resting.cancel()
-        await asyncio.to_thread(self._session.player.wake)
         try:
-            await _Viewer(socket, self._session).serve()
+            await socket.accept()
+            async with self._turn:
+                await self._in_thread(self._session.player.wake)
+            await _Viewer(socket, self._session, self._pool).serve()
         finally:
             self._count -= 1
-            if not self._count:
-                self._resting = asyncio.get_running_loop().call_later(REST_AFTER, self._rest)
+            self._rest_later()
 
-    def _rest(self) -> None:
-        if not self._count and not self._session.screen.recorder.recording:
-            asyncio.get_running_loop().run_in_executor(None, self._session.player.rest)
+    def close(self) -> None:
+        """Let nothing rest any more."""
+        if self._resting is not None:
+            self._resting.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self._pool.shutdown(wait=False)
+
+    def _rest_later(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+        if not self._count:
+            self._resting = asyncio.get_running_loop().call_later(REST_AFTER, self._begin_rest)
+
+    def _begin_rest(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._rest())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _rest(self) -> None:
+        async with self._turn:
+            if self._count:
+                return
+            if self._session.screen.recorder.recording:
+                self._rest_later()
+            else:
+                await self._in_thread(self._session.player.rest)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
 class _Viewer:
     """One page: the newest picture whenever it has shown one before, the state when that changes, figures."""
 
-    def __init__(self, socket: WebSocket, session: Session) -> None:
-        self._socket, self._session = socket, session
+    def __init__(self, socket: WebSocket, session: Session, pool: ThreadPoolExecutor) -> None:
+        self._socket, self._session, self._pool = socket, session, pool
         self._loop = asyncio.get_running_loop()
         self._frame, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._underway = 0
@@ -115,7 +150,7 @@ class _Viewer:
             await self._frame.wait()
             self._frame.clear()
             make = partial(self._session.screen.newest.picture, before=self._before, room=self._shown_in)
-            picture = await asyncio.to_thread(make)
+            picture = await self._loop.run_in_executor(self._pool, make)
             if picture is None or (picture.number == sent and not (self._before and picture.before)):
                 continue
             sent = picture.number
@@ -127,7 +162,7 @@ class _Viewer:
     async def _send_news(self) -> None:
         while True:
             self._news.clear()
-            state = await asyncio.to_thread(self._session.state)
+            state = await self._loop.run_in_executor(self._pool, self._session.state)
             await self._socket.send_text(json.dumps({"state": state}))
             await self._news.wait()
 
@@ -160,12 +195,12 @@ def packed(picture: Picture) -> bytes:
 
 async def take_camera(socket: WebSocket, session: Session) -> None:
     """Play what a browser's camera sends: the age in milliseconds as a float32, then a JPEG; each is answered."""
-    await socket.accept()
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     rate = _rate(socket.query_params.get("fps", ""))
     camera = BrowserCamera(rate, _Waker(loop, over))
-    await asyncio.to_thread(session.play_browser, camera)
     try:
+        await socket.accept()
+        await asyncio.to_thread(session.play_browser, camera)
         async with asyncio.TaskGroup() as tasks:
             receiving = tasks.create_task(_receive(socket, camera))
             await over.wait()

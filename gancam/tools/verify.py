@@ -21,11 +21,12 @@ from gancam.media.colour import sampling
 from gancam.media.messages import no_video
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
-from gancam.media.streams import described, picture_of
+from gancam.media.streams import described, first_heard, is_pause, picture_of
 from gancam.media.timecode import is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.decoders import opacity_apart
 from gancam.sources.extent import picture_end, shortage
+from gancam.tools._frame_times import NEAR, compare_times
 
 Verdict = Literal["kept", "changed", "lost"]
 _Sight: TypeAlias = "NDArray[np.float32] | None"
@@ -67,6 +68,7 @@ class _Stream:
     disposition: int
     times: list[Fraction] = field(default_factory=list)
     end: Fraction | None = None  # seconds; None where the file does not say
+    heard: Fraction | None = None  # seconds: of sound, when its first sample is played
     digest: Any = field(default_factory=hashlib.sha256)
     packets: int = 0
     data: str = ""
@@ -112,7 +114,7 @@ def verify(before: Path, after: Path) -> list[Difference]:
     """
     was, now = _read(before), _read(after)
     findings = [
-        _compare("frames", len(was.picture.times), len(now.picture.times)),
+        _counts(len(was.picture.times), len(now.picture.times)),
         _times(was.picture.times, now.picture.times),
         _compare("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
@@ -231,10 +233,15 @@ def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
             yield _compare(f"{name}: disposition", stream.disposition & ~1, other.disposition & ~1)
         yield from _ends(f"{name}: until", (was, stream), (now, other), _FRAME_SLACK if copied else _CODEC_SLACK)
         if stream.times and other.times and was.picture.times and now.picture.times:
-            offsets = [one.times[0] - media.picture.times[0] for one, media in ((stream, was), (other, now))]
-            close = abs(offsets[0] - offsets[1]) <= Fraction(1, 1000)
+            offsets = [_begin(one, copied) - media.picture.times[0] for one, media in ((stream, was), (other, now))]
+            close = abs(offsets[0] - offsets[1]) <= NEAR
             texts = [f"{float(offset) * 1000:.3f} ms" for offset in offsets]
             yield Difference(f"{name}: offset to the picture", "kept" if close else "changed", *texts)
+
+
+def _begin(stream: _Stream, copied: bool) -> Fraction:
+    """When a stream begins: a copy by its packets, what was encoded anew by what is played of them."""
+    return stream.times[0] if copied or stream.heard is None else stream.heard
 
 
 def _ends(name: str, was: tuple[_Media, _Stream], now: tuple[_Media, _Stream], slack: Fraction) -> Iterable[Difference]:
@@ -250,18 +257,17 @@ def _ends(name: str, was: tuple[_Media, _Stream], now: tuple[_Media, _Stream], s
     )
 
 
+def _counts(was: int, now: int) -> Difference:
+    """Compare how many frames there are: fewer are lost."""
+    return Difference("frames", "kept" if was == now else "lost" if now < was else "changed", str(was), str(now))
+
+
 def _times(was: list[Fraction], now: list[Fraction]) -> Difference:
-    """Compare when the frames come that both have."""
-    if not now:
-        return Difference("frame times", "lost", f"{len(was)} times", "")
-    worst = max((abs((a - was[0]) - (b - now[0])) for a, b in zip(was, now, strict=False)), default=Fraction(0))
-    off = f"up to {float(worst) * 1000:.3f} ms off"
-    if len(was) == len(now):
-        said = "exact" if worst == 0 else off
-    else:
-        which = f"the {len(now)} frames that are there" if len(now) < len(was) else f"the first {len(was)} frames"
-        said = f"{which} have their times" if worst == 0 else f"{which}: {off}"
-    return Difference("frame times", "kept" if worst <= Fraction(1, 1000) else "changed", f"{len(was)} times", said)
+    """Compare when the frames come."""
+    if not now or not was:
+        return Difference("frame times", "changed" if now else "lost", f"{len(was)} times", f"{len(now)} times")
+    kept, said = compare_times(was, now)
+    return Difference("frame times", "kept" if kept else "changed", f"{len(was)} times", said)
 
 
 def _chapters(was: list[_Chapter], now: list[_Chapter]) -> Difference:
@@ -326,6 +332,9 @@ def _probe(path: Path, container: av.container.InputContainer) -> _Media:
     orientation = Orientation() if frame is None else Orientation.of_frame(frame)
     sight = _sight(frames if frame is None else itertools.chain([frame], frames))
     _read_packets(path, streams)
+    for index, known in streams.items():
+        if known.kind == "audio":
+            known.heard = first_heard(path, index)
     end = picture_end(container, video)
     if end is not None:
         streams[video.index].end = end
@@ -405,7 +414,7 @@ def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
     with av.open(os.path.abspath(path), metadata_errors="replace") as container:
         for packet in container.demux():
             known = streams.get(packet.stream.index)
-            if known is None or not packet.size:
+            if known is None or not packet.size or (known.codec == "mov_text" and is_pause(bytes(packet))):
                 continue
             known.packets += 1
             if packet.pts is not None and packet.time_base is not None:

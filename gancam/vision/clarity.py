@@ -15,7 +15,10 @@ from gancam.vision.planes import Planes
 Floats = NDArray[np.float32]
 Outlined = Literal["nothing", "white", "pale"]
 
-_REACH = 12 / 640  # of the longer side: how far around it a pixel is compared
+_REACH, _WIDE = (
+    12 / 640,
+    16 / 9,
+)  # of the longer side, at most so many times the shorter: how far around it a pixel is compared
 _EDGE = 16.0  # grey levels: what differs by more is an edge, and stays as it is
 _WANTED = 15.0  # grey levels by which shapes shall differ
 _MOST = 2.7  # times at most what they do
@@ -55,7 +58,7 @@ def with_clarity(
         return image
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=planes("clarity grey", (height, width), np.uint8))
     size = shrunk((width, height), 2.0)  # of four pixels together there is half the noise
-    radius = max(round(_REACH * max(size)), 1)
+    radius = max(round(_REACH * min(max(size), _WIDE * min(size))), 1)
     work = _Work(planes, (size[1], size[0]))
     small = work("small")
     np.copyto(small, cv2.resize(grey, size, interpolation=cv2.INTER_AREA))

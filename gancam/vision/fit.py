@@ -18,15 +18,31 @@ def shrunk(size: tuple[int, int], times: float, *, least: int = 1) -> tuple[int,
     return max(round(size[0] / times), least), max(round(size[1] / times), least)
 
 
-def smaller(image: Image, times: float) -> Image:
-    """Give `image` `times` smaller."""
-    size = shrunk((image.shape[1], image.shape[0]), times)
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Give (width, height) made smaller where a side is over `longest`, so that none is."""
     return scaled(size, min(longest / max(size), 1.0))
+
+
+def squared_size(size: tuple[int, int], aspect: Fraction) -> tuple[int, int]:
+    """Give (width, height) in square pixels of a picture whose pixels are `aspect` times as wide as high: no fewer."""
+    width, height = size
+    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def squared(image: Image, aspect: Fraction) -> Image:
+    """Scale `image` to square pixels, which are `aspect` times as wide as high: to ``squared_size``.
+
+    Args:
+        image: ``uint8 (H, W, 3)``.
+        aspect: Width of a pixel over its height.
+
+    Returns:
+        ``uint8 (h, w, 3)``; `image` itself where its pixels are square.
+    """
+    size = squared_size((image.shape[1], image.shape[0]), aspect)
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def trimmed(picture: Image, width: int, height: int) -> Image:

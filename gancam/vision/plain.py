@@ -21,6 +21,8 @@ _SOME = 0.05  # of a place: if none counts more, there is nothing to be evened
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
 _OTHER = 35.0  # the same, at which plain places around are of several surfaces, that tell half as much
 _LEFT = 4.0  # levels by which a surface may be uneven
+_TINTED, _WALLS = (16.0, 36.0), 0.02  # levels between channels from which on a surface is no grey wall; share of those
+_GLOW, _OVER = (190.0, 215.0), 5.0  # levels from which on what glows may be lighter by so many, that it is no paper
 _PALE, _BLANK = (145.0, 175.0), (240.0, 246.0)  # levels of what is seen, and of a drawing in black, that are paper
 _WASH, _LIGHT = 8.0, (70.0, 110.0)  # and more in paint on paper, in full from the second of those levels on
 
@@ -59,9 +61,13 @@ def evened(
         cv2.blur(apart, (_NEAR, _NEAR), dst=apart)  # hatching is no unevenness
     left = np.float32(_LEFT) + np.float32(_WASH) * _ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
     apart -= np.clip(apart, -left, left, out=near)
+    if not (paper or grey):
+        one = _unclipped(apart, made, there, one)
     if grey:
         apart -= np.maximum(apart, 0) * _ramp(there, *_PALE)
         apart *= 1 - _ramp(made, *_BLANK)
+    if paper:
+        one = _as_walls(apart, made, there, share, one)
     cv2.merge([_mean(share * one, _NEAR)] * channels, dst=near)
     uneven = cv2.multiply(apart, near, dtype=cv2.CV_16S)
     rows = np.flatnonzero(uneven.reshape(size[1], -1).any(1))
@@ -142,6 +148,37 @@ def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Plan
     cv2.multiply(cv2.resize(slope, full, dst=planes("slope", out.shape, np.float32)), seen, dst=out, dtype=cv2.CV_32F)
     cv2.add(out, cv2.resize(base, full, dst=planes("base", out.shape, np.float32)), dst=out)
     return np.asarray(cv2.resize(alike, full), np.float32)
+
+
+def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane:
+    """Write into `apart` what would be paper of what glows; give how far places are evened."""
+    white = _ramp(255 - _most(cv2.bitwise_not(there)), *_GLOW)
+    over = cv2.subtract(made, there, dtype=cv2.CV_32F) - np.float32(_OVER)
+    apart += cv2.merge([white] * 3) * np.maximum(over - apart, 0)
+    return np.asarray(np.maximum(one, white), np.float32)
+
+
+def _as_walls(apart: Plane, made: MatLike, there: MatLike, share: Plane, one: Plane) -> Plane:
+    """Write into `apart` how far grey walls are off their one tone; give how far places are evened."""
+    wall = share * (1 - _ramp(_mean(_spread(there), _NEAR), *_TINTED))
+    if float(wall.mean()) <= _WALLS:
+        return one
+    apart += cv2.merge([wall] * 3) * (_off_tone(made, there, wall) - apart)
+    return np.asarray(np.maximum(one, wall), np.float32)
+
+
+def _spread(values: MatLike) -> Plane:
+    """How many levels the channels of each place are apart, ``(h, w)``."""
+    return np.subtract(_most(values), 255 - _most(cv2.bitwise_not(values)), dtype=np.float32)
+
+
+def _off_tone(made: MatLike, seen: MatLike, where: Plane) -> Plane:
+    """How far `made` is from what it is, all over the picture, of what is as light as `seen` `where` that is a wall."""
+    weight = (where / where.sum())[..., None]
+    off, tone = made - (weight * made).sum((0, 1)), seen - (weight * seen).sum((0, 1))
+    slope = (weight * tone * off).sum((0, 1)) / ((weight * tone * tone).sum((0, 1)) + np.float32(_LEAST))
+    off -= slope * tone
+    return np.asarray(off - np.clip(off, -_LEFT, _LEFT), np.float32)
 
 
 def _most(values: MatLike) -> MatLike:

@@ -23,6 +23,9 @@ _ENDS = (
 )
 _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
+_GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture's few most colourful per cent
+_DEEP, _MIDDLE, _CLEAR = 25.0, 90.0, 0.85  # levels up to which and from which on washes are clear and are not; how far
+
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
 _STEP = 4  # pixels: every so many are looked at for it
@@ -110,6 +113,44 @@ def _lowest(pixels: NDArray[np.intp], few: int) -> float:
     """The mean level of the `few` darkest, of which there are so many pixels of each level."""
     before = np.cumsum(pixels) - pixels
     return float(np.clip(few - before, 0, pixels) @ np.arange(len(pixels))) / few
+
+
+def as_grey(drawn: Image, image: Image) -> Image:
+    """Take the colours off a drawing, as far as the picture has none: of grey film, of an old photo.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`; it is changed.
+        image: The same size.
+    """
+    few = image[:: 4 * _STEP, :: 4 * _STEP].reshape(-1, 3)
+    apart = float(np.percentile(few.max(1) - few.min(1), _FEW))
+    share = min((_COLOURED - apart) / (_COLOURED - _GREY), 1.0)
+    if share <= 0.0:
+        return drawn
+    grey = cv2.cvtColor(cv2.cvtColor(drawn, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.addWeighted(grey, share, drawn, 1 - share, 0, dst=drawn), np.uint8)
+
+
+def clear_darks(drawn: Image, seen: Image, planes: Planes) -> Image:
+    """Let what was `seen` through where it is dark, as through thin washes: hair, eyes and clothes keep their shapes.
+
+    Networks fill them with one blue, lighter along their edges.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`; it is changed.
+        seen: The same size.
+        planes: Where it works.
+    """
+    table = 255 * _CLEAR * np.clip((_MIDDLE - np.arange(256)) / (_MIDDLE - _DEEP), 0, 1)
+    grey, (clear, shares) = (
+        planes("clear grey", seen.shape[:2], np.uint8),
+        (planes(name, seen.shape, np.uint8) for name in ("clear", "clear shares")),
+    )
+    cv2.cvtColor(cv2.medianBlur(seen, 3, dst=clear), cv2.COLOR_BGR2GRAY, dst=grey)
+    cv2.LUT(grey, np.rint(table).astype(np.uint8), dst=grey)
+    cv2.multiply(clear, cv2.merge([grey] * 3, dst=shares), scale=1 / 255, dst=clear)
+    cv2.multiply(drawn, cv2.bitwise_not(shares, dst=shares), scale=1 / 255, dst=drawn)  # blendLinear is slower
+    return np.asarray(cv2.add(drawn, clear, dst=drawn), np.uint8)
 
 
 def as_dark(drawn: Image, image: Image, planes: Planes | None = None, *, paper: bool = False) -> Image:

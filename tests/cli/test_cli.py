@@ -30,6 +30,7 @@ from gancam.tools.models import ModelEntry
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.clips import make_clip, planes_of
 from tests.helpers.command import gancam, here, refused, video
+from tests.helpers.links import needs_links
 from tests.helpers.small import network, still, write_models
 
 FRAMES = 240  # of a job that is interrupted
@@ -257,6 +258,7 @@ def test_hdr_is_tone_mapped_with_a_note(tmp_path: Path) -> None:
     assert "a.mkv: its HDR (PQ) is tone-mapped to SDR (--codec h265 keeps all in a copy)" in done.stderr
 
 
+@needs_links
 def test_what_is_wrong_with_the_output(tmp_path: Path, clip: Path) -> None:
     mine = tmp_path / "mine.mp4"
     mine.write_bytes(b"precious")
@@ -373,6 +375,7 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {"name", "effect", "scale", "licence", "quality"} <= set(entry)
     monkeypatch.setenv("COLUMNS", "160")
     table = here("models").stdout
+    assert "(192x160)" in table.splitlines()[1]
     assert all(entry["name"] in table for entry in entries)
     for figure in (
         "PSNR of luma 32.76 dB on set14 (higher is better)",
@@ -384,6 +387,8 @@ def test_models_as_json_and_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "perceptual distance" in one
     assert "sr-x4" not in one
     assert json.loads(here("models", "sr-x2", "--json").stdout)["figures"][0]["dataset"] == "set14"
+    assert here("models", "sr-x2:strength=0.5").stdout == one
+    refused("models", "sr-x2:strenght=1", says="did you mean 'strength'?")
     refused("models", "sr-x9", says="did you mean")
 
 

@@ -1,11 +1,16 @@
 """Parts of `gancam live` and of its progress that need no camera."""
 
+import errno
 import re
 import socket
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import pytest
 from PIL import Image as Pillow
 from PIL import ImageSequence
@@ -15,8 +20,11 @@ from gancam.cli.live import _stop_after, outside_effects
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import Report
-from gancam.sources import VideoFile
+from gancam.sinks._growing import LiveVideo
+from gancam.sources import TestPattern, VideoFile
+from tests.helpers.clips import make_clip
 from tests.helpers.command import here, refused
+from tests.helpers.links import can_link
 
 
 def timers() -> list[str]:
@@ -106,12 +114,24 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     (tmp_path / "a.json").write_text("{}")
     refused("live", "test", "-e", f"inpaint:save={tmp_path / 'a.json'}:box=0/0/9/9", says="exists")
     one, link = tmp_path / "x.mp4", tmp_path / "there"
-    link.symlink_to(tmp_path, target_is_directory=True)
-    for other in (("--to", one), ("--to", link / "x.mp4"), ("--to", f"source:{one}"), ("--stats", one)):
+    places = [one]
+    if can_link():
+        link.symlink_to(tmp_path, target_is_directory=True)
+        places.append(link / "x.mp4")
+    for other in (*(("--to", place) for place in places), ("--to", f"source:{one}"), ("--stats", one)):
         refused("live", "test", "-e", "none", "--to", one, *other, says="two outputs would be this file")
     refused("live", "test", "-e", "none", "--loop", says="--loop: is for video files")
     refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
+    says = "--seconds -1: needs a number above 0"
+    refused("live", "test", "-e", "none", "--seconds", "-1", "--to", str(tmp_path / "a.mkv"), says=says)
+    refused("live", "test", "-e", "none", "--to", "a.foo", says=".mov, .mkv, .webm, .ts, .gif, .apng, .webp")
+    refused("live", "test", "-e", "none", "--deinterlace", says="--deinterlace: is for video files")
+    (tmp_path / "a.mp4").write_bytes(b"a")
+    refused("live", tmp_path / "a.mp4", "-e", "none", "--size", "96x64", says="is a file, which has its own size")
     refused("live", "no-such-camera", "-e", "none", says="camera's index or name")
+    refused("live", tmp_path / "b-%d.png", "-e", "none", says="there is no such image")
+    refused("live", tmp_path / "a*.mp4", "-e", "none", says="is a pattern, which gancam process takes")
+    refused("live", "-", "-e", "none", says="-: standard input is not played live; gancam process - OUT takes it")
 
 
 def test_an_animated_picture_is_made_in_the_end(tmp_path: Path) -> None:
@@ -141,3 +161,72 @@ def test_files_of_live_keep_what_an_effect_leaves_unseen(clip: Path, tmp_path: P
     assert done.stderr.count("its transparency is left out: h264 holds none") == 1
     with VideoFile(kept) as source:
         assert all(frame.alpha is not None and frame.alpha.max() < 9 for frame in source)  # nobody is in it
+
+
+def test_an_output_that_fails_is_named_once_and_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good = tmp_path / "bad.mkv", tmp_path / "good.mkv"
+    encode = LiveVideo.encode
+
+    def full(self: LiveVideo, picture: av.VideoFrame, tick: int, after: int) -> None:
+        encode(self, picture, tick, after)
+        if self.frames == 25 and self._file.file.stem == "bad":
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(LiveVideo, "encode", full)
+    log = ["--stats", "/dev/full"] if Path("/dev/full").exists() else []
+    done = here("live", "test", "-e", "none", "--to", bad, "--to", good, *log, "--seconds", "1.5")
+    assert done.returncode == 1
+    said = f"{bad}: writing failed after 25 frames (no room left); what was written until then is kept"
+    assert (
+        (done.stdout + done.stderr).count(said) == done.stderr.count(f"warning: {said}; the other outputs go on") == 1
+    )
+    assert done.stderr.count("/dev/full: cannot be written") == len(log[1:])
+    assert "VideoWriter" not in done.stdout + done.stderr
+    assert re.search(rf"wrote {re.escape(str(bad))} \(until 0\.[678] s, ", done.stdout)
+    assert re.search(rf"wrote {re.escape(str(good))} \([\d.]+ [kM]B\)", done.stdout)
+
+
+def test_what_a_file_cannot_have_live_is_told(tmp_path: Path) -> None:
+    """As of ``gancam process``: fields that stay combed, light that becomes less, opacity that is left out."""
+    films = {
+        "hdr": make_clip(tmp_path / "hdr.mp4", codec="libx265", pix_fmt="yuv420p10le", matrix=9, primaries=9,
+                         transfer=16, options={"x265-params": "log-level=none"}),
+        "fields": make_clip(tmp_path / "fields.mp4", options={"flags": "+ilme+ildct", "x264-params": "tff=1"}),
+        "veiled": tmp_path / "veiled.mkv",
+    }  # fmt: skip
+    images = [np.dstack([frame.image, np.full((64, 96), 90, np.uint8)]) for frame in TestPattern((96, 64), frames=9)]
+    make_clip(films["veiled"], images=images, codec="ffv1", pix_fmt="bgra", options={})
+    said = {
+        name: here("live", film, "-e", "none", "--to", tmp_path / f"{name}-out.mkv").stderr
+        for name, film in films.items()
+    }
+    assert "note: hdr.mp4: its HDR (PQ) is tone-mapped to SDR\n" in said["hdr"]
+    assert "note: fields.mp4: is interlaced, its fields stay combed (--deinterlace undoes it)\n" in said["fields"]
+    assert "note: veiled.mkv: its transparency is left out" in said["veiled"]
+    out = tmp_path / "whole.mkv"
+    done = here("live", films["fields"], "-e", "none", "--deinterlace", "--to", out)
+    assert (done.returncode, "combed" in done.stderr) == (0, False)
+    flags = []
+    for file in (tmp_path / "fields-out.mkv", out):
+        with av.open(file) as film:
+            flags.append(bool(next(film.decode(video=0)).interlaced_frame))
+    assert flags == [True, False]
+
+
+def test_the_shape_of_pixels_is_kept_in_files(tmp_path: Path) -> None:
+    film = make_clip(tmp_path / "a.mp4", aspect=Fraction(16, 11))
+    outs = [tmp_path / "a.mkv", tmp_path / "b.mp4"]
+    done = here("live", film, "-e", "none", *(word for out in outs for word in ("--to", out)))
+    assert (done.returncode, done.stderr) == (0, "")
+    for out in outs:
+        with VideoFile(out) as made:
+            assert (made.size, made.footage.aspect) == ((96, 64), Fraction(16, 11))
+
+
+def test_numbered_images_are_played(tmp_path: Path) -> None:
+    for frame in TestPattern((96, 64), frames=9):
+        cv2.imwrite(str(tmp_path / f"a-{frame.index:03d}.png"), frame.image)
+    done = here("live", tmp_path / "a-%03d.png", "-e", "none", "--to", tmp_path / "a.mkv")
+    assert done.returncode == 0, done.stderr
+    with VideoFile(tmp_path / "a.mkv") as made:
+        assert 7 <= len(list(made)) <= 9

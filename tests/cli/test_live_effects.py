@@ -1,9 +1,11 @@
 """Effects that are exchanged while they play."""
 
+import gc
 import json
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -253,3 +255,77 @@ def test_thumbnails(tmp_path: Path) -> None:
     assert thumbnail(image, (EffectSpec(str(model)),)).shape == (144, 256, 3)
     assert thumbnail(image[:1, :1], (EffectSpec(str(model)),)).shape == (1, 1, 3)
     assert thumbnail(image[:, :100], ()).shape == (144, 40, 3)
+
+
+class Watchful(Grey):
+    """Notes each close and each discard in `said`, and has a thing to tell."""
+
+    def __init__(self, name: str, said: list[str]) -> None:
+        super().__init__(50)
+        self._name, self._said = name, said
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def notes(self) -> list[str]:
+        return [f"{self._name} played"]
+
+    def close(self) -> None:
+        self._said.append(f"close {self._name}")
+
+    def discard(self) -> None:
+        self._said.append(f"discard {self._name}")
+
+
+@pytest.mark.parametrize("seconds", [None, 1.0])
+def test_effects_that_play_no_more_are_let_go(seconds: float | None) -> None:
+    """Each change of a long session kept its networks: 58 MB."""
+    alive, said, controls = weakref.WeakSet[Effect](), list[str](), Controls([])
+
+    def load(specs: tuple[EffectSpec, ...]) -> list[EffectSlot]:
+        new = [Watchful(spec.name, said) for spec in specs]
+        alive.update(new)
+        return slots(new)
+
+    effects = LiveEffects(MENU, load, controls, size=SIZE, seconds=seconds)
+    play = Play(effects, controls)
+    for name in ("a", "b", "a", "b", "none"):
+        effects.choose(name)
+        play.until(lambda name=name: effects.playing == name and not effects.coming)  # type: ignore[misc]
+    gc.collect()
+    assert not alive
+    assert said == ["close a", "close b"] * 2
+    assert set(effects.effect_seconds) == {"a", "b"}
+    assert [note for note in effects.notes if "played" in note] == ["a played", "b played"]
+    effects.close()
+
+
+def test_what_was_loaded_and_never_played_is_closed(loader: Loader) -> None:
+    """It stayed, and so did a thread that looks at its file."""
+    said, controls = list[str](), Controls([])
+
+    def load(specs: tuple[EffectSpec, ...]) -> list[EffectSlot]:
+        loader.may.wait(30)
+        return slots([Watchful(spec.name, said) for spec in specs])
+
+    effects = LiveEffects(MENU, load, controls, size=SIZE)
+    loader.may.clear()
+    effects.choose("a")
+    time.sleep(0.02)  # it is being loaded
+    effects.choose("b")
+    loader.may.set()
+    wait_until(lambda: not effects.coming and "close a" in said)
+    effects.choose("a")
+    wait_until(lambda: not effects.coming and "close b" in said)  # no frame came to play it
+    effects.close()
+    assert said == ["discard a", "close a", "discard b", "close b", "discard a", "close a"]
+    assert effects.notes == []
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)

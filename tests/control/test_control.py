@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import socket
 import subprocess
@@ -392,6 +393,7 @@ def test_a_camera_is_recorded_and_replayed(tmp_path: Path, ending: str) -> None:
         assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60))
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL")
 def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     record = tmp_path / "turns.jsonl"
     code = f"""

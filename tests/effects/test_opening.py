@@ -1,5 +1,7 @@
 """The first frames of a file in which people are filled: they are known from the first one on."""
 
+import tracemalloc
+
 import numpy as np
 
 import gancam
@@ -46,3 +48,19 @@ def test_few_large_frames_are_kept_of_the_first() -> None:
     for _ in range(4):
         large.belonging(np.zeros((4320, 7680, 3), np.uint8), np.zeros((4320, 7680), np.uint8), None)
     assert len(large.opening) == 1 + 2
+
+
+def test_the_first_frames_are_held_once() -> None:
+    """They are for two rooms, each of which made a copy."""
+    frames, nobody = [np.zeros((360, 480, 3), np.uint8) for _ in range(12)], np.zeros((360, 480), np.uint8)
+    scout = Prescan(people=True)
+    for place in (0, 1):
+        scout.belonging(frames[place], nobody, place / 30)
+    tracemalloc.start()
+    try:
+        for place in range(2, 12):
+            scout.belonging(frames[place], nobody, place / 30)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 10 * 1.6 * frames[0].nbytes  # a copy, and its mask, of a third

@@ -395,13 +395,17 @@ def test_edges_of_people_are_no_haze(people: Image) -> None:
 @pytest.mark.parametrize("name", ["osprey", "sign", "spices", "colosseum", "skyline"])
 def test_what_is_no_person_is_background(name: str) -> None:
     assert (gancam.masks.Person().opacity(still(name)) > 25).mean() < 0.005
+    wide = gancam.masks.Person(wide=True)
+    assert max(wide(still(name), time=step / 25).mean() for step in range(3)) < 0.005
 
 
 def test_a_tower_is_background_in_all_frames() -> None:
     clip, person = cv2.VideoCapture(str(ROOT / "samples" / "city.mp4")), gancam.masks.Person()
-    for _ in range(20):
+    wide = gancam.masks.Person(wide=True)
+    for step in range(20):
         image = np.asarray(clip.read()[1], np.uint8)
         assert (person.opacity(image) > 25).mean() < 0.005
+        assert wide(image, time=step / 25).mean() < 0.005
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 import gancam
 from gancam.frame import Image
 from gancam.inference.variants import read_card
+from gancam.masks.faces import Faces
+from gancam.vision.text import draw_text, text_width
 from tests.helpers.small import still
 from train import recipe
 
@@ -105,6 +107,33 @@ def test_strokes_grow_with_the_scale(frame: Image) -> None:
     assert edges[1] < 0.8 * edges[0]
 
 
+def test_a_face_stays_readable_among_broad_strokes(frame: Image) -> None:
+    drawn = load("style-oil", scale=4.0)(frame)
+    face = Faces().detect(frame)[0].box
+    x, y, wide, tall = (int(side) for side in face)
+    inside = slice(y + tall // 4, y + 3 * tall // 4), slice(x + wide // 4, x + 3 * wide // 4)
+    assert alike(drawn[inside], frame[inside]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("size", "live", "file"), [((640, 360), 640, 640), ((360, 640), 640, 640), ((1920, 240), 1358, 1920)]
+)
+def test_a_panorama_is_drawn_as_finely_as_other_frames(size: tuple[int, int], live: int, file: int) -> None:
+    effect = load("style-comic", faces=0)
+    image = np.full((size[1], size[0], 3), 130, np.uint8)
+    shown: list[int] = []
+
+    def seen(one: Image) -> Image:
+        shown.append(max(one.shape))
+        return one
+
+    effect._network = seen  # type: ignore[attr-defined]
+    effect(image)
+    effect.take_time()
+    effect(image)
+    assert shown == [live, file]
+
+
 @pytest.mark.parametrize("name", STYLES)
 def test_a_small_frame_is_drawn_at_twice_its_size(name: str, frame: Image) -> None:
     small = np.asarray(cv2.resize(frame, (176, 144), interpolation=cv2.INTER_AREA), np.uint8)
@@ -146,10 +175,10 @@ def test_texture_goes_along_with_a_camera_that_moves(name: str) -> None:
     scene, fixed = (load(name, work_size=256, anchor=anchor, faces=0) for anchor in ("scene", "frame"))
     made, stayed = ([effect(view) for view in views] for effect in (scene, fixed))
     assert np.array_equal(made[0], stayed[0])
-    assert (scene.remembers, scene.skims, fixed.remembers) == (True, True, False)
+    assert (scene.remembers, scene.skims) == (True, True)
     one, other, before = made[6][8:40, 32:224], made[9][8:40, 8:200], stayed[9][8:40, 8:200]
     assert alike(one, other) > 0.9
-    assert alike(stayed[6][8:40, 32:224], before) < 0.6
+    assert alike(stayed[6][8:40, 32:224], before) < (0.8 if name == "style-watercolour" else 0.6)  # faint on grey
     scene.reset()
     assert np.array_equal(scene(views[9]), stayed[9])
     scene.reset()
@@ -167,9 +196,8 @@ def test_texture_stays_where_nothing_moves(frame: Image) -> None:
         assert np.array_equal(scene(seen), fixed(seen))
 
 
-def test_a_style_without_texture_remembers_nothing_but_faces() -> None:
-    assert not load("style-comic", faces=0).remembers
-    usual = load("style-comic")
+def test_a_style_remembers_what_is_quickly_looked_through() -> None:
+    usual = load("style-comic", faces=0)  # where there is writing
     assert (usual.remembers, usual.skims) == (True, True)
     calm = load("sketch", stabilise=0.5)
     assert (calm.remembers, calm.skims) == (True, False)
@@ -216,3 +244,15 @@ def test_strong_noise_is_not_drawn(frame: Image) -> None:
     ]
     drawn = [effect(one).astype(int) for one in noisy]
     assert np.abs(drawn[0] - drawn[1]).mean() < 0.8 * np.abs(noisy[0].astype(int) - noisy[1]).mean()
+
+
+@pytest.mark.parametrize("name", ["sketch", "style-oil", "style-mosaic"])
+def test_letters_of_a_slide_stay_readable_and_its_pictures_are_drawn(name: str) -> None:
+    slide = np.full((180, 320, 3), 240, np.uint8)
+    draw_text(slide, "small print: page 17", (20, 40), 8, (30, 30, 30))
+    cv2.circle(slide, (230, 120), 40, (60, 60, 220), -1)
+    drawn = load(name)(slide)
+    letters = slice(31, 43), slice(20, 20 + text_width("small print: page 17", 8))
+    picture = slice(80, 160), slice(190, 270)
+    assert alike(drawn[letters], slide[letters]) > 0.97
+    assert np.abs(drawn[picture].astype(int) - slide[picture]).mean() > 6

@@ -1,5 +1,6 @@
 """A model file that changes while it plays."""
 
+import gc
 import json
 import logging
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +16,11 @@ import numpy as np
 import pytest
 
 from export.super_resolution import float_graph
-from gancam.effects import Effect, FunctionEffect, WatchedEffect, load
+from gancam.effects import Effect, EffectSpec, FunctionEffect, WatchedEffect, load
 from gancam.effects._watched import ReloadCost
 from gancam.frame import Frame, Image
 from gancam.inference.card import ModelCard
+from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import run
 from gancam.sinks import Sink
 from gancam.sources import TestPattern
@@ -75,6 +78,20 @@ def test_the_new_one_takes_its_place(two: tuple[Path, Path], tmp_path: Path, spl
     finally:
         effect.close()
     assert "gancam-watch" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_the_first_is_let_go_too(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """It was kept for the precision and the threads that were found for it."""
+    file = tmp_path / "playing.onnx"
+    put(two[0], file)
+    (slot,) = EffectChainSpec((EffectSpec(str(file)),), "cpu", "fp32", 1).load(watch="new")
+    watched = slot.effect
+    assert isinstance(watched, WatchedEffect)
+    first = weakref.ref(watched.effect)
+    put(two[1], file)
+    until(lambda: slot(FRAME) is not None and watched.loaded == 1)
+    until(lambda: first() is None or gc.collect() < 0)
+    slot.close()
 
 
 def test_what_cannot_be_played_is_told_and_the_one_before_goes_on(

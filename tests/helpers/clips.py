@@ -14,6 +14,8 @@ from gancam.frame import Frame, Image
 from gancam.sinks._codecs import QUIET
 from gancam.sources import TestPattern
 
+_MILLI = Fraction(1, 1000)
+
 
 def make_clip(
     path: Path,
@@ -164,6 +166,30 @@ def _tone(track: av.AudioStream, hertz: float, seconds: float, start: float) -> 
         frame.pts, frame.time_base = first + round(start * 48000), Fraction(1, 48000)
         yield from track.encode(frame)
     yield from track.encode(None)
+
+
+Said = Sequence[tuple[int, int, bytes]]  # from, until (milliseconds; the same: it is not said), the packet
+
+
+def with_cues(path: Path, codec: str, said: Said) -> Path:
+    """A clip of 0.8 s with subtitles."""
+    plain = make_clip(path.parent / "plain.mp4")
+    with av.open(plain) as clip, av.open(path, "w") as out:
+        picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
+        words: Any = out.add_mux_stream(codec, time_base=_MILLI)
+        packets = []
+        for packet in clip.demux():
+            if packet.dts is not None:
+                packet.stream = picture
+                packets.append((packet.dts * Fraction(packet.time_base or 0), packet))
+        for begin, end, data in said:
+            made: Any = av.Packet(data)
+            made.pts = made.dts = begin
+            made.duration, made.time_base, made.stream = end - begin, _MILLI, words
+            packets.append((begin * _MILLI, made))
+        for _, packet in sorted(packets, key=lambda pair: pair[0]):
+            out.mux(packet)
+    return path
 
 
 def packets_of(path: Path, kind: str = "audio") -> list[list[tuple[Fraction, bytes]]]:

@@ -23,7 +23,7 @@ STILLS = Path(__file__).parent.parent.parent / "samples" / "stills"
 
 
 def still(name: str) -> Image:
-    image = cv2.imread(str(STILLS / f"{name}.png"))
+    image = cv2.imread(str(STILLS / f"{name}.webp"))
     assert image is not None
     return np.asarray(image, np.uint8)
 

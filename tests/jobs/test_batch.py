@@ -30,6 +30,7 @@ from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
 from tests.helpers.command import gancam, here, refused
 from tests.helpers.jobs import same_pictures
+from tests.helpers.links import needs_links
 from tests.helpers.small import network, still, write_models
 
 
@@ -105,6 +106,7 @@ def test_which_names_mean_many_files(holiday: Path, tmp_path: Path) -> None:
     assert not is_batch([str(holiday / "b*.mp4")], out)
 
 
+@needs_links
 def test_the_output_is_never_an_input(holiday: Path, tmp_path: Path) -> None:
     inside = holiday / "out"
     batch(holiday / "sea", inside)
@@ -125,6 +127,7 @@ def test_the_output_is_never_an_input(holiday: Path, tmp_path: Path) -> None:
         find_inputs([str(holiday / "c.mp4")], tmp_path)
 
 
+@needs_links
 def test_links_are_followed_but_not_in_circles(holiday: Path, tmp_path: Path) -> None:
     (holiday / "sea" / "up").symlink_to(holiday)
     (holiday / "gone.mp4").symlink_to(tmp_path / "nowhere")
@@ -159,6 +162,25 @@ def test_two_of_one_name(tmp_path: Path) -> None:
     ]  # fmt: skip
     with pytest.raises(InputError, match="no codec"):
         find_inputs([str(tmp_path / "x")], out, codec="betamax")
+
+
+def test_names_that_a_disk_may_take_for_one(tmp_path: Path) -> None:
+    """The second was refused or replaced the first on the disks of Windows, macOS and USB sticks."""
+    out, inputs = tmp_path / "out", list[str]()
+    for place, name in enumerate(
+        ("IMG_1.JPG", "img_1.jpg", "Sea.mkv", "sea.avi", "cafe\u0301.mp4", "caf\u00e9.mp4", "A/b.mp4", "a/b.mp4")
+    ):
+        path = tmp_path / str(place) / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+        inputs.append(str(path if path.parent.name.isdecimal() else path.parent))
+    found = find_inputs(inputs, out)
+    assert [item.name for item in found.items] == [
+        "IMG_1.JPG", "img_1.jpg.jpg", "Sea.mkv", "sea.avi.mkv", "cafe\u0301.mp4", "caf\u00e9.mp4.mp4", "A/b.mp4",
+        "a/b.mp4.mp4",
+    ]  # fmt: skip
+    why = "many disks take names that differ in case or accents' form alone for one"
+    assert found.notes[-1] == f"3 files get their extension twice, as img_1.jpg.jpg: {why}"
 
 
 def test_one_failure_costs_one_file_and_what_is_done_is_skipped(holiday: Path, model: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.helpers.small import generator, still, write_generator
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_clip(tmp_path / "in.mp4")
-    (tmp_path / "same.mp4").symlink_to("in.mp4")
+    (tmp_path / "same.mp4").hardlink_to(tmp_path / "in.mp4")
     (tmp_path / "there.mp4").write_bytes(b"precious")
     (tmp_path / "there.png").write_bytes(b"precious")
     (tmp_path / "there-1.png").write_bytes(b"precious")

@@ -23,6 +23,7 @@ from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.command import gancam, here, refused
 from tests.helpers.jobs import FULL_DISK, cut_short, process, same_pictures
+from tests.helpers.links import needs_links
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +197,7 @@ def test_a_job_under_the_longest_name_goes_on(tmp_path: Path) -> None:
     assert report.frames == 80
 
 
+@needs_links
 def test_links(tmp_path: Path, clip: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "folder").symlink_to(tmp_path / "real")

@@ -16,6 +16,7 @@ from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
 from tests.helpers.command import refused
 from tests.helpers.jobs import cut_short, same_pictures
+from tests.helpers.links import needs_links
 from tests.helpers.small import filler, write_filler
 
 
@@ -79,6 +80,7 @@ def test_one_track_is_not_for_many_videos(tmp_path: Path, long: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@needs_links
 def test_a_track_that_cannot_be_written_is_told_before_work(tmp_path: Path, model: Path) -> None:
     with pytest.raises(SinkError, match="there is no folder"):
         recording(model, tmp_path / "no/t.json").load()

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.masks.belief import Belief, without_isles
+from gancam.masks.belief import Belief, near_parts, without_isles
 from gancam.masks.regions import Window
 
 Plane = NDArray[np.float32]
@@ -123,3 +123,11 @@ def test_specks_beside_somebody_are_nobody_and_their_edge_stays() -> None:
     hand[60:80, 93:103] = 1
     np.testing.assert_array_equal(without_isles(hand), hand)
     assert not without_isles(0 * found).any()
+
+
+def test_what_is_low_counts_near_somebody_alone() -> None:
+    found = np.full((144, 256), 0.28, np.float32)
+    found[40:100, 50:90] = 0.98
+    kept = near_parts(found)
+    assert np.array_equal(kept[37:103, 47:93], found[37:103, 47:93])
+    assert not kept[:30].any()

@@ -78,3 +78,26 @@ def test_a_large_dark_face_is_looked_for_lit_and_smaller(looks: Looks) -> None:
     (left, top, width, height), *_ = CloserLooks(looks, 256).faces_of(dark)
     assert left < 320 < left + width
     assert top < 320 < top + height
+
+
+class Nearsighted(ImageModel):
+    """Finds what is red, but nothing where the left and the right edge of the frame are seen, which are blue."""
+
+    def __call__(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8]]:  # type: ignore[override]
+        blue, green, red = (images[..., channel].astype(int) for channel in range(3))
+        edges = (blue - red > 60)[:, :, [0, -1]].any(1).all(1)
+        found = (red - green > 60) & ~edges[:, None, None]
+        return (np.where(found, np.uint8(255), np.uint8(0))[..., None],)
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_who_fills_the_frame_stays_where_only_a_closer_look_shows_them(patient: bool) -> None:
+    person = Person(Nearsighted(MODELS / "background.onnx", device="cpu", threads=1))
+    if patient:
+        person.take_time()
+    for step, tall in enumerate((*range(120, 272, 8), *[272] * 10)):
+        image = np.full((300, 400, 3), 90, np.uint8)
+        place = slice(150 - tall // 2, 150 + tall // 2), slice(200 - tall // 3, 200 + tall // 3)
+        image[place], image[:, [0, 1, 2, -3, -2, -1]] = (20, 20, 220), (220, 20, 20)
+        opacity = person.opacity(image, time=step / 25)
+        assert (opacity[place] > 127).mean() > 0.8, step

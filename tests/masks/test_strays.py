@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.masks import Mask, Person
-from gancam.masks.strays import strays
+from gancam.masks.strays import strays, without_islands
 from tests.helpers.small import still
 
 SIZE = 320, 240  # width, height
@@ -131,3 +131,18 @@ def test_what_is_left_of_somebody_in_an_image_by_itself_is_marked_but_a_clip_is_
     assert clip.sum() < alone.sum() < 1.05 * clip.sum()
     dark = image[hood].max(axis=2) < 140
     assert alone[hood][dark].mean() > 0.99
+
+
+def test_small_islands_of_the_scene_are_marked_and_wide_ones_and_bays_are_not() -> None:
+    marked = np.zeros((200, 300), np.uint8)
+    marked[40:, 20:280] = 130
+    marked[100:115, 60:80] = 0  # between two heads
+    marked[80:160, 120:170] = 0  # between an arm and a body
+    marked[190:, 200:210] = 0  # between two legs, at the picture's edge
+    marked[40:52, 240:250] = 0  # beside a neck: the scene goes on above
+    filled = without_islands(marked)
+    assert (filled[100:115, 60:80] == 255).all()
+    filled[100:115, 60:80] = 0
+    np.testing.assert_array_equal(filled, marked)
+    nobody = np.zeros((20, 30), np.uint8)
+    assert without_islands(nobody) is nobody

@@ -20,6 +20,7 @@ from tests.helpers.clips import make_clip, packets_of, planes_of, times_of
 from tests.helpers.command import gancam, refused
 
 COMMAND = [sys.executable, "-m", "gancam", "process"]
+PASS_ON = [sys.executable, "-c", "import shutil, sys; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_what_came_through_stdin_goes_on_after_a_break(tmp_path: Path, clip: Pat
     out = tmp_path / "out.mkv"
     command = [*COMMAND, "-", str(out), "-q"]
     for more in ([], ["--resume"]):
-        with clip.open("rb") as file, subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE) as cat:
+        with clip.open("rb") as file, subprocess.Popen(PASS_ON, stdin=file, stdout=subprocess.PIPE) as cat:
             done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=60)
         assert done.returncode == (2 if more else 0), done.stderr
     assert b"exists" in done.stderr

@@ -1,6 +1,5 @@
 """Subtitles on their way into another file: the words, and when they are shown, in the whole and in a part of it."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,35 +10,13 @@ import pytest
 
 from gancam.sinks.video import VideoWriter
 from gancam.sources import VideoFile
-from tests.helpers.clips import make_clip, packets_of, times_of
+from tests.helpers.clips import Said, packets_of, times_of, with_cues
 from tests.helpers.jobs import process
 
 MILLI = Fraction(1, 1000)
 TALK = [(100, 300, b"Hello"), (350, 650, b"two")]
 CROWD = [(50, 350, b"Hello"), (150, 500, b"both"), (300, 750, b"two"), (600, 700, b"end")]
 PART = {"first": Fraction(1, 5), "end": Fraction(3, 5)}
-Said = Sequence[tuple[int, int, bytes]]  # from, until (milliseconds; the same: it is not said), the packet
-
-
-def with_cues(path: Path, codec: str, said: Said) -> Path:
-    """A clip of 0.8 s with subtitles."""
-    plain = make_clip(path.parent / "plain.mp4")
-    with av.open(plain) as clip, av.open(path, "w") as out:
-        picture = out.add_stream_from_template(clip.streams.video[0], opaque=True)
-        words: Any = out.add_mux_stream(codec, time_base=MILLI)
-        packets = []
-        for packet in clip.demux():
-            if packet.dts is not None:
-                packet.stream = picture
-                packets.append((packet.dts * Fraction(packet.time_base or 0), packet))
-        for begin, end, data in said:
-            made: Any = av.Packet(data)
-            made.pts = made.dts = begin
-            made.duration, made.time_base, made.stream = end - begin, MILLI, words
-            packets.append((begin * MILLI, made))
-        for _, packet in sorted(packets, key=lambda pair: pair[0]):
-            out.mux(packet)
-    return path
 
 
 def with_text(folder: Path, codec: str, said: Said) -> Path:

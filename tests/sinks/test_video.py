@@ -1,5 +1,6 @@
 """The video sink: picture, time, colour and sound arrive as they left; what cannot be written is said in one line."""
 
+import errno
 import itertools
 import json
 import os
@@ -23,9 +24,11 @@ from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkE
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.sinks import SinkContext, open_sink
+from gancam.sinks.piece_store import PieceStore
 from gancam.sinks.video import CONTAINERS, VideoWriter
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, psnr, scenery, times_of
+from tests.helpers.links import needs_links
 
 
 def copy(source: Path, target: Path, *, frames: int | None = None, **options: object) -> Sequence[str]:
@@ -428,6 +431,7 @@ def test_a_file_that_appears_meanwhile_is_not_clobbered_and_the_work_is_kept(tmp
     assert len(times_of(tmp_path / ".a.partial.mp4")) == 5
 
 
+@needs_links
 def test_the_source_is_never_the_output(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = clip.read_bytes()
     (tmp_path / "soft.mp4").symlink_to(clip)
@@ -562,6 +566,18 @@ except SinkError as error:
     said.append(f"close: {error}")
 print(json.dumps([said, threading.active_count(), os.listdir(os.path.dirname(sys.argv[1]))]))
 """
+
+
+def test_a_full_disk_is_told_as_that_when_an_output_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a GIF it was told as a fault of ffv1, in which its frames wait."""
+
+    def full(self: PieceStore, extradata: str) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(PieceStore, "begin", full)
+    with pytest.raises(SinkError, match=r"a\.gif: cannot be written \(no room left\)$"):
+        VideoWriter(tmp_path / "a.gif", fps=25, size=(96, 64))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")

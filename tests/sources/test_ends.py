@@ -223,3 +223,18 @@ def test_very_high_rates(tmp_path: Path, rate: int, ending: str, out: str) -> No
         assert made.fps == pytest.approx(rate, rel=0.15)  # clocks of a millisecond round
     assert len(times) == 20
     assert times[-1] == pytest.approx(19 / rate, abs=0.0015)
+
+
+def test_a_hole_in_the_middle_is_no_early_end(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", options={"bf": "0", "g": "1", "crf": "12"})
+    with av.open(path) as film:
+        packets = [(one.pos or 0, one.size) for one in film.demux(video=0) if one.size]
+    data = bytearray(path.read_bytes())
+    for place in (9, 10):
+        at, size = packets[place]
+        data[at : at + size] = b"\xff" * size
+    path.write_bytes(data)
+    with VideoFile(path) as source:
+        assert len(list(source)) == 22
+        assert "a.mp4: 2 frames in the middle could not be read, at 0.30 to 0.33 s" in source.notes
+        assert not [note for note in source.notes if "stops early" in note]

@@ -151,6 +151,10 @@ def test_a_slide_stays_as_long_as_it_is_shown(tmp_path: Path) -> None:
     slide = [moment for moment, level in told if level == 120]
     assert 0.0999 < slide[0] < 0.3  # a busy machine may drop the picture itself, and show it again
     assert 0.4 < slide[-1] < 0.8 <= told[-1][0]
+    with VideoFile(clip) as file:
+        *_, last = file
+    assert all(frame.duration is not None for frame in kept.frames)
+    assert kept.frames[-1].time + (kept.frames[-1].duration or 0) == pytest.approx(last.time + (last.duration or 0))
 
 
 @pytest.mark.parametrize("given", ["path", "capture", "again"])
@@ -452,7 +456,7 @@ def test_a_failing_sink_is_left_out_and_the_others_go_on(tmp_path: Path) -> None
         on_sink_failure=lambda name, error: told.append(f"{name}: {error}"),
     )  # fmt: skip
     assert (len(bad.frames), len(good.frames), told) == (3, 10, ["Kept: full"])
-    assert any("the other outputs continue" in note for note in report.notes)
+    assert report.notes == ["full; the other outputs go on"]
     log = StatsLog(tmp_path / "stats.jsonl")
     with pytest.raises(SinkError, match="full"):  # a log alone is nothing to go on for
         run(TestPattern((8, 8), frames=10), [], [Kept(fails_at=3), log], on_sink_failure=lambda name, error: None)
@@ -573,3 +577,28 @@ def test_cameras_by_name(tmp_path: Path) -> None:
     assert camera_called("webcam", tmp_path) == 0
     assert camera_called("scanner", tmp_path) is None
     assert cameras(tmp_path / "none") == {}
+
+
+def test_pixels_that_are_not_square_become_so(tmp_path: Path) -> None:
+    """Windows, pages and virtual cameras have square ones alone; files are told instead."""
+    wide = make_clip(tmp_path / "wide.mp4", aspect=Fraction(3, 2))
+    tall = make_clip(tmp_path / "tall.mp4", aspect=Fraction(1, 2))
+    for path, size, said in ((wide, (144, 64), "3:2"), (tall, (96, 128), "1:2")):
+        with open_live(path) as source:
+            assert (source.size, source.aspect) == (size, Fraction(1))
+            assert next(iter(source)).image.shape[1::-1] == size
+            assert source.notes == [f"{path.name}: its pixels are not square ({said}): scaled to {size[0]}x{size[1]}"]
+        with open_live(VideoFile(path), square=False) as source:
+            assert (source.size, source.aspect) == ((96, 64), Fraction(*map(int, said.split(":"))))
+            assert source.notes == []
+
+
+def test_what_a_file_says_at_its_end_is_told_once_of_all_rounds(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mkv", images=[frame.image for frame in TestPattern((96, 64), fps=90, frames=9)])
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    with open_live(path, loop=True) as source:
+        for frame in source:
+            if frame.index > 12:
+                break
+        assert len([note for note in source.notes if "stops early" in note]) == 1

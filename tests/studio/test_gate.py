@@ -1,6 +1,7 @@
 """What other threads want done between two frames."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,5 +49,24 @@ def test_what_waits_when_the_loop_ends_is_still_done() -> None:
 def test_a_loop_that_hangs_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gate, "_PATIENCE", 0.05)
     one = FrameGate()
-    with one.running(), ThreadPoolExecutor(1) as other, pytest.raises(GancamError, match="no frame"):
-        other.submit(one.do, lambda: 5).result(5)
+    done = list[int]()
+    with one.running(), ThreadPoolExecutor(1) as other:
+        with pytest.raises(GancamError, match="no frame"):
+            other.submit(one.do, lambda: done.append(5)).result(5)
+        one(FRAME)  # it goes on after all
+    assert done == []  # as was told
+
+
+def test_what_is_slow_itself_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "_PATIENCE", 0.05)
+    one = FrameGate()
+
+    def slowly() -> int:
+        time.sleep(0.2)
+        return 5
+
+    with one.running(), ThreadPoolExecutor(1) as other:
+        asked = other.submit(one.do, slowly)
+        while not asked.done():
+            one(FRAME)
+        assert asked.result() == 5

@@ -91,6 +91,9 @@ def test_bodies_are_bounded(tmp_path: Path) -> None:
     with studio(tmp_path) as client:
         claimed = {"Content-Length": str(10 << 30), "Content-Type": "application/json"}
         assert client.post("/api/source", content=b"{}", headers=claimed).status_code == 413
+        digits = {"content-length": "9" * 5000}  # more than int() takes
+        assert client.post("/api/source", content=b"{}", headers=digits).status_code == 413
+        assert client.post("/api/uploads?name=a.mp4", content=b"", headers=digits).status_code == 400
         assert client.post("/api/uploads?name=a.mp4", content=b"", headers=claimed).status_code == 413
         chunks = (b"x" * 65536 for _ in range(40))  # no length is told
         assert client.post("/api/source", content=chunks).status_code == 400

@@ -3,7 +3,12 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +18,10 @@ import psutil
 import pytest
 from starlette.testclient import TestClient
 
+from gancam.errors import NotFound
 from gancam.frame import Image
 from gancam.sources import TestPattern
+from gancam.studio import jobs as module
 from gancam.studio.film import facts, frame_at, strip
 from gancam.studio.jobs import JobQueue
 from tests.helpers.clips import make_clip
@@ -120,6 +127,118 @@ def test_what_fails_tells_why_and_what_is_removed_is_gone(
         assert list((tmp_path / "jobs").iterdir()) == []
     finally:
         queue.close()
+
+
+_STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('{}', flush=True); time.sleep(60)"
+)
+_SLEEPING = "import time; print('{}', flush=True); time.sleep(60)"
+_POPEN = subprocess.Popen
+_MADE = """print('{"event": "summary", "made": 1, "done": 0, "seconds": 1}')"""
+
+
+@contextmanager
+def queue_of(folder: Path) -> Iterator[JobQueue]:
+    queue = JobQueue(folder / "jobs", folder / "results")
+    try:
+        yield queue
+    finally:
+        queue.close()
+
+
+def run_instead(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Have jobs run `code`, a process that begins within milliseconds, in place of gancam."""
+
+    def popen(_: list[str], **options: Any) -> "subprocess.Popen[str]":
+        return _POPEN([sys.executable, "-I", "-S", "-c", code], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+
+
+@pytest.mark.parametrize("code", [_SLEEPING, _STUBBORN])
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
+def test_a_running_job_that_is_removed_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    run_instead(monkeypatch, code)
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    with queue_of(tmp_path) as queue:
+        for _ in range(4):
+            job = queue.add(tmp_path / "a.mp4", [], 1)
+            wait_for(lambda job=job: job.state == "running")  # type: ignore[misc]
+            time.sleep(0.05)  # until it has its handler
+            (tmp_path / "results" / job.number).mkdir(parents=True)
+            queue.remove(job.number)
+            with pytest.raises(NotFound):
+                queue.resume(job.number)
+        wait_for(lambda: not [one for one in threading.enumerate() if one.name == "gancam-studio-jobs"])
+        assert list((tmp_path / "jobs").iterdir()) == []
+        assert list((tmp_path / "results").iterdir()) == []
+        assert not children_of("time.sleep(60)")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
+def test_a_job_is_ended_that_does_not_end_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, _STUBBORN)
+    monkeypatch.setattr(module, "_PATIENCE", 0.1)
+    with queue_of(tmp_path) as queue:
+        first = queue.add(tmp_path / "a.mp4", [], 1)
+        wait_for(lambda: first.state == "running")
+        time.sleep(0.1)
+        run_instead(monkeypatch, _MADE)
+        second = queue.add(tmp_path / "b.mp4", [], 1)
+        queue.pause(first.number)
+        wait_for(lambda: second.state == "done", 5)
+        assert first.state == "paused"
+        run_instead(monkeypatch, _STUBBORN)
+        queue.resume(first.number)
+        wait_for(lambda: first.state == "running")
+        time.sleep(0.1)
+        began = time.monotonic()
+        queue.close()
+        assert time.monotonic() - began < 2
+        assert not children_of("time.sleep(60)")
+
+
+def children_of(word: str) -> list[psutil.Process]:
+    return [one for one in psutil.Process().children() if word in " ".join(one.cmdline())]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(12, "Cannot allocate memory"), ValueError("embedded null byte"), MemoryError()]
+)
+def test_a_job_that_cannot_begin_fails_and_the_next_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    with queue_of(tmp_path) as queue:
+        monkeypatch.setattr(subprocess, "Popen", broken)
+        first = queue.add(tmp_path / "a.mp4", [], 1)
+        wait_for(lambda: first.state == "failed", 5)
+        assert (error.args[-1] if error.args else "MemoryError") in first.error
+        run_instead(monkeypatch, _MADE)
+        second = queue.add(tmp_path / "b.mp4", [], 1)
+        wait_for(lambda: second.state == "done", 5)
+        queue.resume(first.number)
+        wait_for(lambda: first.state == "done", 5)
+    with queue_of(tmp_path) as queue:
+        assert [job.state for job in queue.jobs()] == ["done", "done"]
+
+
+@pytest.mark.parametrize("text", ['{"number": 3}', "{", "[]", "\xff", '{"number": "x"}'])
+def test_damaged_jobs_are_left_out(tmp_path: Path, text: str) -> None:
+    with queue_of(tmp_path) as queue:
+        job = queue.add(tmp_path / "a.mp4", [], 1)
+        queue.pause(job.number)
+    kept = (tmp_path / "jobs" / f"{job.number}.json").read_text(encoding="utf-8")
+    (tmp_path / "jobs" / "0007-x.json").write_text(text, encoding="latin-1")
+    (tmp_path / "jobs" / "zzz.json").write_text(kept.replace(job.number, "zzz"))
+    (tmp_path / "jobs" / "0009-x.json").write_text(kept.replace('"options": []', '"options": 5'))
+    with queue_of(tmp_path) as queue:
+        assert [one.number for one in queue.jobs()] == [job.number]
+        queue.pause(queue.add(tmp_path / "a.mp4", [], 1).number)
 
 
 def test_jobs_wait_for_their_turn_and_damaged_ones_are_left_out(tmp_path: Path, clip: Path) -> None:

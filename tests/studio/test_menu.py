@@ -49,7 +49,7 @@ def test_frames_of_any_shape_have_thumbnails(size: tuple[int, int]) -> None:
     number = thumbnails.take(image)
     assert thumbnails.take(image) == number
     for name in ("sr-x2-fast", "inpaint", "mnist"):
-        jpeg = thumbnails.get(name, number)
+        jpeg = thumbnails.get(name, number).result()
         assert jpeg is not None
         shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         assert shown is not None

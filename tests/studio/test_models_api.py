@@ -1,12 +1,20 @@
 """The Models page: what is there, how fast here, new ones, the doctor's table."""
 
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gancam.inference.catalog import menu
+from tests.helpers.browser import serving
 from tests.helpers.foreign import Case, write_case
-from tests.helpers.studio import studio
+from tests.helpers.studio import BEARER, studio
 
 
 def test_all_models_are_listed_with_licence_quality_and_size(tmp_path: Path) -> None:
@@ -31,6 +39,28 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path: Path) -> None:
         assert client.post("/api/catalogue", json={"reference": "/etc/passwd"}).status_code == 404
         assert client.post("/api/catalogue/nothing/speed").status_code == 404
         assert client.post("/api/catalogue/..%2Fx/speed").status_code == 404
+
+
+@pytest.mark.slow
+def test_a_studio_that_ends_waits_for_no_model_that_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, begun = subprocess.Popen, threading.Event()
+
+    def popen(_: list[str], **options: Any) -> "subprocess.Popen[str]":
+        begun.set()
+        return real([sys.executable, "-I", "-S", "-c", "import time; time.sleep(20)"], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with ThreadPoolExecutor(1) as page:
+        with serving(tmp_path) as url:
+            (tmp_path / "uploads" / "net.onnx").write_bytes(b"x")
+            headers = {**BEARER, "Content-Type": "application/json"}
+            asking = urllib.request.Request(
+                f"{url.partition('?')[0]}api/catalogue", b'{"reference": "uploads/net.onnx"}', headers
+            )
+            page.submit(urllib.request.urlopen, asking)
+            assert begun.wait(5)
+            began = time.monotonic()
+        assert time.monotonic() - began < 6
 
 
 @pytest.mark.slow

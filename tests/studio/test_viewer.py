@@ -1,7 +1,10 @@
 """The WebSockets: pictures to the page, and a browser's camera from it."""
 
+import asyncio
 import json
 import struct
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from gancam.sinks.newest import as_jpeg
 from gancam.sources import TestPattern
 from gancam.studio import viewer
 from gancam.studio.browser import decoded, jpeg_size
+from gancam.studio.player import Player
 from tests.helpers.studio import SOCKETS, play_test, state, studio, wait_for
 
 
@@ -165,6 +169,8 @@ def test_a_camera_that_goes_ends_what_plays(tmp_path: Path) -> None:
             socket.send_bytes(struct.pack("<f", 5.0) + jpeg(TestPattern().image(1)))
             wait_for(lambda: state(client)["source"]["state"] == "playing")
         wait_for(lambda: state(client)["source"]["state"] == "ended")
+        refused = client.post("/api/recording", json={"on": True})  # of a picture that stands still for ever
+        assert "nothing to record" in refused.json()["error"]
 
 
 def test_without_a_viewer_a_source_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +183,68 @@ def test_without_a_viewer_a_source_rests(tmp_path: Path, monkeypatch: pytest.Mon
         with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
             wait_for(lambda: state(client)["source"]["state"] == "playing")
             picture(socket)
+
+
+def test_the_page_says_when_a_source_is_let_go() -> None:
+    said = (Path(__file__).parents[2] / "docs" / "studio.md").read_text(encoding="utf-8")
+    assert "the camera is let go ten seconds after the last page is closed" in said
+    assert viewer.REST_AFTER == 10
+
+
+def test_a_recording_is_not_cut_off_and_the_source_rests_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewer, "REST_AFTER", 0.1)
+    with studio(tmp_path) as client:
+        play_test(client)
+        client.post("/api/recording", json={"on": True})
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            picture(socket)
+        time.sleep(0.3)
+        assert state(client)["source"]["state"] == "playing"
+        client.post("/api/recording", json={"on": False})
+        wait_for(lambda: state(client)["source"]["state"] == "resting", 5)
+
+
+def test_a_viewer_who_comes_while_a_source_is_let_go_sees_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "REST_AFTER", 0.01)
+    resting, let = threading.Event(), threading.Event()
+    rest = Player.rest
+
+    def slowly(self: Player) -> None:
+        resting.set()
+        let.wait(5)
+        rest(self)
+
+    monkeypatch.setattr(Player, "rest", slowly)
+    with studio(tmp_path) as client:
+        play_test(client)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            picture(socket)
+        assert resting.wait(5)
+        with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+            threading.Timer(0.1, let.set).start()
+            time.sleep(0.3)
+            wait_for(lambda: state(client)["source"]["state"] == "playing", 5)
+            picture(socket)
+
+
+def test_pictures_go_on_while_many_requests_wait(tmp_path: Path) -> None:
+    with studio(tmp_path) as client:
+        play_test(client)
+        over = threading.Event()
+        assert client.portal is not None
+        for _ in range(64):  # more than Python has threads for
+            client.portal.start_task_soon(asyncio.to_thread, over.wait, 3.0)
+        try:
+            began = time.monotonic()
+            with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+                assert receive(socket, "state")["source"]["state"] == "playing"
+                for _ in range(5):
+                    socket.send_text(json.dumps({"shown": picture(socket)[0]}))
+            assert time.monotonic() - began < 1.5
+        finally:
+            over.set()
 
 
 def test_the_size_of_a_jpeg_is_read_from_its_header() -> None:

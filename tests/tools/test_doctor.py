@@ -171,7 +171,7 @@ def test_a_damaged_runtime_is_told_in_one_line_and_looked_at(tmp_path: Path) -> 
     assert "\x1b" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     refused = gancam(
-        "process", str(STILLS / "lake.png"), str(tmp_path / "b.png"), "-e", "sr-x2", PYTHONPATH=str(tmp_path)
+        "process", str(STILLS / "lake.webp"), str(tmp_path / "b.png"), "-e", "sr-x2", PYTHONPATH=str(tmp_path)
     )
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert "ONNX Runtime is damaged" in refused.stderr
@@ -242,7 +242,7 @@ def test_libraries_that_are_missing_are_one_line(fake_driver: Path, tmp_path: Pa
     """ONNX Runtime would fill stdout and stderr here, and run on the CPU."""
     if not unloadable(set(needed(provider_file("cuda"))) - {"libcuda.so.1"}):
         pytest.skip("CUDA's libraries are installed")
-    still = Path(__file__).parent.parent.parent / "samples" / "stills" / "sign.png"
+    still = Path(__file__).parent.parent.parent / "samples" / "stills" / "sign.webp"
     arguments = ("process", still, tmp_path / "out.png", "-e", "sr-x2")
     done = gancam(*arguments, "--device", "cuda", LD_LIBRARY_PATH=str(fake_driver))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from gancam.tools.verify import verify
-from tests.helpers.clips import enrich, make_clip, make_gif, with_timecode
+from tests.helpers.clips import enrich, make_clip, make_gif, with_cues, with_timecode
+from tests.helpers.command import here
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,18 @@ def test_what_is_lost_or_changed_is_told(film: Path, tmp_path: Path) -> None:
     assert found["stream 1, audio"] == found["chapters"] == found["description: title"] == "lost"
 
 
+def test_pauses_of_mp4s_subtitles_are_no_words(tmp_path: Path) -> None:
+    """MP4 fills each time without words with a sample, of which programs write several: they were told as changed."""
+    words, nothing = len(b"Hello").to_bytes(2, "big") + b"Hello", b"\0\0"
+    said = [(100, 200, words), (200, 300, nothing), (300, 400, nothing), (400, 500, words), (500, 700, nothing)]
+    source = with_cues(tmp_path / "a.mp4", "mov_text", said)
+    found = {one.name: one for one in verify(source, copied(source, tmp_path / "b.mp4"))}
+    told = [one for name, one in found.items() if name.startswith("stream 1, subtitle")]
+    assert {one.verdict for one in told} == {"kept"}, told
+    assert found["stream 1, subtitle"].before == "mov_text, 2 packets"
+    assert "changed" in verdicts(source, with_cues(tmp_path / "c.mp4", "mov_text", said[:3])).values()
+
+
 def test_the_times_of_a_trimmed_file_are_told_of_the_frames_that_are_there(tmp_path: Path) -> None:
     frames = [frame.image for frame in TestPattern((96, 64), frames=24)]
     whole = make_clip(tmp_path / "whole.mp4", images=frames)
@@ -65,11 +79,50 @@ def test_the_times_of_a_trimmed_file_are_told_of_the_frames_that_are_there(tmp_p
         return {one.name: (one.verdict, one.before, one.after) for one in verify(before, after)}
 
     assert said(whole, whole)["frame times"] == ("kept", "24 times", "exact")
-    assert said(whole, part)["frames"] == ("changed", "24", "7")
-    assert said(whole, part)["frame times"] == ("kept", "24 times", "the 7 frames that are there have their times")
-    off = "the 7 frames that are there: up to 100.000 ms off"
-    assert said(whole, late)["frame times"] == ("changed", "24 times", off)
-    assert said(part, whole)["frame times"] == ("kept", "7 times", "the first 7 frames have their times")
+    assert said(whole, part)["frames"] == ("lost", "24", "7")
+    there = "7 frames have their times; 17 missing: 0.233 to 0.767 s"
+    assert said(whole, part)["frame times"] == ("kept", "24 times", there)
+    assert said(whole, late)["frame times"][0] == "changed"
+    assert said(part, whole)["frames"] == ("changed", "7", "24")
+    assert said(part, whole)["frame times"] == ("kept", "7 times", "7 frames have their times; 17 new")
+
+
+@pytest.mark.parametrize("gone", [[9, 10], [0, 1], [22, 23], [4, 9, 14, 19]])
+def test_frames_that_are_missing_are_found_wherever_they_are(tmp_path: Path, gone: list[int]) -> None:
+    """Frames behind a hole were compared with others', and all of them were late."""
+    frames = [frame.image for frame in TestPattern((96, 64), frames=24)]
+    left = [index for index in range(24) if index not in gone]
+    whole = make_clip(tmp_path / "whole.mkv", images=frames)
+    holed = make_clip(tmp_path / "a.mkv", images=[frames[at] for at in left], ticks=[512 * at for at in left])
+    found = {one.name: one for one in verify(whole, holed)}
+    assert found["frames"].verdict == "lost"
+    places = ", ".join(f"{index / 30:.3f} s" for index in gone[:3]) + " and in 1 more place"
+    places = places if len(gone) > 2 else f"{gone[0] / 30:.3f} to {gone[1] / 30:.3f} s"
+    assert found["frame times"].after == f"{len(left)} frames have their times; {len(gone)} missing: {places}"
+    assert here("verify", whole, holed).returncode == 1
+    assert here("verify", whole, whole).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "pcm_s16le"), ("a.mov", "pcm_s16le"), ("a.mkv", "flac")])
+def test_sound_in_its_place_is_told_so_whatever_runs_up_to_it(tmp_path: Path, name: str, codec: str) -> None:
+    """AAC begins a packet early, which players skip: the sound was told to come 21 ms too early."""
+    film = make_clip(tmp_path / name, audio=[(codec, 0.0)])
+    with av.open(film) as source, av.open(tmp_path / "b.mp4", "w") as out:
+        picture = out.add_stream_from_template(source.streams.video[0])
+        track = out.add_stream("aac", rate=48000, layout="mono")
+        packets = []
+        for packet in source.demux(source.streams.video[0], source.streams.audio[0]):
+            if packet.stream.type == "audio":
+                for frame in packet.decode():
+                    assert isinstance(frame, av.AudioFrame)
+                    packets += track.encode(frame)
+            elif packet.dts is not None:
+                packet.stream = picture
+                packets.append(packet)
+        for packet in sorted([*packets, *track.encode(None)], key=lambda one: (one.dts or 0) * (one.time_base or 0)):
+            out.mux(packet)
+    found = {one.name: one for one in verify(film, tmp_path / "b.mp4")}
+    assert found["stream 1, audio: offset to the picture"].verdict == "kept", found
 
 
 def test_when_it_begins_and_ends_is_told_on_one_clock(tmp_path: Path) -> None:

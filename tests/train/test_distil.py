@@ -1,5 +1,6 @@
 """Learning from a teacher: the pool on disk, and what the student loses."""
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 def describe(**changes: object) -> Description:
-    about = Description("teacher", ("photo.png",), (), 70, 24, 2, 0.5, 1)
+    about = Description("teacher", "photos", "", 70, 24, 2, 0.5, 1)
     return replace(about, **changes)  # type: ignore[arg-type]
 
 
@@ -77,14 +78,24 @@ def test_a_pool_is_made_once_and_goes_on_where_it_stopped(tmp_path: Path, photos
     assert CHUNK == 64  # of 70, the second file holds 6
 
 
+def test_a_damaged_part_of_a_pool_is_named(tmp_path: Path, photos: Path) -> None:
+    make(tmp_path, photos, describe())
+    part = next((tmp_path / "pools").rglob("*.npz"))
+    data = part.read_bytes()
+    for length in (0, 1000, len(data) - 50):
+        part.write_bytes(data[:length])
+        with pytest.raises(ValueError, match=r"\.npz of the pool is damaged: delete it"):
+            make(tmp_path, photos, describe())
+
+
 def test_what_decides_a_pool_is_its_folder() -> None:
     changes: list[dict[str, object]] = [
         {},
         {"seed": 2},
         {"teacher": "another"},
         {"side": 26},
-        {"frames": ("a.png",)},
-        {"photos": ()},
+        {"frames": "some"},
+        {"photos": "others"},
     ]
     assert len({describe(**change).folder for change in changes}) == len(changes)
 
@@ -100,7 +111,7 @@ def test_the_original_lies_over_what_is_seen_and_what_is_taught(tmp_path: Path, 
 
 
 def test_frames_have_no_original_and_learn_from_the_teacher_alone(tmp_path: Path, photos: Path) -> None:
-    made = make(tmp_path, photos, describe(frames=("photo.png",)))
+    made = make(tmp_path, photos, describe(frames="some"))
     alone = (made.high == made.taught).all((1, 2, 3))
     assert 0.3 < alone.mean() < 0.7
 
@@ -144,6 +155,44 @@ def test_a_student_of_a_smaller_scale_learns_what_the_teacher_drew_shrunk(tmp_pa
     assert task.preview(task.generator).shape == (6 * 48, 4 * 48, 3)
 
 
+def flat(folder: Path, colours: list[tuple[int, int, int]]) -> Path:
+    """A folder of photos of one colour each, whose names are alike in all such folders."""
+    folder.mkdir()
+    for index, colour in enumerate(colours):
+        Pillow.new("RGB", (140, 120), colour).save(folder / f"{index:02d}.png")
+    return folder
+
+
+def learnt(text: str, data: Path) -> tuple[DistilTask, set[int]]:
+    """The task of `text`, and the reds of the photos that are in its pool."""
+    task = tasks.build(recipe.parse(text), data, torch.device("cpu"))
+    assert isinstance(task, DistilTask)
+    return task, {int(red) for red in task.pool.high[:, 8, 8, 0]}
+
+
+def test_what_is_held_back_to_judge_on_is_not_learnt_from(tmp_path: Path) -> None:
+    text = PLAN.format(teacher=ncnn(tmp_path)[0], folder=tmp_path)
+    task, reds = learnt(text, flat(tmp_path / "photos", [(16 * index, 90, 60) for index in range(16)]))
+    held = {int(image[0, 0, 0]) for image in task.photos.held_back}
+    assert len(held) == 2
+    assert len(reds) > 8
+    assert not held & reds
+
+
+def test_a_pool_is_of_the_photos_themselves_whatever_they_are_called(tmp_path: Path) -> None:
+    text = PLAN.format(teacher=ncnn(tmp_path)[0], folder=tmp_path)
+    first = flat(tmp_path / "first", [(200, 90, 60)])
+    assert learnt(text, first)[1] == {200}
+    assert learnt(text, flat(tmp_path / "other", [(100, 90, 60)]))[1] == {100}
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(first / "00.png", "elsewhere/x.png")
+    assert learnt(text, tmp_path / "photos.zip")[1] == {200}
+    assert len(list((tmp_path / "pools").iterdir())) == 2
+    frames = text.replace("count = 70", f'count = 70\nframes = "{tmp_path / "photos.zip"}"')
+    assert learnt(frames, first)[0].pool.low.shape == (70, 24, 24, 3)
+    assert len(list((tmp_path / "pools").iterdir())) == 3
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -152,7 +201,7 @@ def test_a_student_of_a_smaller_scale_learns_what_the_teacher_drew_shrunk(tmp_pa
         (("side = 24", "side = 8"), "under the patch"),
         (("count = 70", "counts = 70"), "counts"),
         (("l1 = 1.0", "l9 = 1.0"), "l9"),
-        (("blend = 0.25", "blend = 1.5"), "blend 1.5"),
+        (("blend = 0.25", "blend = 1.5"), "blend = 1.5 must be"),
     ],
 )
 def test_nonsense_is_named(tmp_path: Path, photos: Path, change: tuple[str, str], says: str) -> None:

@@ -1,5 +1,10 @@
 """Teachers of other makes: what is read does what its file says."""
 
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +76,123 @@ def test_an_onnx_teacher_runs(tmp_path: Path) -> None:
     torch.testing.assert_close(foreign.teacher(tmp_path / "t.onnx")(x), F.interpolate(x, scale_factor=2))
 
 
-def test_a_pytorch_teacher_runs(tmp_path: Path) -> None:
+class Network(torch.nn.Module):
+    """Some of all that a .pt2 says in a way of its own: buffers, constants, sizes, lists, and what is done in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.norm = torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.BatchNorm2d(16)
+        self.linear, self.relu = torch.nn.Linear(16, 16), torch.nn.LeakyReLU(0.2, inplace=True)
+        self.mean = torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n, _, h, w = x.shape
+        x = F.pad(x, (1, 1, 1, 1), mode="reflect")[:, :, 1:-1, 1:-1]
+        y = self.norm(self.relu(self.convolution(x - self.mean)))
+        a, b = y.chunk(2, 1)
+        y = torch.cat([a * torch.sigmoid(b), b], 1)
+        y = self.linear(y.permute(0, 2, 3, 1).reshape(n, h * w, 16)).transpose(1, 2).view(n, 16, h, w)
+        y = F.gelu(y.mean((2, 3), keepdim=True) * y)
+        y = F.interpolate(y, size=(h * 2, w * 2), mode="nearest")[:, :3]
+        return (y + F.interpolate(x, scale_factor=2, mode="bicubic")).clamp(0, 1).to(torch.float32)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, torch.nn.Module]:
+    torch.manual_seed(0)
+    network, path = Network().eval(), tmp_path_factory.mktemp("exported") / "t.pt2"
+    free = torch.export.Dim.AUTO
+    shapes = ({0: free, 2: free, 3: free},)
+    torch.export.save(torch.export.export(network, (torch.rand(2, 3, 8, 10),), dynamic_shapes=shapes), path)
+    return path, network
+
+
+def test_a_pytorch_teacher_runs(exported: tuple[Path, torch.nn.Module]) -> None:
+    path, network = exported
+    x = torch.rand(1, 3, 12, 9)
+    read = foreign.teacher(path)
+    assert torch.equal(read(x), network(x))
+    assert not any(parameter.requires_grad for parameter in read.parameters())
+
+
+def test_a_pytorch_teacher_of_one_size_says_so(tmp_path: Path) -> None:
     program = torch.export.export(
-        torch.nn.Sequential(torch.nn.Conv2d(3, 12, 1), torch.nn.PixelShuffle(2)), (torch.rand(1, 3, 8, 8),)
+        torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 48)), (torch.rand(1, 3, 4, 4),)
     )
     torch.export.save(program, tmp_path / "t.pt2")
-    network = foreign.teacher(tmp_path / "t.pt2")
-    assert network(torch.rand(1, 3, 8, 8)).shape == (1, 3, 16, 16)
+    with pytest.raises(ValueError, match=r"cannot be run on \(1, 3, 8, 8\).*dynamic_shapes"):
+        foreign.teacher(tmp_path / "t.pt2")(torch.rand(1, 3, 8, 8))
+
+
+class Evil:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return open, (str(self.mark), "w")
+
+
+def changed(path: Path, target: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
+    """A copy of the zip `path` in which the file that ends in `name` is another."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
+        names = old.namelist()
+        assert any(one.endswith(name) for one in names)
+        for one in names:
+            new.writestr(one, change(old.read(one)) if one.endswith(name) else old.read(one))
+    return target
+
+
+def test_a_pytorch_teacher_runs_nothing_of_its_own(exported: tuple[Path, torch.nn.Module], tmp_path: Path) -> None:
+    mark, target = tmp_path / "was_run", tmp_path / "t.pt2"
+    kept = io.BytesIO()
+    torch.save(Evil(mark), kept)
+    for name in ("sample_inputs/model.pt", "weights/weight_0"):
+        changed(exported[0], target, name, lambda _: kept.getvalue())
+        try:
+            foreign.teacher(target)(torch.rand(1, 3, 4, 4))
+        except ValueError:
+            assert name != "sample_inputs/model.pt"
+    changed(
+        exported[0],
+        target,
+        "weights_config.json",
+        lambda data: data.replace(b'"use_pickle": false', b'"use_pickle": true'),
+    )
+    with pytest.raises(ValueError, match="is pickled"):
+        foreign.teacher(target)
+
+    def guarded(data: bytes) -> bytes:  # PyTorch compiles these lines, and runs them
+        model = json.loads(data)
+        model["guards_code"] = [f"open({str(mark)!r}, 'w') is not None"]
+        return json.dumps(model).encode()
+
+    foreign.teacher(changed(exported[0], target, "model.json", guarded))(torch.rand(1, 3, 4, 4))
+    for function in (
+        "torch.os.system",
+        "torch.ops.aten.from_file.default",
+        "torch.ops.aten.sigmoid.out",
+        "_operator.call",
+    ):
+        replaced = lambda data, name=function: data.replace(b"torch.ops.aten.sigmoid.default", name.encode())
+        with pytest.raises(ValueError, match="asks for"):
+            foreign.teacher(changed(exported[0], target, "model.json", replaced))
+    assert not mark.exists()
+
+
+def _instead(data: bytes, _: bytes) -> bytes:
+    return data
+
+
+@pytest.mark.parametrize("size", [0, 100, -100])
+def test_a_damaged_pytorch_teacher_is_named(exported: tuple[Path, torch.nn.Module], tmp_path: Path, size: int) -> None:
+    path = tmp_path / "t.pt2"
+    path.write_bytes(exported[0].read_bytes()[:size])
+    with pytest.raises(ValueError, match=r"t\.pt2"):
+        foreign.teacher(path)
+    for name in ("model.json", "weights_config.json", "weight_0"):
+        for data in (b"", b"[]", b"{}"):
+            damaged = changed(exported[0], path, name, partial(_instead, data))
+            with pytest.raises(ValueError, match=r"t\.pt2"):
+                foreign.teacher(damaged)

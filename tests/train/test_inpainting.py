@@ -174,7 +174,11 @@ def test_an_odd_image_is_filled_and_its_known_pixels_stay(task: InpaintingTask, 
 
 @pytest.mark.parametrize(
     ("line", "says"),
-    [("sides = [40]", "multiples of 16"), ("sides = []", "multiples of 16"), ("patch = 3\nsides = [32]", "unknown")],
+    [
+        ("sides = [40]", "multiples of 16"),
+        ("sides = []", "must have something in it"),
+        ("patch = 3\nsides = [32]", "unknown"),
+    ],
 )
 def test_a_recipe_of_nonsense_is_refused(tmp_path: Path, line: str, says: str) -> None:
     plan = recipe.parse(PLAN.replace("sides = [32, 64]", line))

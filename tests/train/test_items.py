@@ -23,6 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from gancam.sources import VideoFile
 from tests.helpers.clips import make_clip, scenery
 from tests.helpers.training import GENERATOR
 from train.data import Photos, Pictures, named
@@ -139,6 +140,17 @@ def test_a_video_is_a_source_of_frames(tmp_path: Path) -> None:
     assert len(Pictures(clip, resolution=32).images) == 24
     photos = Photos(clip, smallest=16, sizes=(1.0,), memory=10 * 96 * 64 * 3)
     assert 6 <= len(photos.images) <= 10
+
+
+@pytest.mark.parametrize("matrix", [(0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0), (-1, 0, 0, 1)])
+def test_a_video_is_learnt_from_as_it_is_played(tmp_path: Path, matrix: tuple[float, float, float, float]) -> None:
+    clip = make_clip(tmp_path / "phone.mp4", images=scenery(count=4), matrix_of_display=matrix)
+    with VideoFile(clip) as source:
+        played = [frame.image[..., ::-1] for frame in source]
+    learnt = Photos(clip, smallest=16, sizes=(1.0,)).images
+    assert [image.shape for image in learnt] == [image.shape for image in played]
+    for one, other in zip(learnt, played, strict=True):
+        assert np.abs(one.astype(int) - other).mean() < 2
 
 
 def test_what_was_found_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from tests.helpers.training import JUDGE, NEVER, restorer, same
 from train import checkpoint, loop, precision, recipe
+from train.processes import Group
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -98,6 +99,57 @@ def test_fp16_scales_its_losses_and_resumes_exactly(photos: Path, tmp_path: Path
     whole = checkpoint.load(tmp_path / "whole")
     assert whole["generator_scaler"]["scale"] > 1.0
     assert same(whole, checkpoint.load(tmp_path / "cut"))
+
+
+class TwoLayers:
+    """A task whose first layer Muon trains, the second Adam."""
+
+    discriminator = None
+
+    def __init__(self) -> None:
+        self.generator = torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.Linear(16, 3))
+
+
+def test_a_step_that_overflows_in_some_weights_is_skipped_by_all() -> None:
+    text = restorer(iterations=9).replace("batch = 4", 'batch = 4\noptimiser = "muon"').replace("fp32", "fp16")
+    training = loop._Training(recipe.parse(text, name="tiny"), TwoLayers(), Group())  # type: ignore[arg-type]
+    first, second = (one for one in training.task.generator.parameters() if one.ndim == 2)
+    scales = []
+    for factor in (4.0, 0.1, 4.0, torch.inf, 0.1):  # a gradient of 4 times the scale, 65536 at first, is beyond fp16
+        before = [weight.detach().clone() for weight in (first, second)]
+        loss = (first.half() * min(factor, 4.0)).float().sum() + second.square().sum()
+        # as where an overflow meets a 0 on its way back
+        hook = first.register_hook(lambda gradient, by=factor: gradient * (torch.nan if by == torch.inf else 1.0))  # type: ignore[no-untyped-call]
+        training.update("generator", loss, 1e-3)
+        hook.remove()
+        scales.append(training._scalers["generator"].get_scale())
+        skipped = [torch.equal(weight, was) for weight, was in zip((first, second), before, strict=True)]
+        assert skipped == [factor >= 4.0] * 2
+    assert scales == [2.0**15, 2.0**15, 2.0**14, 2.0**13, 2.0**13]
+    assert torch.isfinite(first).all()
+    assert torch.isfinite(second).all()
+
+
+def test_a_gradient_that_overflows_at_any_scale_is_a_divergence() -> None:
+    text = restorer(iterations=9).replace("fp32", "fp16")
+    training = loop._Training(recipe.parse(text, name="tiny"), TwoLayers(), Group())  # type: ignore[arg-type]
+    first = next(training.task.generator.parameters())
+    first.register_hook(lambda gradient: gradient * torch.nan)  # type: ignore[no-untyped-call]
+    steps = (training.update("generator", first.square().sum(), 1e-3) for _ in range(99))  # type: ignore[func-returns-value]
+    with pytest.raises(loop.Diverged, match="gradient is not finite at any scale of its loss"):
+        list(steps)
+    assert torch.isfinite(first).all()
+
+
+def test_a_network_that_begins_with_no_numbers_is_refused(photos: Path, tmp_path: Path) -> None:
+    text = restorer(iterations=3).replace('precision = "fp32"', "")
+    train(photos, tmp_path / "before", stop_after=1, text=text, kind="fp32")
+    state = checkpoint.load(tmp_path / "before")
+    for value in state["ema"].values():
+        value.fill_(torch.nan)
+    checkpoint.save(tmp_path / "before", state)
+    with pytest.raises(ValueError, match="cannot begin: the weights are no longer finite"):
+        train(photos, tmp_path / "after", text=f'start = "before"\n{text}')
 
 
 def test_old_and_new_networks_of_teachers_are_tried_too() -> None:

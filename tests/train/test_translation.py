@@ -17,6 +17,7 @@ from train.networks.translator import Translator, edges
 from train.painters import VERSIONS, paint
 from train.tasks import Batch
 from train.tasks.cyclegan import POOL, CycleGanTask
+from train.tasks.style import StyleTask
 from train.tasks.translation import TranslationTask, rarity
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -229,7 +230,7 @@ def test_a_colorizer_learns_all_but_what_looks(photos: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("sizes", ["[]", "[0.0]", "[1.5, 1.0]"])
 def test_sizes_that_are_none(sizes: str, photos: Path, tmp_path: Path) -> None:
     text = PAIRS.format(pairs="self", network="", colours=6).replace("patch = 32", f"patch = 32\nsizes = {sizes}")
-    with pytest.raises(ValueError, match="must be more than 0 and 1 at most"):
+    with pytest.raises(ValueError, match=r"must (be a number, more than 0 and 1 at most|have something in it)"):
         go(text, photos, tmp_path / "run")
 
 
@@ -402,3 +403,20 @@ def test_temporal_noise_of_what_amplifies_and_of_what_ignores() -> None:
     twice = evaluate.temporal_noise(lambda image: np.clip(2.0 * image - 120, 0, 255).astype(np.uint8), images)
     assert twice == pytest.approx(2.0, abs=0.01)
     assert evaluate.temporal_noise(np.zeros_like, images) == 0.0
+
+
+def test_a_style_is_judged_on_photos_that_it_did_not_learn_from(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index in range(16):
+        Pillow.new("RGB", (80, 80), (16 * index, 90, 60)).save(photos / f"{index:02d}.png")
+    plan = recipe.parse(STYLE.format(style=photos / "00.png"))
+    made = tasks.build(plan, photos, torch.device("cpu"))
+    assert isinstance(made, StyleTask)
+    seen: list[torch.Tensor] = []
+    made.generator.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    made.evaluate(made.generator, None)
+    judged = {round(float(red) * 255) for red in seen[0][:, 0].mean((1, 2))}
+    batch = made.batch(np.random.default_rng(0), 64)
+    assert len(judged) == 2
+    assert not judged & {round(float(red) * 255) for red in batch["image"][:, 0].mean((1, 2))}

@@ -15,6 +15,7 @@ from train.networks.dcgan import MinibatchDiscrimination
 from train.networks.latent import LatentGenerator
 from train.networks.residual import minibatch_deviation
 from train.networks.stylegan import ModulatedConv, StyledLayer
+from train.processes import Group
 from train.tasks.unconditional import UnconditionalTask
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -106,6 +107,12 @@ def losses_of(made: UnconditionalTask, *, progress: float = 0.0) -> dict[str, to
     return made.discriminator_losses(batch, fake.detach(), {"adversarial": 1.0}).terms
 
 
+def test_one_picture_is_enough_to_be_judged(tmp_path: Path) -> None:
+    Pillow.new("RGB", (16, 16), "teal").save(tmp_path / "one.png")
+    made = task(DCGAN.format(practices="", iterations=1), tmp_path)
+    assert made.evaluate(made.generator, None).keys() == {"variety"}
+
+
 @pytest.mark.parametrize("practices", [
     'loss = "nonsaturating"', 'loss = "minimax"', 'loss = "hinge"', 'loss = "least_squares"',
     'loss = "wasserstein"\ngradient_penalty = 10.0', "r1 = 1.0\nlazy = 2", 'norm = "spectral"', "smoothing = 0.1",
@@ -148,7 +155,7 @@ def test_weight_decay_shrinks_weights(pile: Path, tmp_path: Path) -> None:
     ("practices", "says"),
     [
         ("r11 = 1.0", r"unknown \[discriminator\] key 'r11': the task has .*r1.*, the network .*channels"),
-        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be a number"),
+        ('r1 = "much"', r"\[discriminator\] r1 = 'much' must be a number, 0 or more"),
         ('augment = "colour"', r"\[discriminator\] augment = 'colour' must be a list"),
     ],
 )
@@ -211,7 +218,7 @@ def test_a_loss_that_is_no_number_rolls_back(pile: Path, tmp_path: Path, caplog:
     state = checkpoint.load(tmp_path)
     plan = recipe.parse(text, name="tiny")
     made = tasks.build(plan, pile, torch.device("cpu"))
-    training = loop._Training(plan, made, 0, 1)
+    training = loop._Training(plan, made, Group())
     training.restore(state)
     with torch.no_grad():
         next(made.generator.parameters()).fill_(float("nan"))

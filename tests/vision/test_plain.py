@@ -120,3 +120,16 @@ def test_any_size_will_do(shape: tuple[int, int], grey: bool) -> None:
     assert made.shape == image.shape
     assert (made == 120).all()
     assert softened(image, np.full_like(image, 250)).shape == image.shape
+
+
+def test_clouds_are_taken_off_a_grey_wall_beside_other_surfaces_and_stay_on_a_blue_one() -> None:
+    rows, columns = np.mgrid[:240, :320]
+    seen = np.full((240, 320, 3), (186, 190, 180), np.uint8)
+    seen[:, 250:] = 40
+    clouds = np.rint(14 * np.sin(rows / 9.0) * np.sin(columns / 9.0)).astype(np.int16)[..., None]
+    drawn = np.clip(seen.astype(np.int16) + 25 + clouds, 0, 255).astype(np.uint8)
+    made = evened(drawn.copy(), seen, paper=True)
+    assert made[40:200, 40:200].std() < 0.7 * drawn[40:200, 40:200].std()
+    seen[..., 2] //= 2
+    blue = np.clip(seen.astype(np.int16) + 25 + clouds, 0, 255).astype(np.uint8)
+    assert evened(blue.copy(), seen, paper=True)[40:200, 40:200, 0].std() > 0.8 * blue[40:200, 40:200, 0].std()

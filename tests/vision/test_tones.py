@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gancam.vision.planes import Planes
-from gancam.vision.tones import Exposure, as_dark, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
 from tests.helpers.small import still
 
 
@@ -108,3 +108,24 @@ def test_the_share_of_a_dark_picture_grows_smoothly_from_nothing() -> None:
     assert shares[0] == 1.0
     assert shares[-1] == 0.0
     assert max(before - after for before, after in pairwise(shares)) < 0.05
+
+
+def test_darks_stay_clear_below_paint_and_what_is_light_is_painted() -> None:
+    seen = np.full((60, 80, 3), (20, 26, 34), np.uint8)  # dark hair, an eye in it
+    seen[20:40, 20:40] = (60, 66, 78)
+    seen[:, 60:] = 150
+    painted = np.full_like(seen, 90)
+    painted[:, :60] = (96, 60, 44)  # navy
+    made = clear_darks(painted.copy(), seen, Planes())
+    assert np.abs(made[:, :18].astype(int) - seen[:, :18]).max() < 16
+    assert made[30, 30].mean() > made[10, 10].mean() + 20
+    assert np.array_equal(made[:, 62:], painted[:, 62:])
+
+
+def test_a_picture_without_colours_gets_none_and_one_with_a_little_keeps_them() -> None:
+    grey = np.random.default_rng(0).integers(40, 220, (120, 160, 1), np.uint8).repeat(3, 2)
+    drawn = np.clip(grey.astype(int) + np.array([9, 0, -4]), 0, 255).astype(np.uint8)
+    assert np.ptp(as_grey(drawn.copy(), grey), axis=2).max() == 0
+    coloured = grey.copy()
+    coloured[:30, :30] = (40, 60, 160)
+    assert np.array_equal(as_grey(drawn.copy(), coloured), drawn)

@@ -19,6 +19,7 @@ from train.data.images import (
     SUFFIXES,
     Pixels,
     crop_to_multiple,
+    digest,
     dihedral,
     downscale,
     image_files,
@@ -177,7 +178,7 @@ def _square(image: Pixels, resolution: int, channels: int) -> NDArray[np.uint8] 
 
 
 __all__ = [
-    "SUFFIXES", "Account", "Item", "Photos", "Pictures", "Pixels", "crop_to_multiple", "dihedral", "downscale",
-    "image_files", "items", "on_disk", "parted", "read_image", "resize",
+    "SUFFIXES", "Account", "Item", "Photos", "Pictures", "Pixels", "crop_to_multiple", "digest", "dihedral",
+    "downscale", "image_files", "items", "on_disk", "parted", "read_image", "resize",
     "warped",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """One picture: read, resized, cut and turned."""
 
+import hashlib
 import io
 import logging
 import math
@@ -44,6 +45,14 @@ def unread(names: Iterable[str]) -> str:
     kinds = Counter(Path(name).suffix.lower() for name in names)
     left = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()) if kind in UNREAD)
     return f"skipped {left}, which are not read: save them as .jpg or .png" if left else ""
+
+
+def digest(images: Iterable[Pixels]) -> str:
+    """Name what is made of `images` by what is in them, whatever their files are called: 24 hexadecimal digits."""
+    found = hashlib.sha256()
+    for image in images:
+        found.update(repr(image.shape).encode() + image.tobytes())
+    return found.hexdigest()[:24]
 
 
 def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:

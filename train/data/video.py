@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from gancam.media.orientation import Orientation
 from train.data.images import Pixels
 
 SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts"}
@@ -15,6 +16,9 @@ FRAMES = 1000  # of a video, at most: neighbours show much the same
 
 def frames(path: Path, *, most: int = FRAMES, memory: float = float("inf")) -> Iterator[tuple[str, Pixels]]:
     """Decode up to `most` frames, evenly chosen, with their names; fewer where they would take more `memory` (bytes).
+
+    They are turned and mirrored as the video's display matrix says, as `gancam` plays them; by another angle than 90
+    degrees they are not.
 
     Raises ``FileNotFoundError``, and ``ValueError`` for what is no video.
     """
@@ -32,7 +36,10 @@ def frames(path: Path, *, most: int = FRAMES, memory: float = float("inf")) -> I
             most = int(min(most, max(memory // max(stream.width * stream.height * 3, 1), 1)))
             step = max(math.ceil((stream.frames or length * rate) / most - 1e-9), 1)
             for index, frame in enumerate(container.decode(stream)):
+                if index == 0:
+                    orientation = Orientation.of_frame(frame) or Orientation()
                 if index % step == 0 and index < step * most:
-                    yield f"{index:06d}", np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                    image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                    yield f"{index:06d}", orientation.apply(image)
     except av.error.FFmpegError as error:
         raise ValueError(f"{path} is no whole video: {error}") from error

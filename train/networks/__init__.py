@@ -9,7 +9,8 @@ from typing import Any, get_type_hints
 
 from torch import nn
 
-from train.options import check_keys, check_value, did_you_mean
+from train.options import check as check_option
+from train.options import check_keys, did_you_mean
 
 
 def build(family: str, **options: Any) -> nn.Module:
@@ -39,17 +40,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 def check(family: str, given: Mapping[str, Any]) -> None:
     """Raise ``ValueError`` for an option that a family does not have, one of another kind, and one that is missing."""
     where = f"network family {family!r} refuses its options:"
-    kinds = get_type_hints(_family(family).build)
-    known = signature(_family(family).build).parameters
+    build = _family(family).build
+    function: Any = vars(build)["__init__"] if isinstance(build, type) else build
+    kinds = get_type_hints(function, include_extras=True)
+    known = signature(build).parameters
     check_keys(f"{where} unknown", given, known)
     if lost := [name for name, one in known.items() if one.default is Parameter.empty and name not in given]:
         raise ValueError(f"{where} it needs {lost[0]}")
     for name, value in given.items():
-        usual = known[name].default
-        if usual is Parameter.empty or usual is None:
-            usual = {int: 1, float: 1.0, str: "", bool: False}.get(kinds.get(name, object))
-        if not (value is None and known[name].default is None):
-            check_value(f"{where} {name}", value, usual)
+        check_option(f"{where} {name}", value, kinds[name], empty=known[name].default == ())
 
 
 def options(family: str) -> list[str]:

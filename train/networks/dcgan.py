@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from train.networks.latent import LatentGenerator
+from train.options import Count
 
 
 class DcganGenerator(LatentGenerator):
@@ -124,11 +125,11 @@ def _from_normal(layer: nn.Module) -> None:
 def build(
     *,
     side: str = "generator",
-    resolution: int = 64,
-    channels: int = 64,
-    colours: int = 3,
-    size: int = 4,
-    latent: int = 100,
+    resolution: Count = 64,
+    channels: Count = 64,
+    colours: Count = 3,
+    size: Count = 4,
+    latent: Count = 100,
     norm: str = "batch",
     likeness: bool = False,
     classes: int = 0,

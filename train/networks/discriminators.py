@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from train.options import Count
+
 DiscriminatorOutput = tuple[Tensor, list[Tensor]]
 
 
@@ -81,7 +83,7 @@ class PatchDiscriminator(nn.Module):
         return self.tail(x).float(), activations
 
 
-def build(*, kind: str = "unet", channels: int = 32, unshuffle: int = 2, colours: int = 3) -> nn.Module:
+def build(*, kind: str = "unet", channels: Count = 32, unshuffle: Count = 2, colours: Count = 3) -> nn.Module:
     """The discriminator of `kind`, ``unet`` or ``patch``. Raises ``ValueError`` for another."""
     if kind == "unet":
         return UNetDiscriminator(channels=channels, unshuffle=unshuffle, colours=colours)

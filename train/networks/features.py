@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from train.networks import squeezenet
 from train.networks.discriminators import UNetDiscriminator
 from train.networks.projected import CHANNELS, SIZES, TAPS
+from train.options import Count
 
 _DEEP = TAPS[1:]  # at stride 2 the pixels' own discriminator sees more
 
@@ -55,6 +56,6 @@ class FeatureDiscriminator(nn.Module):
         return logits
 
 
-def build(*, channels: int = 24, unshuffle: int = 2, mixed: int = 64) -> FeatureDiscriminator:
+def build(*, channels: Count = 24, unshuffle: Count = 2, mixed: Count = 64) -> FeatureDiscriminator:
     """Build the network from its recipe's options: `channels` and `unshuffle` are the pixels' discriminator's."""
     return FeatureDiscriminator(pixels=UNetDiscriminator(channels=channels, unshuffle=unshuffle), mixed=mixed)

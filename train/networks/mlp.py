@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from train.networks.latent import LatentGenerator
+from train.options import Count
 
 
 class DenseGenerator(LatentGenerator):
@@ -45,7 +46,7 @@ class DenseDiscriminator(nn.Module):
         return logits.float()
 
 
-def build(*, side: str = "generator", resolution: int = 28, latent: int = 100) -> nn.Module:
+def build(*, side: str = "generator", resolution: Count = 28, latent: Count = 100) -> nn.Module:
     """The ``generator`` or the ``discriminator``. Raises ``ValueError`` for another `side`."""
     if side == "generator":
         return DenseGenerator(latent=latent, resolution=resolution)

@@ -13,6 +13,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from train.networks import squeezenet
 from train.networks.residual import ResidualDiscriminator
+from train.options import Count
 
 TAPS = (0, 4, 7, 12)  # strides 2, 4, 8 and 16
 CHANNELS = (64, 128, 256, 512)  # there
@@ -86,8 +87,8 @@ class ProjectedDiscriminator(nn.Module):
 
 
 def build(
-    *, resolution: int = 64, channels: int = 24, most: int = 96, group: int = 8, side: int = 128, mixed: int = 64,
-    classes: int = 0,
+    *, resolution: Count = 64, channels: int = 24, most: Count = 96, group: int = 8, side: Count = 128,
+    mixed: Count = 64, classes: int = 0,
 ) -> ProjectedDiscriminator:  # fmt: skip
     """Build the network from its recipe's options.
 

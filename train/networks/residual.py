@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.networks.stylegan import GAIN, EqualisedConv, EqualisedLinear, widths
+from train.options import Count
 
 
 def minibatch_deviation(x: Tensor, group: int) -> Tensor:
@@ -52,7 +53,7 @@ class ResidualDiscriminator(nn.Module):
     """
 
     def __init__(
-        self, *, resolution: int = 64, channels: int = 32, most: int = 128, group: int = 8, classes: int = 0
+        self, *, resolution: Count = 64, channels: Count = 32, most: Count = 128, group: int = 8, classes: int = 0
     ) -> None:
         super().__init__()
         if resolution < 8 or resolution & (resolution - 1):

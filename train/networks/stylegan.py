@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.networks.latent import LatentGenerator
+from train.options import Count
 
 GAIN = math.sqrt(2.0)  # of a layer before a leaky ReLU, so that the variance stays; in the weights it costs nothing
 CENTRE_DECAY = 0.998  # of the running mean of w
@@ -128,8 +129,6 @@ class StyleGenerator(LatentGenerator):
 
     def __init__(self, *, latent: int, resolution: int, channels: Mapping[int, int], depth: int) -> None:
         sizes = [4 << level for level in range(resolution.bit_length() - 2)]
-        if resolution < 8 or sizes[-1] != resolution:
-            raise ValueError(f"resolution {resolution} must be a power of two, 8 or more")
         super().__init__(latent, layers=2 * len(sizes) - 1)
         self.resolution = resolution
         self.style = MappingNetwork(latent, depth)
@@ -172,12 +171,17 @@ class StyleGenerator(LatentGenerator):
 
 
 def widths(resolution: int, channels: int, most: int) -> dict[int, int]:
-    """Channels by resolution: `channels` at the full one, twice as many at each halving, `most` at most."""
+    """Channels by resolution: `channels` at the full one, twice as many at each halving, `most` at most.
+
+    Raises ``ValueError`` for a resolution that is no power of two from 8 up.
+    """
+    if resolution < 8 or resolution & (resolution - 1):
+        raise ValueError(f"resolution {resolution} must be a power of two, 8 or more")
     return {resolution >> level: min(channels << level, most) for level in range(resolution.bit_length() - 2)}
 
 
 def build(
-    *, resolution: int = 64, channels: int = 32, most: int = 128, latent: int = 128, depth: int = 4
+    *, resolution: Count = 64, channels: Count = 32, most: Count = 128, latent: Count = 128, depth: int = 4
 ) -> StyleGenerator:
     """Build the network from its recipe's options."""
     return StyleGenerator(

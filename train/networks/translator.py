@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from train.grain import GRAINS
 from train.losses import luma
+from train.options import Count
 
 FRONTS = ("image", "grey", "edges")
 KEEPS = ("nothing", "luma")
@@ -24,7 +25,7 @@ EDGE, STEEP = 0.012, 90.0  # how dark a line must be against its surroundings, a
 
 
 def blur(x: Tensor, deviation: float) -> Tensor:
-    """Gaussian of one channel, reflected at the border where it is wide enough, repeated where it is not."""
+    """Gaussian of one channel ``(n, 1, h, w)``; beyond the border its outermost pixels are repeated."""
     reach = round(3 * deviation)
     place = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
     kernel = torch.exp(-0.5 * (place / deviation) ** 2)
@@ -162,9 +163,9 @@ class Translator(nn.Module):
 
 def build(
     *,
-    widths: tuple[int, ...] = (32, 64, 96),
+    widths: tuple[Count, ...] = (32, 64, 96),
     depth: int = 4,
-    unshuffle: int = 2,
+    unshuffle: Count = 2,
     front: str = "image",
     keep: str = "nothing",
     skips: int | None = None,

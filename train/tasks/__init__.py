@@ -3,12 +3,12 @@
 A recipe's ``task`` names the file, which offers ``build(recipe, data, device)``. The loop knows this protocol only.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,11 +19,8 @@ from train import losses, networks
 from train.data import Pixels, image_files, read_image
 from train.networks import squeezenet
 from train.networks.discriminators import DiscriminatorOutput
-from train.options import Bounds, check_kind, did_you_mean, take
+from train.options import T, did_you_mean, read
 from train.recipe import Recipe
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 Batch = dict[str, Tensor]
 VERDICTS = {"adversarial", "feature_matching"}  # the losses that a discriminator is asked for
@@ -31,7 +28,6 @@ HELD_BACK = 8  # pictures of the data, at most, that are judged on where no fold
 # Tasks whose results are judged on the pictures of any folder; the others are judged on their own data.
 ON_FOLDERS = ("distil", "inpainting", "super_resolution", "translation")
 SMALLEST = 32  # pixels a side of a picture that is judged on
-T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass
@@ -110,9 +106,9 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
 # What tasks have in common
 
 
-def data_of(recipe: Recipe, usual: Mapping[str, Any], bounds: Bounds | None = None) -> dict[str, Any]:
-    """What [data] says, and what is `usual`. Raises ``ValueError`` as ``options.take``."""
-    return take(f"recipe {recipe.name!r}", "[data]", recipe.data, usual, bounds)
+def data_of(of: type[T], recipe: Recipe) -> T:
+    """Read [data] of a recipe into the dataclass `of`. Raises ``ValueError`` as `options.read`."""
+    return read(of, f"recipe {recipe.name!r}", "[data]", recipe.data)
 
 
 def terms_of(recipe: Recipe, known: Collection[str]) -> set[str]:
@@ -123,19 +119,22 @@ def terms_of(recipe: Recipe, known: Collection[str]) -> set[str]:
     return terms
 
 
-def practices(of: type[T], recipe: Recipe) -> tuple[T, dict[str, Any]]:
+def practices(of: type[T], recipe: Recipe, *, optional: bool = False) -> tuple[T, dict[str, Any]]:
     """Read a task's own options from the [discriminator] of a recipe, and return the network's beside them.
 
     Args:
-        of: A frozen dataclass whose fields, all with defaults, are the options: numbers, texts and tuples of texts.
+        of: A frozen dataclass whose fields are the options, as `options.read` takes it.
         recipe: What is trained.
+        optional: Whether there need be no [discriminator] at all: the options are as usual then, the network's none.
 
     Raises:
-        ValueError: A key that is neither a field nor an option of the network's family, a value of another type, or no
-            network at all.
+        ValueError: A key that is neither a field nor an option of the network's family, a value that is not what the
+            field may be, or no network at all.
     """
+    if optional and not recipe.discriminator:
+        return of(), {}
     rest = dict(recipe.discriminator)
-    own: dict[str, Any] = {field.name: field.default for field in fields(of)}
+    own = [field.name for field in fields(of)]
     given = {name: rest.pop(name) for name in own if name in rest}
     where = f"recipe {recipe.name!r}"
     if "family" not in rest:
@@ -146,22 +145,35 @@ def practices(of: type[T], recipe: Recipe) -> tuple[T, dict[str, Any]]:
             f"{where}: unknown [discriminator] key {', '.join(map(repr, unknown))}: the task has "
             f"{', '.join(sorted(own))}, the network {', '.join(sorted(known))}"
         )
-    for name, value in given.items():
-        check_kind(f"{where}: [discriminator] {name}", value, own[name])
-    return of(**{name: type(own[name])(value) for name, value in given.items()}), rest
+    return read(of, where, "[discriminator]", given), rest
+
+
+@dataclass(frozen=True)
+class Hinge:
+    """Options of a [discriminator]: `loss`, one of `losses.ADVERSARIAL`."""
+
+    loss: str = "hinge"
+
+
+@dataclass(frozen=True)
+class Relativistic:
+    """Options of a [discriminator]: `loss`, one of `losses.ADVERSARIAL`, and `r1`, the weight of that penalty."""
+
+    loss: str = "relativistic"
+    r1: float = 0.0
 
 
 def build_discriminator(
-    recipe: Recipe, discriminator: dict[str, Any], terms: Collection[str], device: torch.device, *, loss: str
+    recipe: Recipe, loss: str, network: dict[str, Any], terms: Collection[str], device: torch.device
 ) -> tuple[losses.Adversarial, nn.Module | None]:
     """Build the discriminator of a recipe and look up its adversarial loss.
 
     Args:
         recipe: What is trained.
-        discriminator: What of its [discriminator] is no option of the task itself: `loss` and the network's options.
+        loss: The name of the adversarial loss.
+        network: The options of the network, as `practices` returns them.
         terms: The losses of all phases.
         device: Where the network goes.
-        loss: The adversarial loss where none is named.
 
     Returns:
         The adversarial loss, and the network, None where the recipe has none.
@@ -169,9 +181,9 @@ def build_discriminator(
     Raises:
         ValueError: An unknown loss or option, or losses that need a discriminator that is not there.
     """
-    adversarial_loss = losses.adversarial_loss(str(discriminator.pop("loss", loss)), recipe.name)
-    if discriminator:
-        return adversarial_loss, networks.build(**discriminator).to(device)
+    adversarial_loss = losses.adversarial_loss(loss, recipe.name)
+    if network:
+        return adversarial_loss, networks.build(**network).to(device)
     if VERDICTS & set(terms):
         raise ValueError(f"recipe {recipe.name!r} has adversarial losses but no [discriminator]")
     return adversarial_loss, None
@@ -251,9 +263,20 @@ def heads(found: Tensor | list[Tensor] | DiscriminatorOutput) -> list[Tensor]:
     return [found[0] if isinstance(found, tuple) else found]
 
 
-def generator_loss(adversarial_loss: losses.Adversarial, logits: list[Tensor]) -> Tensor:
-    """Compute the generator's adversarial loss: the mean over the heads of a discriminator."""
-    return torch.stack([adversarial_loss.generator(head, head) for head in logits]).mean()
+def generator_loss(
+    adversarial_loss: losses.Adversarial, fake: list[Tensor], real: Callable[[], list[Tensor]]
+) -> Tensor:
+    """Compute the generator's adversarial loss: the mean over the heads of a discriminator.
+
+    Args:
+        adversarial_loss: Which.
+        fake: The logits of each head for generated pictures, through which gradients go.
+        real: Gives those for real ones, which depend on nothing that is learnt here. Asked only where the loss uses
+            them: a relativistic one with `fake` in their place would teach nothing.
+    """
+    with torch.no_grad():
+        true = real() if adversarial_loss.relative else fake
+    return torch.stack([adversarial_loss.generator(*pair) for pair in zip(true, fake, strict=True)]).mean()
 
 
 def tensor(images: NDArray[np.uint8], device: torch.device) -> Tensor:

@@ -1,7 +1,9 @@
 """Classification of the pictures of an .npz: `x_train`, `y_train` to learn from, `x_test`, `y_test` to judge on."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +14,17 @@ from torch.nn import functional as F
 from train import networks
 from train.augment import translation
 from train.data.arrays import DAMAGED
+from train.networks.digits import DigitClassifier
 from train.recipe import Recipe
-from train.tasks import Batch, Losses, Task
+from train.tasks import Batch, Losses, Task, data_of, terms_of
+
+TERMS = {"cross_entropy"}
+SIDE, KINDS = 28, 10  # what the network takes, and how many kinds of pictures it tells apart
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: none."""
 
 
 class ClassificationTask:
@@ -22,16 +33,26 @@ class ClassificationTask:
     discriminator = None
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
+        data_of(Data, recipe)
+        terms_of(recipe, TERMS)
+        if recipe.discriminator:
+            raise ValueError(f"recipe {recipe.name!r}: classification has no [discriminator]: leave it out")
         self.device = device
-        self.generator = networks.build(**recipe.network).to(device)
+        generator = networks.build(**recipe.network)
+        if not isinstance(generator, DigitClassifier):
+            raise ValueError(
+                f"recipe {recipe.name!r}: [network] family must be digits, the one network that classifies"
+            )
+        self.generator = generator.to(device)
         try:
             with data.open("rb") as file, np.load(file) as arrays:
-                self.images, self.labels = arrays["x_train"], arrays["y_train"].astype(np.int64)
-                self.test = arrays["x_test"], arrays["y_test"].astype(np.int64)
-        except DAMAGED as error:
+                self.images, self.labels = _part(arrays, "train")
+                self.test = _part(arrays, "test")
+        except (*DAMAGED, TypeError, AttributeError) as error:
             if isinstance(error, FileNotFoundError):
-                raise
-            raise ValueError(f"{data} is no whole .npz with x_train, y_train, x_test and y_test: {error}") from error
+                raise FileNotFoundError(f"no file {data}") from None
+            needed = "x_train, y_train, x_test and y_test"
+            raise ValueError(f"{data} is no whole .npz with {needed}: {error}") from error
 
     def _tensor(self, images: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(images).to(self.device)[:, None].float() / 255.0
@@ -80,6 +101,16 @@ class ClassificationTask:
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""
         return []
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The pictures ``(n, 28, 28)`` and labels ``(n,)`` of a part. Raises ``KeyError``, ``ValueError``."""
+    images, labels = arrays[f"x_{name}"], arrays[f"y_{name}"]
+    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images):
+        raise ValueError(f"x_{name} must be uint8 (n, {SIDE}, {SIDE}), n 1 or more, not {images.dtype} {images.shape}")
+    if labels.shape != images.shape[:1] or not np.isin(labels, range(KINDS)).all():
+        raise ValueError(f"y_{name} must be {len(images)} labels of 0 to {KINDS - 1}, one for each picture")
+    return images, labels.astype(np.int64)
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:

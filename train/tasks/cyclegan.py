@@ -1,6 +1,8 @@
 """Translation between two piles of pictures that show nothing in common (CycleGAN, https://arxiv.org/abs/1703.10593)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from train import augment, generation, losses, networks
 from train.data import Pictures
+from train.options import Count, Share
 from train.recipe import Recipe
 from train.tasks import (
     Batch,
@@ -18,6 +21,7 @@ from train.tasks import (
     data_of,
     generator_loss,
     heads,
+    practices,
     tensor,
     terms_of,
 )
@@ -58,6 +62,24 @@ class Discriminators(Both):
         return self
 
 
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `CycleGanTask`."""
+
+    resolution: Count = 64
+    mirror: bool = True
+    b: str = ""
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The keys of ``[discriminator]``, beside the network's: see `train.tasks.unconditional.Practices`."""
+
+    loss: str = "least_squares"
+    augment: tuple[str, ...] = ()
+    augment_p: Share = 1.0
+
+
 class CycleGanTask:
     """Batches ``a`` and ``b`` (n, 3, r, r) RGB float 0..1.
 
@@ -67,26 +89,19 @@ class CycleGanTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options, discriminator = (
-            data_of(recipe, {"resolution": 64, "mirror": True, "b": ""}),
-            dict(recipe.discriminator),
-        )
-        resolution, self.mirror, other = options.values()
+        options = data_of(Data, recipe)
+        self.mirror = options.mirror
         terms_of(recipe, TERMS)
-        if not other:
+        if not options.b:
             raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
         self.device = device
-        self.adversarial_loss = losses.adversarial_loss(str(discriminator.pop("loss", "least_squares")), recipe.name)
-        self.operations, self.augment_p = (
-            augment.names(discriminator.pop("augment", ())),
-            float(discriminator.pop("augment_p", 1.0)),
-        )
-        if not discriminator:
-            raise ValueError(f"recipe {recipe.name!r} has no [discriminator]")
+        judging, network = practices(Judging, recipe)
+        self.adversarial_loss = losses.adversarial_loss(judging.loss, recipe.name)
+        self.operations, self.augment_p = augment.names(judging.augment), judging.augment_p
         self.generator = Both(networks.build(**recipe.network), networks.build(**recipe.network)).to(device)
-        discriminators = networks.build(**discriminator), networks.build(**discriminator)
-        self.discriminator = Discriminators(*discriminators, resolution).to(device)
-        self.a, self.b = (Pictures(path, resolution=resolution) for path in (data, Path(str(other))))
+        discriminators = networks.build(**network), networks.build(**network)
+        self.discriminator = Discriminators(*discriminators, options.resolution).to(device)
+        self.a, self.b = (Pictures(path, resolution=options.resolution) for path in (data, Path(options.b)))
 
     def _some(self, pictures: Pictures, rng: np.random.Generator, size: int) -> Tensor:
         chosen = pictures.images[rng.integers(len(pictures.images), size=size)]
@@ -115,9 +130,14 @@ class CycleGanTask:
             match name:
                 case "adversarial":
                     self.discriminator.requires_grad_(False)
-                    both = [self._logits(which, images) for which, images in (("ab", b), ("ba", a))]
+                    both = [
+                        generator_loss(
+                            self.adversarial_loss, self._logits(which, images), partial(self._logits, which, real)
+                        )
+                        for which, real, images in (("ab", batch["b"], b), ("ba", batch["a"], a))
+                    ]
                     self.discriminator.requires_grad_(True)
-                    terms[name] = torch.stack([generator_loss(self.adversarial_loss, logits) for logits in both]).sum()
+                    terms[name] = torch.stack(both).sum()
                 case "cycle":
                     back = losses.l1(self.generator.ba(b), batch["a"]) + losses.l1(self.generator.ab(a), batch["b"])
                     terms[name] = back

@@ -6,10 +6,8 @@ a faithful one is nearer to the original than either is. Pairs come from a pool 
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,16 +16,27 @@ from torch import nn
 from torch.nn import functional as F
 
 from train import evaluate, foreign
-from train.data import Photos, Pixels, dihedral, image_files, resize
+from train.data import Photos, Pixels, digest, dihedral, resize
+from train.options import Count, Share
 from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
 from train.recipe import Recipe
-from train.tasks import Batch, Task, data_of, tensor
-from train.tasks.super_resolution import SuperResolutionTask
+from train.tasks import HELD_BACK, Batch, Task, data_of, tensor
+from train.tasks.super_resolution import SuperResolutionTask, scale_of
 
-KEYS = {
-    "teacher": "", "pool": "runs/pools", "frames": "", "count": 4096, "side": 64, "shared": 0.2, "blend": 0.65,
-    "pool_scale": 0,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `DistilTask`."""
+
+    patch: Count = 64
+    teacher: str = ""
+    blend: Share = 0.65
+    frames: str = ""
+    shared: Share = 0.2
+    pool: str = "runs/pools"
+    count: Count = 4096
+    side: Count = 64
+    pool_scale: int = 0
 
 
 class DistilTask(SuperResolutionTask):
@@ -36,45 +45,42 @@ class DistilTask(SuperResolutionTask):
     ``high`` of a batch is a blend of the sharp original and of what the teacher made of ``low``.
 
     ``[data]``: `patch`; `teacher`, a file that `foreign.teacher` reads; `blend`, the share of its picture (0: the
-    original alone); `frames`, a folder of pictures that have no sharp original, where the teacher's picture stands for
-    it (none: photos alone), and `shared`, their share; `pool`, the folder of pools; `count` and `side` of the patches
-    in it, from which those of `patch` are cut; `pool_scale`, the teacher's scale (0: the network's), from which its
-    pictures and the originals are shrunk to the network's.
+    original alone); `frames`, pictures that have no sharp original (all that `Photos` takes), where the teacher's
+    picture stands for it (none: photos alone), and `shared`, their share; `pool`, the folder of pools; `count` and
+    `side` of the patches in it, from which those of `patch` are cut; `pool_scale`, the teacher's scale (0: the
+    network's), from which its pictures and the originals are shrunk to the network's.
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        rest = {key: value for key, value in recipe.data.items() if key not in KEYS}
-        data_of(recipe, {**KEYS, "patch": 64, "warp": 0.0, "degradation": ""})
-        mine = {**KEYS, **recipe.data}
-        if not mine["teacher"]:
+        options = data_of(Data, recipe)
+        if not options.teacher:
             raise ValueError(f"recipe {recipe.name!r} needs a teacher: --teacher FILE.param, .onnx or .pt2")
-        super().__init__(replace(recipe, data={**rest, "degradation": "webcam"}), data, device)
-        self.blend = float(mine["blend"])
-        if not 0.0 <= self.blend <= 1.0:
-            raise ValueError(f"recipe {recipe.name!r}: blend {self.blend} must be in 0..1")
-        self.pool_scale = int(mine["pool_scale"]) or self.scale
-        if self.pool_scale % self.scale:
+        self.blend, self.side = options.blend, options.side
+        scale = scale_of(recipe)
+        self.pool_scale = options.pool_scale or scale
+        if self.pool_scale % scale:
             raise ValueError(
-                f"recipe {recipe.name!r}: pool_scale {self.pool_scale} must be a multiple of the scale, {self.scale}"
+                f"recipe {recipe.name!r}: pool_scale {self.pool_scale} must be a multiple of the scale, {scale}"
             )
-        self.pool = self._make_pool(recipe, mine, data)
+        seen = {"patch": options.patch, "degradation": "webcam"}
+        super().__init__(replace(recipe, data=seen), data, device)
+        if self.side < self.patch:
+            raise ValueError(f"recipe {recipe.name!r}: side {self.side} of the pool is under the patch of {self.patch}")
+        self.pool = self._make_pool(options, recipe.seed)
 
-    def _make_pool(self, recipe: Recipe, mine: Mapping[str, Any], data: Path) -> Pool:
-        side, frames = int(mine["side"]), str(mine["frames"])
-        if side < self.patch:
-            raise ValueError(f"recipe {recipe.name!r}: side {side} of the pool is under the patch of {self.patch}")
-        teacher = Path(mine["teacher"])
+    def _read(self, data: Path) -> Photos:
+        """The photos that a pool is made of, whatever the network's scale, and those that are held back."""
+        return Photos(data, smallest=(self.side + 3 * BORDER) * self.pool_scale, hold_back=HELD_BACK)
+
+    def _make_pool(self, options: Data, seed: int) -> Pool:
+        teacher, frames = Path(options.teacher), None
+        if options.frames:
+            frames = Photos(Path(options.frames), smallest=self.side + 2 * BORDER, sizes=(1.0,))
         about = Description(
-            teacher=_digest(teacher), photos=_names(data), frames=_names(Path(frames)) if frames else (),
-            count=int(mine["count"]), side=side, scale=self.pool_scale, shared=float(mine["shared"]), seed=recipe.seed,
+            teacher=_digest(teacher), photos=digest(self.photos.images), frames=digest(frames.images) if frames else "",
+            count=options.count, side=self.side, scale=self.pool_scale, shared=options.shared, seed=seed,
         )  # fmt: skip
-
-        def ingredients() -> Ingredients:
-            photos = Photos(data, smallest=(side + 3 * BORDER) * self.pool_scale)
-            others = Photos(Path(frames), smallest=side + 2 * BORDER, sizes=(1.0,)) if frames else None
-            return Ingredients(photos, others, foreign.teacher(teacher))
-
-        return pool(Path(mine["pool"]), about, ingredients)
+        return pool(Path(options.pool), about, lambda: Ingredients(self.photos, frames, foreign.teacher(teacher)))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Cut patches of the pool, turned and flipped."""
@@ -117,10 +123,6 @@ def _digest(path: Path) -> str:
             raise FileNotFoundError(f"no teacher's file {file}")
         digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-def _names(folder: Path) -> tuple[str, ...]:
-    return tuple(path.relative_to(folder).as_posix() for path in image_files(folder))
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:

@@ -1,6 +1,7 @@
 """Inpainting: photos with random holes, filled; least error first, then texture by a discriminator of the holes."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -13,12 +14,14 @@ from torch.nn import functional as F
 from train import evaluate, holes, losses, networks
 from train.data import Photos, Pixels, dihedral, warped
 from train.networks.inpaint import Inpaint
+from train.options import Count, Share
 from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
     VERDICTS,
     Batch,
     Losses,
+    Relativistic,
     Task,
     build_discriminator,
     data_of,
@@ -26,11 +29,22 @@ from train.tasks import (
     heads,
     judged_on,
     perceived,
+    practices,
     shifted,
     terms_of,
 )
 
 TERMS = {"l1", "decibels", "perceptual", "distance", "adversarial", "feature_matching"}
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `InpaintingTask`."""
+
+    sides: tuple[Count, ...] = (128, 192, 256)
+    holes: str = "all"
+    fade: float = 0.0
+    warp: Share = 0.0
 
 
 class InpaintingTask:
@@ -47,25 +61,20 @@ class InpaintingTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = data_of(recipe, {"sides": [128, 192, 256], "holes": "all", "fade": 0.0, "warp": 0.0})
-        self.sides, self.draw = list(options["sides"]), options["holes"]
-        self.fade, self.warp = float(options["fade"]), float(options["warp"])
+        options = data_of(Data, recipe)
+        self.sides, self.draw, self.fade, self.warp = list(options.sides), options.holes, options.fade, options.warp
         terms = terms_of(recipe, TERMS)
-        if not 0 <= self.warp <= 1:
-            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1")
         if self.draw not in holes.DRAWN:
             raise ValueError(f"recipe {recipe.name!r}: holes {self.draw!r} must be one of {', '.join(holes.DRAWN)}")
-        if not self.sides or min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
+        if min(self.sides) < 32 or any(side % Inpaint.multiple for side in self.sides):
             raise ValueError(f"recipe {recipe.name!r}: sides {self.sides} must be multiples of 16 from 32 up")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        discriminator = dict(recipe.discriminator)
-        self.r1 = float(discriminator.pop("r1", 0.0))
-        if "feature_matching" in terms and discriminator.get("family") == "features":
+        judging, network = practices(Relativistic, recipe, optional=True)
+        self.r1 = judging.r1
+        if "feature_matching" in terms and network.get("family") == "features":
             raise ValueError(f"recipe {recipe.name!r}: a discriminator of features has none to match: feature_matching")
-        self.adversarial_loss, self.discriminator = build_discriminator(
-            recipe, discriminator, terms, device, loss="relativistic"
-        )
+        self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
         self.photos = Photos(data, smallest=max(self.sides), hold_back=HELD_BACK)
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 

@@ -7,7 +7,8 @@ Features are taken of the picture at several sizes (Snelgrove, https://doi.org/1
 SqueezeNet's Gram matrices are satisfied by fine noise over a photo that is otherwise untouched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,19 @@ from torch.nn import functional as F
 from train import evaluate, losses, networks
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
+from train.options import Count
 from train.recipe import Recipe
 from train.tasks import (
+    HELD_BACK,
     Batch,
+    Hinge,
     Losses,
     Task,
     build_discriminator,
     data_of,
     discriminate,
     discriminator_losses,
+    practices,
     tensor,
     terms_of,
 )
@@ -39,7 +44,18 @@ SIZES = (1, 2, 4)  # what the picture is shrunk by before it is looked at
 SEEN = 17 * SIZES[-1]  # pixels of the smallest patch that has features at every size
 TERMS = {"content", "style", "variation", "temporal", "rest", "structure", "adversarial"}
 SQUARE = 8  # pixels a side of the squares that keep their brightness, unless told otherwise
+JUDGED = 16  # patches that a generator is judged on
 MOVE = 8  # pixels that the second look of the temporal loss may be moved by, a multiple of the network's grid or not
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `StyleTask`."""
+
+    patch: Count = 192
+    style_side: Count = 256
+    square: Count = SQUARE
+    style: str = ""
 
 
 class StyleTask:
@@ -57,24 +73,22 @@ class StyleTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = data_of(recipe, {"patch": 192, "style_side": 256, "square": SQUARE, "style": ""})
-        discriminator = dict(recipe.discriminator)
-        self.patch, side, self.square, style = options.values()
+        options = data_of(Data, recipe)
+        self.patch, side, self.square, style = options.patch, options.style_side, options.square, options.style
         terms = terms_of(recipe, TERMS)
         if not SEEN <= self.patch <= side:
             raise ValueError(
                 f"recipe {recipe.name!r}: patch {self.patch} must be {SEEN} or more, and style_side {side} at most"
             )
-        if not 1 <= self.square <= self.patch:
+        if self.square > self.patch:
             raise ValueError(f"recipe {recipe.name!r}: square {self.square} must be 1 to {self.patch}")
         if not style:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        self.adversarial_loss, self.discriminator = build_discriminator(
-            recipe, discriminator, terms, device, loss="hinge"
-        )
-        self.photos = Photos(data, smallest=self.patch)
+        judging, network = practices(Hinge, recipe, optional=True)
+        self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
+        self.photos = Photos(data, smallest=self.patch, hold_back=HELD_BACK)
         self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
         with torch.no_grad():
             seen = [self._look(tensor(image[None], self.device)) for image in self.styles]
@@ -96,10 +110,15 @@ class StyleTask:
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
-        photos = [self._patch(self.photos.images[self.photos.pick(rng)], rng) for _ in range(size)]
+        return self._batch([self.photos.images[self.photos.pick(rng)] for _ in range(size)], rng)
+
+    def _batch(self, photos: Sequence[Pixels], rng: np.random.Generator) -> Batch:
+        """Patches of `photos`, and as many of the style."""
+        patches = [self._patch(photo, rng) for photo in photos]
+        size = len(photos)
         styles = [self._patch(self.styles[int(rng.integers(len(self.styles)))], rng) for _ in range(size)]
         return {
-            "image": tensor(np.stack(photos), self.device),
+            "image": tensor(np.stack(patches), self.device),
             "style": tensor(np.stack(styles), self.device),
             "move": torch.from_numpy(rng.integers(0, MOVE + 1, size=2)),
             "shift": torch.from_numpy(rng.integers(0, self.patch, size=2)),
@@ -178,8 +197,11 @@ class StyleTask:
 
     @torch.no_grad()
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Measure every loss term on sixteen patches that are the same each time."""
-        batch = self.batch(np.random.default_rng(0), 16)
+        """Measure every loss term on sixteen patches of what was held back, the same each time."""
+        photos = self.photos.held_back or self.photos.images
+        batch = self._batch(
+            [photos[index * len(photos) // JUDGED] for index in range(JUDGED)], np.random.default_rng(0)
+        )
         kept, self.generator = self.generator, generator
         try:
             torch.manual_seed(0)

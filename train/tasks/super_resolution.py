@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, resize, warped
+from train.options import Count, Share
 from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
     VERDICTS,
     Batch,
     Losses,
+    Relativistic,
     Task,
     build_discriminator,
     data_of,
@@ -25,6 +28,7 @@ from train.tasks import (
     discriminator_losses,
     judged_on,
     perceived,
+    practices,
     shifted,
     tensor,
     terms_of,
@@ -49,6 +53,16 @@ TERMS = {
 WINDOW = 8  # blocks a side of what `local_lattice` looks at by itself
 
 
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `SuperResolutionTask`."""
+
+    patch: Count = 64  # side of a low-resolution patch
+    degradation: str = "bicubic"
+    warp: Share = 0.0
+    draws: str = "colours"
+
+
 class SuperResolutionTask:
     """Batches ``low`` (n, 3, p, p) and ``high`` (n, 3, p * scale, p * scale), RGB float 0..1.
 
@@ -62,31 +76,33 @@ class SuperResolutionTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        options = data_of(recipe, {"patch": 64, "degradation": "bicubic", "warp": 0.0, "draws": "colours"})
-        self.scale = int(recipe.network["scale"])
-        self.patch = options["patch"]  # side of a low-resolution patch
-        self.degradation, self.warp = options["degradation"], float(options["warp"])
+        options = data_of(Data, recipe)
+        self.scale, self.patch = scale_of(recipe), options.patch
+        self.degradation, self.warp, self.draws = options.degradation, options.warp, options.draws
         terms = terms_of(recipe, TERMS)
-        if not 0 <= self.warp <= (self.degradation == "bicubic"):
-            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 to 1, 0 with webcam")
+        if self.warp and self.degradation != "bicubic":
+            raise ValueError(f"recipe {recipe.name!r}: warp {self.warp} must be 0 with webcam")
         if self.degradation not in ("bicubic", "webcam"):
             raise ValueError(f"recipe {recipe.name!r}: degradation {self.degradation!r} must be bicubic or webcam")
-        self.draws = str(options["draws"])
         if self.draws not in ("colours", "luma"):
             raise ValueError(f"recipe {recipe.name!r}: draws {self.draws!r} must be colours or luma")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        discriminator = dict(recipe.discriminator)
-        self.r1 = float(discriminator.pop("r1", 0.0))
-        self.adversarial_loss, self.discriminator = build_discriminator(
-            recipe, discriminator, terms, device, loss="relativistic"
-        )
-        margin = MARGIN if self.degradation == "webcam" else 0
-        self.photos = Photos(data, smallest=(self.patch + margin) * self.scale, hold_back=HELD_BACK)
-        self.high = self.photos.images = self.photos.map(lambda image: crop_to_multiple(image, self.scale))
+        judging, network = practices(Relativistic, recipe, optional=True)
+        self.r1 = judging.r1
+        self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
+        self.photos = self._read(data)
+        self.high = self.photos.images
         self.low: list[Pixels] = []  # the smaller images themselves where they are the same each time
         if self.degradation == "bicubic":
             self.low = self.photos.map(lambda image: downscale(image, self.scale))
+
+    def _read(self, data: Path) -> Photos:
+        """The photos to learn from, and those that are held back."""
+        margin = MARGIN if self.degradation == "webcam" else 0
+        photos = Photos(data, smallest=(self.patch + margin) * self.scale, hold_back=HELD_BACK)
+        photos.images = photos.map(lambda image: crop_to_multiple(image, self.scale))
+        return photos
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
@@ -221,6 +237,14 @@ class SuperResolutionTask:
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
         """Name what goes wrong, and what to change."""
         return []
+
+
+def scale_of(recipe: Recipe) -> int:
+    """How many times larger the network's pictures are. Raises ``ValueError`` where it has no ``scale``."""
+    scale = recipe.network.get("scale")
+    if scale is None:
+        raise ValueError(f"recipe {recipe.name!r}: [network] has no scale: {recipe.task} needs a network that enlarges")
+    return int(scale)
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:

@@ -4,7 +4,9 @@ L1 and what a discriminator that sees both pictures of a pair has to say.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -15,12 +17,14 @@ from torch import Tensor, nn
 from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
 from train.networks.translator import Translator
+from train.options import Bounds, Count, Share
 from train.painters import PAINTERS, paint
 from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
     VERDICTS,
     Batch,
+    Hinge,
     Losses,
     Task,
     build_discriminator,
@@ -29,6 +33,7 @@ from train.tasks import (
     discriminator_losses,
     judged_on,
     perceived,
+    practices,
     tensor,
     terms_of,
 )
@@ -39,6 +44,18 @@ POOL = "runs/pools"  # where paintings are kept
 BIN, BINS = 0.05, 40  # of colours without their luma, -1 to 1 in red and in blue
 FLOOR = 0.02  # share of all pixels, added to that of each bin: the rarest weigh some three times as much as grey
 WIDTH = 0.08  # of chroma_mode, in shares of white: two colours as far apart are no longer one
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `TranslationTask`."""
+
+    patch: Count = 128
+    pairs: str = "self"
+    sizes: tuple[Annotated[float, Bounds(0, 1, above=True)], ...] = (1.0, 0.7, 0.5)
+    noise: Share = 0.0
+    pool: str = POOL
+    gamma: Annotated[float, Bounds(0, 8)] = 0.0
 
 
 class TranslationTask:
@@ -60,12 +77,8 @@ class TranslationTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        usual = {"patch": 128, "pairs": "self", "sizes": [1.0, 0.7, 0.5], "noise": 0.0, "pool": str(POOL), "gamma": 0.0}
-        options, discriminator = data_of(recipe, usual), dict(recipe.discriminator)
-        self.patch, self.pairs, sizes = options["patch"], options["pairs"], options["sizes"]
-        self.noise, self.gamma, pool = float(options["noise"]), float(options["gamma"]), Path(options["pool"])
-        if not sizes or not all(0 < size <= 1 for size in sizes):
-            raise ValueError(f"recipe {recipe.name!r}: sizes {sizes} must be more than 0 and 1 at most")
+        options = data_of(Data, recipe)
+        self.patch, self.pairs, self.noise, self.gamma = options.patch, options.pairs, options.noise, options.gamma
         terms = terms_of(recipe, TERMS)
         if self.pairs not in PAIRS:
             known = f"{', '.join(PAIRS)}; --pairs also takes edges, grey"
@@ -80,25 +93,24 @@ class TranslationTask:
             raise ValueError(
                 f"recipe {recipe.name!r}: [network] family must make images of images, as 'translator' does"
             )
-        if "family" in discriminator and "colours" in networks.options(str(discriminator["family"])):
+        judging, network = practices(Hinge, recipe, optional=True)
+        if "family" in network and "colours" in networks.options(str(network["family"])):
             seen = self.generator.look(torch.zeros(1, 3, 16, 16, device=device)).shape[1]  # type: ignore[operator]
-            if discriminator.setdefault("colours", 3 + seen) != 3 + seen:
+            if network.setdefault("colours", 3 + seen) != 3 + seen:
                 raise ValueError(
-                    f"recipe {recipe.name!r}: [discriminator] colours = {discriminator['colours']} must be {3 + seen}, "
+                    f"recipe {recipe.name!r}: [discriminator] colours = {network['colours']} must be {3 + seen}, "
                     f"what the network sees ({seen}) and a picture (3); or leave it out"
                 )
-        self.adversarial_loss, self.discriminator = build_discriminator(
-            recipe, discriminator, terms, device, loss="hinge"
-        )
+        self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
         self.multiple = int(self.generator.multiple)  # type: ignore[arg-type]
         self.inputs: list[Pixels] | None = None
         self.judged: tuple[list[Pixels], list[Pixels] | None]
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
         elif self.pairs in PAINTERS:
-            self.truths, self.inputs = painted.pairs(self.pairs, data, pool, smallest=self.patch)
+            self.truths, self.inputs = painted.pairs(self.pairs, data, Path(options.pool), smallest=self.patch)
         else:
-            self.photos = Photos(data, smallest=self.patch, sizes=sizes, hold_back=HELD_BACK)
+            self.photos = Photos(data, smallest=self.patch, sizes=options.sizes, hold_back=HELD_BACK)
             self.truths = self.photos.images
         self._hold_back()
         self.rarity = rarity(self.truths, device) if "chroma_mode" in terms else None

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from train import augment, generation, losses, networks
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
+from train.options import Bounds, Count, Share
 from train.recipe import Recipe
 from train.tasks import (
     Batch,
@@ -59,15 +61,25 @@ class Practices:
 
     loss: str = "nonsaturating"
     r1: float = 0.0
-    lazy: int = 1
+    lazy: Count = 1
     gradient_penalty: float = 0.0
-    smoothing: float = 0.0
-    flips: float = 0.0
+    smoothing: Share = 0.0
+    flips: Share = 0.0
     noise: float = 0.0
     augment: tuple[str, ...] = ()
-    augment_p: float = 1.0
-    adapt: float = 0.0
-    mixing: float = 0.0
+    augment_p: Share = 1.0
+    adapt: Share = 0.0
+    mixing: Share = 0.0
+
+
+@dataclass(frozen=True)
+class Data:
+    """The keys of ``[data]``: see `UnconditionalTask`."""
+
+    resolution: Count = 64
+    channels: Annotated[int, Bounds(1, 3)] = 3
+    mirror: bool = False
+    names: tuple[str, ...] = ()
 
 
 class UnconditionalTask:
@@ -86,12 +98,11 @@ class UnconditionalTask:
     """
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
-        usual = {"resolution": 64, "channels": 3, "mirror": False, "names": [""]}
-        options = data_of(recipe, usual, {"channels": (1, 3)})
-        self.resolution, channels, self.mirror = options["resolution"], options["channels"], options["mirror"]
+        options = data_of(Data, recipe)
+        self.resolution, channels, self.mirror = options.resolution, options.channels, options.mirror
         if channels == 2:
             raise ValueError(f"recipe {recipe.name!r}: [data] channels = 2 must be 1 (grey) or 3 (colours)")
-        names = tuple(options["names"]) if "names" in recipe.data else ()
+        names = options.names
         terms_of(recipe, TERMS)
         self.practices, network = practices(Practices, recipe)
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
@@ -100,6 +111,11 @@ class UnconditionalTask:
         generator = networks.build(**recipe.network).to(device)
         if not isinstance(generator, LatentGenerator):
             raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
+        if self.practices.mixing and generator.layers < 2:
+            raise ValueError(
+                f"recipe {recipe.name!r}: mixing = {self.practices.mixing:g} must be 0: {recipe.network['family']} has "
+                "one style alone, stylegan has one for each layer"
+            )
         self.generator = generator
         self.discriminator: nn.Module = networks.build(**network).to(device)
         # Kept with the weights, so that a resumed run goes on with it.
@@ -125,8 +141,33 @@ class UnconditionalTask:
                 "has, mirror = true under [data], or more pictures help",
                 len(self.pictures.images),
             )
+        self._check_sizes(recipe)
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
+
+    @torch.no_grad()
+    def _check_sizes(self, recipe: Recipe) -> None:
+        """Raise ``ValueError`` where pictures, generator and discriminator are not of one size and colours."""
+        where = f"recipe {recipe.name!r}"
+        real = tensor(self.pictures.images[:1], self.device)
+        z = generation.latents(self.generator, 1, seed=0).to(self.device)
+        modes = self.generator.training, self.discriminator.training
+        with torch.random.fork_rng(devices=[]):
+            made = self.generator.eval()(z)
+            if made.shape != real.shape:
+                raise ValueError(
+                    f"{where}: [network] makes pictures of {_size(made)}, and those of [data] are {_size(real)}: give "
+                    "both the same resolution and colours"
+                )
+            try:
+                self.discriminator.eval()(*(real, self.generator.kinds(z)) if self.classes else (real,))
+            except RuntimeError as error:
+                raise ValueError(
+                    f"{where}: [discriminator] does not take pictures of {_size(real)}: give it their resolution and "
+                    "colours"
+                ) from error
+        self.generator.train(modes[0])
+        self.discriminator.train(modes[1])
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
@@ -170,8 +211,9 @@ class UnconditionalTask:
         """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
         logits = self._logits(fake, batch, self._kinds(batch))
+        real = lambda: self._logits(batch["real"], batch, batch.get("kind"))
+        adversarial = generator_loss(self.adversarial_loss, logits, real)
         self.discriminator.requires_grad_(True)
-        adversarial = generator_loss(self.adversarial_loss, logits)
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
@@ -235,6 +277,8 @@ class UnconditionalTask:
             figures |= generation.digit_modes(fakes, self.device)
             if self.classes:
                 figures["agreement"] = generation.agreement(fakes, generator.kinds(z), self.device)
+        if count < 2:  # which have no spread
+            return figures
         if self.feature_network is None:
             try:
                 small = self.pictures.images.shape[1:] == (28, 28, 1)
@@ -268,6 +312,10 @@ class UnconditionalTask:
                 "hears nothing; try augmentation, noise, r1, smoothing or a lower lr_discriminator"
             )
         return found
+
+
+def _size(images: Tensor) -> str:
+    return f"{images.shape[3]}x{images.shape[2]} in {images.shape[1]} colour{'s' * (images.shape[1] != 1)}"
 
 
 def _few(names: Sequence[str]) -> str:

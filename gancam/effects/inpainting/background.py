@@ -28,6 +28,7 @@ from gancam.effects.inpainting.regions import HALO, INVENTED, LASTED, RING, SEEN
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
+from gancam.vision.dissolve import Dissolves
 from gancam.vision.motion import Camera, Grey, Matrix
 
 _LASTING, _MOVING = 60, 12  # frames for which what is known is doubted before it is forgotten; while the camera moves
@@ -46,7 +47,7 @@ class Background:
 
     For every frame, in order: ``observe``, then ``lookup`` and ``store`` for each window with holes, then ``remember``;
     or ``skip`` alone where nothing is hidden. Frames of another size, and those that cannot be related to the ones
-    before (a cut), start it anew.
+    before (a cut), and those in which scenes dissolve into each other, start it anew.
 
     Args:
         future: what will be uncovered, from a `Prescan` of the same clip.
@@ -55,7 +56,7 @@ class Background:
     """
 
     def __init__(self, future: FutureBackground | None = None, *, whole: bool = False, people: bool = False) -> None:
-        self.camera = Camera()
+        self.camera, self._dissolves = Camera(), Dissolves()
         self._future, self._whole, self.people = future, whole, people
         self._lasting: Lasting | None = None  # of a camera that rests at its anchor
         self._aside: Lasting | None = None  # the same, while it does not
@@ -85,6 +86,7 @@ class Background:
     def reset(self) -> None:
         """Forget everything, also what will be uncovered."""
         self.camera.reset()
+        self._dissolves = Dissolves()
         self._before, self._earlier, self._rested = None, None, 0
         self._lasting, self._aside, self._followed, self._time = None, None, False, 0.0
         self._patchwork = Patchwork()
@@ -158,7 +160,10 @@ class Background:
 
     def _follow(self, image: Image, hidden: Grey | None) -> None:
         """Where the camera is now."""
-        if not self.camera.observe(image, hidden) or not self._canvas:
+        follows, dissolved = self.camera.observe(image, hidden), self._dissolves.look(image)
+        if dissolved:
+            self.camera.anchor_here()
+        if not follows or dissolved or not self._canvas:
             self.cuts += bool(self._canvas)
             self._before = self._earlier = None
             self._begin(image.shape)

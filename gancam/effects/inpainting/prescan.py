@@ -38,11 +38,12 @@ class Prescan(Background):
     def belonging(self, image: Image, marked: Grey, time: float | None) -> Grey:
         """Return what is `marked`, and what belongs to it; see `Background`."""
         opens = self.people and room_for(len(self._opening), image)
+        kept = image.copy() if self.people else image  # one copy for both
         if opens:
-            self._opening.append(image.copy())
+            self._opening.append(kept)
             self._marked.append(np.asarray(marked != 0, np.uint8))
         if self.people and time is not None:
-            self._retrace.look(image, marked, time)
+            self._retrace.look(kept, marked, time)
         whole, corners = super().belonging(image, marked, time), frame_corners((image.shape[1], image.shape[0]))
         self._steady &= not opens or np.abs(moved(corners, self.camera.matrix) - corners).max() < _SHAKE
         return whole

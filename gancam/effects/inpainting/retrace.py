@@ -59,7 +59,7 @@ class Retrace:
         self._left = 0  # frames that are still kept
 
     def look(self, image: Image, marked: Grey, time: float) -> None:
-        """Take in the next frame and its mask of people, 0 or not; `time` in seconds."""
+        """Take in the next frame and its mask of people, 0 or not; `time` in seconds. `image` is kept: let it be."""
         before, self._marked = self._marked, marked
         if before is None or before.shape != marked.shape:
             self._last.clear()
@@ -74,7 +74,7 @@ class Retrace:
         if self._left and cv2.hasNonZero(marked):
             self.earlier.put(time, np.asarray(marked != 0, np.uint8))
         self._left = max(self._left - 1, 0)
-        self._last.append((time, image.copy()))
+        self._last.append((time, image))
         while len(self._last) > room(image, _FRAMES, _BYTES):
             self._last.popleft()
 

@@ -152,7 +152,9 @@ class Portraits:
         """
         return [one.features(wide, 1 - _smallness(float(WIDTH * share) / (one.at[2] * wide))) for one in self._followed]
 
-    def windows(self, frame: tuple[int, int], shown: float, share: Fraction, most: int) -> Sequence[Window]:
+    def windows(
+        self, frame: tuple[int, int], shown: float, share: Fraction, most: int, *, coarse: float = 1.0
+    ) -> Sequence[Window]:
         """Say what of the frame that was looked at last is to be drawn from nearer.
 
         Args:
@@ -160,16 +162,17 @@ class Portraits:
             shown: How many times larger than the frame what the network is shown is.
             share: Of `WIDTH` that a face is drawn with, to save time.
             most: Faces; those that were drawn so before come first, then the largest.
+            coarse: How many times smaller than usual the network is shown it, for broad strokes: faces have none.
         """
         found: list[Window] = []
         wide, tall = (max(round(side * share / 8), 4) * 8 for side in _WINDOW)
         for one in sorted(self._followed, key=lambda one: (one.step is None, -one.at[2])):
             across = float(one.at[2]) * frame[0] * shown
             nearer = float(WIDTH * share) / max(across, 1.0)
-            if across < _SMALLEST * share or nearer < _NEARER[0] or len(found) == most:
+            if across * coarse < _SMALLEST * share or nearer < _NEARER[0] or len(found) == most:
                 one.step = None
                 continue
-            exact = _STEPS * float(np.log2(min(nearer, _NEARER[1])))
+            exact = _STEPS * float(np.log2(min(nearer, coarse * _NEARER[1])))
             if one.step is None or abs(exact - one.step) > _DULL:
                 one.step = max(round(exact), 1)
             times = 2.0 ** (one.step / _STEPS)

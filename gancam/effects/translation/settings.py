@@ -22,7 +22,7 @@ class TranslateParams(Params):
     )  # fmt: skip
     scale: float = parameter(
         1.0, minimum=0.5, maximum=4.0,
-        help="how large strokes, cells and lines are, but for what is narrower than they; below 1 slower by the square",
+        help="how large strokes, cells and lines are, but in faces and letters; below 1 slower by the square",
     )  # fmt: skip
     readable: float = parameter(
         0.0, minimum=0.0, maximum=1.0,

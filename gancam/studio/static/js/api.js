@@ -93,10 +93,16 @@ export async function turn(values) {
   Object.assign(waiting, values)
   if (turning) return
   turning = true
-  while (Object.keys(waiting).length) {
-    const now = { ...waiting }
-    for (const name of Object.keys(now)) delete waiting[name]
-    if ((await attempt("PATCH", "/api/controls", now)) === null) tell("state", told.state)
+  try {
+    while (Object.keys(waiting).length) {
+      const now = { ...waiting }
+      for (const name of Object.keys(now)) delete waiting[name]
+      if ((await attempt("PATCH", "/api/controls", now)) === null && told.state) tell("state", told.state)
+    }
+  } finally {
+    turning = false // whatever failed, the next change is sent
   }
-  turning = false
 }
+
+/** What is new among the last `lines`, of `count` in all, for who knows the first `known`. */
+export const unseen = (lines, count, known) => (count > known ? lines.slice(-(count - known)) : [])

@@ -24,15 +24,24 @@ export async function sendCamera({ deviceId, width = 640, height = 360 } = {}) {
   }
   const settings = stream.getVideoTracks()[0].getSettings()
   const film = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true })
+  const leave = () => {
+    for (const track of stream.getTracks()) track.stop()
+    film.srcObject = null
+  }
+  try {
+    await film.play()
+  } catch (error) {
+    leave()
+    throw new Refused(`no camera: ${error.message}`)
+  }
+  stop() // what was begun meanwhile
   showing = film
-  await film.play()
   const socket = new WebSocket(`ws://${location.host}/api/camera?fps=${settings.frameRate ?? ""}`)
   let over = false
   stop = () => {
     over = true
     socket.close()
-    for (const track of stream.getTracks()) track.stop()
-    film.srcObject = null
+    leave()
   }
   const end = stop
   socket.onclose = (event) => { if (!over) { end(); if (event.code !== 4000) toast("the browser's camera was ended") } }

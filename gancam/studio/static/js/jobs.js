@@ -5,6 +5,7 @@ import { icon } from "./icons.js"
 
 let watching = false
 let timer = null
+let asked = 0
 let done = new Set()
 let finished = () => {}
 const opened = new Map() // tables of verify by job
@@ -19,7 +20,10 @@ export function watchJobs(on) {
 }
 
 async function poll() {
+  const mine = (asked += 1)
+  clearTimeout(timer)
   const answer = await attempt("GET", "/api/jobs")
+  if (mine !== asked) return // somebody asked anew, who goes on asking
   if (answer) show(answer.jobs)
   const busy = answer?.jobs.some((job) => job.state === "running" || job.state === "waiting")
   if (watching) timer = setTimeout(poll, busy ? 700 : 4000)

@@ -11,6 +11,7 @@ export function startPreview() {
   let at = 0
   let range = [0, 0]
   let asked = 0
+  let asking = new AbortController()
   const before = $("preview-before")
   const after = $("preview-after")
 
@@ -27,12 +28,16 @@ export function startPreview() {
   async function look() {
     if (!reference) return
     const mine = (asked += 1)
+    asking.abort() // so that the server makes none that nobody waits for
+    asking = new AbortController()
     await new Promise((later) => setTimeout(later, 120))
     if (mine !== asked || $("panel-files").hidden) return
     const query = `?at=${at.toFixed(3)}`
     before.src = `/api/frames/${encoded(reference)}${query}`
     $("preview").classList.add("working")
-    const answer = await fetch(`/api/previews/${encoded(reference)}${query}&effects=${asked}`)
+    const fetched = fetch(`/api/previews/${encoded(reference)}${query}&effects=${asked}`, { signal: asking.signal })
+    const gone = () => new Response('{"error": "the studio does not answer: is it still running?"}', { status: 503 })
+    const answer = await fetched.catch(gone)
     if (mine !== asked) return
     $("preview").classList.remove("working")
     const fine = answer.ok && effects !== "[]"
@@ -40,8 +45,10 @@ export function startPreview() {
     $("preview-error").textContent = answer.ok ? "" : (await answer.json().catch(() => ({}))).error ?? "no preview"
     $("preview-error").hidden = answer.ok
     if (!fine) return
+    const made = await answer.blob().catch(() => null)
+    if (mine !== asked || !made) return
     const old = after.src
-    after.src = URL.createObjectURL(await answer.blob())
+    after.src = URL.createObjectURL(made)
     if (old.startsWith("blob:")) URL.revokeObjectURL(old)
   }
 

@@ -1,5 +1,5 @@
 // The picture: before and after, full screen, snapshot, recording, and the figures over it.
-import { attempt, listen, save, told } from "./api.js"
+import { attempt, listen, save, told, unseen } from "./api.js"
 import { $, dress, isTyping, toast } from "./dom.js"
 import { wantOriginal, wantRoom } from "./socket.js"
 
@@ -158,7 +158,7 @@ export function startStage() {
   setInterval(showFigures, 500)
 }
 
-let said = null
+let said = null // how many lines about recordings were shown
 
 function showState(state) {
   const { source } = state
@@ -177,8 +177,8 @@ function showState(state) {
   $("mirror").setAttribute("aria-pressed", source.mirrored)
   $("record").setAttribute("aria-pressed", state.recording)
   $("record").setAttribute("aria-label", state.recording ? "Stop recording" : "Record")
-  if (said !== null) for (const line of state.said.slice(said)) toast(`${line} (Files, recordings)`)
-  said = state.said.length
+  if (said !== null) for (const line of unseen(state.said, state.saidCount, said)) toast(`${line} (Files, recordings)`)
+  said = state.saidCount
 }
 
 view.addEventListener("picture", () => {

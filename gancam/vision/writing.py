@@ -1,0 +1,148 @@
+"""Writing: lines of letters on an even ground, as slides, screens and signs have, where a style is to recede."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.frame import Image
+from gancam.vision.fit import within
+from gancam.vision.motion import Grey, is_cut, small_grey
+
+_SEEN = 960  # pixels of the longer side on which letters are looked for
+_STROKE, _INK = (
+    15,
+    28,
+)  # pixels that strokes are narrower than, and levels by which they differ from the ground at least
+_JOINED = 13  # pixels between letters of a line
+_TALL, _LONG = (4, 1 / 8), 2.0  # pixels of a line's height, share of the frame's; times as long as high, at least
+_FILLED, _FULL = (0.12, 0.75), 0.4  # shares of a line's box: of strokes, and of these with what is between them
+_ACROSS, _DOWN = (1.3, 9.0), (1.2, 5.0)  # edges of strokes in a row as long as the line is high; in a column of it
+_EVEN, _CLEAR, _SHARP = (
+    6.0,
+    42.0,
+    8.0,
+)  # levels: the ground's deviation, and mean and deviation of what strokes differ by
+_PAGE, _APART = 4, 3.0  # lines, from which on it is a page; times as high as lines are: what is between them on one
+_EVERY, _EVERY_KNOWN = 6, 2  # frames: in one of so many it is looked for, and in which where there is some
+_PAPER, _AROUND, _SMALL = 250.0, 9, 320  # level of paper; window, on a longer side of so many, whose lightest is it
+_TWICE = np.ones(
+    (15, 15), np.uint8
+)  # pixels around what was found before where it is found again, so that gleams are none
+_FADE = 64  # levels of 255 by which what is seen of it changes in a frame
+
+
+class Writing:
+    """Follows where there is writing in a video."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        self._last: Grey | None = None
+        self._frame = 0
+        self._size: tuple[int, ...] = ()
+        self._found = self._sure = self._shown = np.zeros((1, 1), np.uint8)
+
+    def look(self, image: Image) -> None:
+        """Look at the next frame, uint8 ``(H, W, 3)`` BGR: for writing in some, and in the first after a cut."""
+        grey, _ = small_grey(image)
+        begins = self._last is None or is_cut(self._last, grey) or self._size != image.shape
+        self._size = image.shape
+        self._last, self._frame = grey, 0 if begins else self._frame + 1
+        if self._frame % (_EVERY_KNOWN if self._found.any() else _EVERY) == 0:
+            before, self._found = self._found, written(image)
+            self._sure = (
+                self._found if begins else np.asarray(cv2.min(self._found, cv2.dilate(before, _TWICE)), np.uint8)
+            )
+        if begins:
+            self._shown = self._sure
+        elif self._sure is not self._shown:
+            more, less = cv2.add(self._shown, _FADE), cv2.subtract(self._shown, _FADE)  # type: ignore[call-overload]
+            self._shown = np.asarray(cv2.max(cv2.min(self._sure, more), less), np.uint8)
+
+    def shown(self, size: tuple[int, int]) -> NDArray[np.uint8] | None:
+        """Give how far each place of the frame that was looked at last is written on: 0 to 255; None: nowhere.
+
+        Args:
+            size: Width and height of what is given, ``(height, width)``.
+        """
+        if not self._shown.any():
+            return None
+        return np.asarray(cv2.resize(self._shown, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def written(image: Image) -> NDArray[np.uint8]:
+    """Find lines of letters: 255 on them and close by, 0 elsewhere, soft between.
+
+    Strokes are narrow, far darker or lighter than a ground that is even, and alternate with it along and across a line.
+    Twigs, hair and gleams lack an even ground or one shade, railings what runs along.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+
+    Returns:
+        ``(h, w)``, a longer side of 960 at most.
+    """
+    size = within((image.shape[1], image.shape[0]), _SEEN)
+    small = image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    grey, found = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.zeros(size[::-1], np.uint8)
+    lines: list[tuple[int, int, int, int]] = []
+    for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # dark letters, then light ones
+        ground = cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8))
+        lines += _lines(np.asarray(ground, np.uint8), np.asarray(cv2.absdiff(ground, grey), np.uint8))
+    page = len(lines) >= _PAGE
+    for x, y, wide, tall in lines:
+        more = tall // 3 + 2
+        if page or (min(x, y) > 0 and x + wide < size[0] and y + tall < size[1]):  # at the border gleams are cut short
+            cv2.rectangle(found, (x - more, y - more), (x + wide + more, y + tall + more), (255,), -1)
+    if page:
+        between = round(_APART * float(np.median([tall for *_, tall in lines])))
+        found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((between, 1), np.uint8)), np.uint8)
+    return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines else found
+
+
+def _lines(ground: Grey, apart: Grey) -> list[tuple[int, int, int, int]]:
+    """The boxes of lines, by what is `apart` from their ground: left, top, width and height."""
+    ink = cv2.compare(apart, _INK, cv2.CMP_GT)  # type: ignore[call-overload]
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
+    _, _, wide, tall, area = boxes.T
+    box = wide * tall
+    fits = (tall >= _TALL[0]) & (tall <= _TALL[1] * len(ground)) & (wide >= _LONG * tall) & (area > _FULL * box)
+    fits[0] = False
+    if not fits.any():
+        return []
+    at = np.flatnonzero(fits[labels])
+    label, dark = labels.reshape(-1)[at], ink.reshape(-1)[at] > 0
+
+    def per_line(values: NDArray[np.generic]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(label, values.reshape(-1)[at].astype(np.float64), count))
+
+    strokes = np.bincount(label, dark, count)
+    edges = []
+    for axis in (1, 0):
+        changes = np.zeros(ink.shape, np.bool_)
+        np.not_equal(
+            *(ink[:, 1:], ink[:, :-1]) if axis else (ink[1:], ink[:-1]), out=changes[:, 1:] if axis else changes[1:]
+        )
+        edges.append(per_line(changes) / wide)
+    mean = per_line(ground) / area
+    inside = np.where(ink > 0, apart, np.uint8(0))
+    clear = per_line(inside) / np.maximum(strokes, 1)
+    varies = per_line(np.square(ground, dtype=np.float32)) / area - mean**2
+    sharp = per_line(np.square(inside, dtype=np.float32)) / np.maximum(strokes, 1) - clear**2
+    fits &= (varies < _EVEN**2) & (clear > _CLEAR) & (sharp > _SHARP**2)
+    for value, (least, most) in ((strokes / box, _FILLED), (edges[0], _ACROSS), (edges[1], _DOWN)):
+        fits &= (value > least) & (value < most)
+    return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]]
+
+
+def in_ink(image: Image) -> Image:
+    """Give `image`, uint8 ``(H, W, 3)``, in grey, what is lightest around each place as light as paper."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    size = within((image.shape[1], image.shape[0]), _SMALL)
+    window = np.ones((_AROUND, _AROUND), np.uint8)
+    lightest = cv2.blur(cv2.dilate(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), window), (_AROUND, _AROUND))
+    paper = cv2.resize(lightest, (image.shape[1], image.shape[0]))
+    return np.asarray(cv2.cvtColor(cv2.divide(grey, paper, scale=_PAPER), cv2.COLOR_GRAY2BGR), np.uint8)

@@ -1,0 +1,62 @@
+"""Effects that come and go while they play."""
+
+import pytest
+
+from gancam.effects import Effect, EffectSlot, EffectSpec
+from gancam.errors import GancamError, InputError
+from gancam.frame import Image
+from gancam.jobs.spec import EffectChainSpec
+from gancam.studio import gate
+from gancam.studio.chain import LiveChain
+from gancam.studio.gate import FrameGate
+
+
+class Counted(Effect):
+    """An effect that knows whether it was closed."""
+
+    opened: list["Counted"]
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self.opened.append(self)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        """Change nothing."""
+        return image
+
+    def close(self) -> None:
+        """Note it."""
+        self.is_closed = True
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Counted]:
+    def load(self: EffectChainSpec, sound: object = None) -> list[EffectSlot]:
+        if self.specs[0].name == "broken":
+            raise InputError("broken")
+        return [EffectSlot(Counted(), self.specs[0].name)]
+
+    monkeypatch.setattr(EffectChainSpec, "load", load)
+    monkeypatch.setattr(Counted, "opened", [], raising=False)
+    return Counted.opened
+
+
+def test_effects_that_do_not_come_into_the_chain_are_closed(
+    opened: list[Counted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = FrameGate()
+    chain = LiveChain(one, lambda: None)
+    chain.add(EffectSpec("a", {}))
+    with pytest.raises(InputError, match="broken"):
+        chain.replace([EffectSpec("b", {}), EffectSpec("broken", {})])
+    assert [effect.is_closed for effect in opened] == [False, True]
+    monkeypatch.setattr(gate, "_PATIENCE", 0.05)
+    with one.running():
+        with pytest.raises(GancamError, match="no frame"):
+            chain.add(EffectSpec("c", {}))
+        with pytest.raises(GancamError, match="no frame"):
+            chain.replace([EffectSpec("d", {})])
+        with pytest.raises(GancamError, match="no frame"):
+            chain.remove("a")
+    assert [effect.is_closed for effect in opened] == [False, True, True, True]
+    assert [link.name for link in chain.links] == ["a"]

@@ -1,0 +1,63 @@
+"""Writing: lines of letters are found, and nothing that is as narrow and as dark."""
+
+import cv2
+import numpy as np
+import pytest
+
+from gancam.frame import Image
+from gancam.vision.text import draw_text
+from gancam.vision.writing import Writing, in_ink, written
+
+
+def _slide(ground: int = 245, ink: tuple[int, int, int] = (40, 40, 40), *, right: int = 0) -> Image:
+    image = np.full((360, 640, 3), ground, np.uint8)
+    draw_text(image, "Revenue and costs", (40 + right, 100), 14, ink)
+    draw_text(image, "small print, see page 17", (40 + right, 160), 9, ink)
+    return image
+
+
+@pytest.mark.parametrize(("ground", "ink"), [(245, (40, 40, 40)), (60, (240, 240, 240)), (200, (200, 60, 20))])
+def test_lines_of_letters_are_found_dark_and_light(ground: int, ink: tuple[int, int, int]) -> None:
+    found = written(_slide(ground, ink))
+    letters = np.abs(_slide(ground, ink).astype(int) - ground).max(2) > 30
+    assert (found[letters] > 200).mean() > 0.98
+    assert found[200:].max() == 0
+
+
+def test_railings_twigs_noise_and_an_eye_are_none() -> None:
+    rng = np.random.default_rng(0)
+    image = np.clip(rng.normal(190, 5, (360, 640, 3)), 0, 255).astype(np.uint8)
+    image[40:70, 60:400:9] = 40  # a railing
+    cv2.ellipse(image, (500, 60), (24, 9), 0, 0, 360, (50, 40, 40), -1)
+    cv2.circle(image, (500, 60), 3, (240, 240, 240), -1)
+    for _ in range(60):
+        ends = rng.integers((60, 150), (580, 340), (2, 2))
+        cv2.line(image, ends[0].tolist(), ends[1].tolist(), rng.integers(20, 120, 3).tolist(), 2, cv2.LINE_AA)
+    assert written(image).max() == 0
+
+
+def test_it_comes_at_once_at_a_cut_goes_softly_and_a_gleam_does_not_come() -> None:
+    writing, plain = Writing(), np.full((360, 640, 3), 245, np.uint8)
+    writing.look(plain[:, ::-1] // 4)
+    assert writing.shown((640, 360)) is None
+    writing.look(_slide())
+    first = writing.shown((640, 360))
+    assert first is not None
+    assert first.max() == 255
+    levels = []
+    for _ in range(8):
+        writing.look(plain)
+        seen = writing.shown((640, 360))
+        levels.append(0 if seen is None else int(seen.max()))
+    assert levels[-1] == 0
+    assert max(np.subtract(levels[:-1], levels[1:])) <= 64
+    for frame in range(12):
+        writing.look(_slide() if frame == 4 else plain)
+        assert writing.shown((640, 360)) is None
+
+
+def test_ink_is_on_paper() -> None:
+    grey = in_ink(_slide(170))
+    assert (grey[250:] >= 245).all()
+    assert grey.min() < 80
+    assert np.ptp(grey, axis=2).max() == 0
