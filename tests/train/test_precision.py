@@ -166,4 +166,4 @@ def test_a_processor_without_bf16_trains_in_fp32(photos: Path, tmp_path: Path) -
     command = [sys.executable, "-W", "ignore", "-m", "train", *words]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert "small on cpu in fp32, by a trial" in done.stderr.splitlines()[1]
+    assert any("small on cpu in fp32, by a trial" in line for line in done.stderr.splitlines())

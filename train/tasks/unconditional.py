@@ -141,33 +141,8 @@ class UnconditionalTask:
                 "has, mirror = true under [data], or more pictures help",
                 len(self.pictures.images),
             )
-        self._check_sizes(recipe)
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
-
-    @torch.no_grad()
-    def _check_sizes(self, recipe: Recipe) -> None:
-        """Raise ``ValueError`` where pictures, generator and discriminator are not of one size and colours."""
-        where = f"recipe {recipe.name!r}"
-        real = tensor(self.pictures.images[:1], self.device)
-        z = generation.latents(self.generator, 1, seed=0).to(self.device)
-        modes = self.generator.training, self.discriminator.training
-        with torch.random.fork_rng(devices=[]):
-            made = self.generator.eval()(z)
-            if made.shape != real.shape:
-                raise ValueError(
-                    f"{where}: [network] makes pictures of {_size(made)}, and those of [data] are {_size(real)}: give "
-                    "both the same resolution and colours"
-                )
-            try:
-                self.discriminator.eval()(*(real, self.generator.kinds(z)) if self.classes else (real,))
-            except RuntimeError as error:
-                raise ValueError(
-                    f"{where}: [discriminator] does not take pictures of {_size(real)}: give it their resolution and "
-                    "colours"
-                ) from error
-        self.generator.train(modes[0])
-        self.discriminator.train(modes[1])
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
@@ -312,10 +287,6 @@ class UnconditionalTask:
                 "hears nothing; try augmentation, noise, r1, smoothing or a lower lr_discriminator"
             )
         return found
-
-
-def _size(images: Tensor) -> str:
-    return f"{images.shape[3]}x{images.shape[2]} in {images.shape[1]} colour{'s' * (images.shape[1] != 1)}"
 
 
 def _few(names: Sequence[str]) -> str:
