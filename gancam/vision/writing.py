@@ -9,25 +9,18 @@ from gancam.vision.fit import within
 from gancam.vision.motion import Grey, is_cut, small_grey
 
 _SEEN = 960  # pixels of the longer side on which letters are looked for
-_STROKE, _INK = (
-    15,
-    28,
-)  # pixels that strokes are narrower than, and levels by which they differ from the ground at least
+_STROKE = 15  # pixels that strokes are narrower than
+_INK = 28  # levels by which they differ from the ground at least
 _JOINED = 13  # pixels between letters of a line
 _TALL, _LONG = (4, 1 / 8), 2.0  # pixels of a line's height, share of the frame's; times as long as high, at least
 _FILLED, _FULL = (0.12, 0.75), 0.4  # shares of a line's box: of strokes, and of these with what is between them
 _ACROSS, _DOWN = (1.3, 9.0), (1.2, 5.0)  # edges of strokes in a row as long as the line is high; in a column of it
-_EVEN, _CLEAR, _SHARP = (
-    6.0,
-    42.0,
-    8.0,
-)  # levels: the ground's deviation, and mean and deviation of what strokes differ by
+_EVEN = 6.0  # levels that the ground varies by, at most
+_CLEAR, _SHARP = 42.0, 8.0  # levels that strokes differ from it by, and that these differences vary by, at least
 _PAGE, _APART = 4, 3.0  # lines, from which on it is a page; times as high as lines are: what is between them on one
 _EVERY, _EVERY_KNOWN = 6, 2  # frames: in one of so many it is looked for, and in which where there is some
 _PAPER, _AROUND, _SMALL = 250.0, 9, 320  # level of paper; window, on a longer side of so many, whose lightest is it
-_TWICE = np.ones(
-    (15, 15), np.uint8
-)  # pixels around what was found before where it is found again, so that gleams are none
+_NEAR = np.ones((15, 15), np.uint8)  # around what was found before: what is not found again there was a gleam
 _FADE = 64  # levels of 255 by which what is seen of it changes in a frame
 
 
@@ -52,9 +45,8 @@ class Writing:
         self._last, self._frame = grey, 0 if begins else self._frame + 1
         if self._frame % (_EVERY_KNOWN if self._found.any() else _EVERY) == 0:
             before, self._found = self._found, written(image)
-            self._sure = (
-                self._found if begins else np.asarray(cv2.min(self._found, cv2.dilate(before, _TWICE)), np.uint8)
-            )
+            again = self._found if begins else cv2.min(self._found, cv2.dilate(before, _NEAR))
+            self._sure = np.asarray(again, np.uint8)
         if begins:
             self._shown = self._sure
         elif self._sure is not self._shown:
@@ -120,20 +112,19 @@ def _lines(ground: Grey, apart: Grey) -> list[tuple[int, int, int, int]]:
         return np.asarray(np.bincount(label, values.reshape(-1)[at].astype(np.float64), count))
 
     strokes = np.bincount(label, dark, count)
-    edges = []
-    for axis in (1, 0):
-        changes = np.zeros(ink.shape, np.bool_)
-        np.not_equal(
-            *(ink[:, 1:], ink[:, :-1]) if axis else (ink[1:], ink[:-1]), out=changes[:, 1:] if axis else changes[1:]
-        )
-        edges.append(per_line(changes) / wide)
+    across, down = np.zeros((2, *ink.shape), np.bool_)
+    across[:, 1:], down[1:] = ink[:, 1:] != ink[:, :-1], ink[1:] != ink[:-1]
     mean = per_line(ground) / area
     inside = np.where(ink > 0, apart, np.uint8(0))
     clear = per_line(inside) / np.maximum(strokes, 1)
     varies = per_line(np.square(ground, dtype=np.float32)) / area - mean**2
     sharp = per_line(np.square(inside, dtype=np.float32)) / np.maximum(strokes, 1) - clear**2
     fits &= (varies < _EVEN**2) & (clear > _CLEAR) & (sharp > _SHARP**2)
-    for value, (least, most) in ((strokes / box, _FILLED), (edges[0], _ACROSS), (edges[1], _DOWN)):
+    for value, (least, most) in (
+        (strokes / box, _FILLED),
+        (per_line(across) / wide, _ACROSS),
+        (per_line(down) / wide, _DOWN),
+    ):
         fits &= (value > least) & (value < most)
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]]
 

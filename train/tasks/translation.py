@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from train import degrade, evaluate, losses, networks, painted
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
+from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
 from train.options import Bounds, Count, Share
 from train.painters import PAINTERS, paint
@@ -88,21 +89,23 @@ class TranslationTask:
         if "rest" in terms and not self.noise:
             raise ValueError(f"recipe {recipe.name!r}: the loss rest needs [data] noise above 0")
         self.device = device
-        self.generator = networks.build(**recipe.network).to(device)
-        if not hasattr(self.generator, "look"):
+        generator = networks.build(**recipe.network).to(device)
+        if not isinstance(generator, Translator | Colorizer):
             raise ValueError(
                 f"recipe {recipe.name!r}: [network] family must make images of images, as 'translator' does"
             )
+        self.generator: nn.Module = generator
+        self._seeing = generator  # the same, of which it is known that it looks before it makes anything
         judging, network = practices(Hinge, recipe, optional=True)
         if "family" in network and "colours" in networks.options(str(network["family"])):
-            seen = self.generator.look(torch.zeros(1, 3, 16, 16, device=device)).shape[1]  # type: ignore[operator]
+            seen = generator.look(torch.zeros(1, 3, 16, 16, device=device)).shape[1]
             if network.setdefault("colours", 3 + seen) != 3 + seen:
                 raise ValueError(
                     f"recipe {recipe.name!r}: [discriminator] colours = {network['colours']} must be {3 + seen}, "
                     f"what the network sees ({seen}) and a picture (3); or leave it out"
                 )
         self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
-        self.multiple = int(self.generator.multiple)  # type: ignore[arg-type]
+        self.multiple = generator.multiple
         self.inputs: list[Pixels] | None = None
         self.judged: tuple[list[Pixels], list[Pixels] | None]
         if self.pairs == "folders":
@@ -151,7 +154,7 @@ class TranslationTask:
     @property
     def _placed(self) -> bool:
         """Whether what the network makes depends on where in the frame it is."""
-        return isinstance(self.generator, Translator) and self.generator.placed
+        return isinstance(self._seeing, Translator) and self._seeing.placed
 
     def generate(self, batch: Batch) -> Tensor:
         """Run the generator on a batch, with gradients."""
@@ -164,7 +167,7 @@ class TranslationTask:
     def _pairs_of(self, batch: Batch, images: Tensor) -> Tensor:
         """What a discriminator sees: what the network saw, and `images`."""
         with torch.no_grad():
-            seen = self.generator.look(batch["input"])  # type: ignore[operator]
+            seen = self._seeing.look(batch["input"])
         return torch.cat([seen, images], 1)
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
@@ -226,7 +229,7 @@ class TranslationTask:
         for seen, truth in self._judged_on(None)[:6]:
             shape = min(truth.shape[0], 256) // 32 * 32, min(truth.shape[1], 256) // 32 * 32
             seen, truth = (np.ascontiguousarray(image[: shape[0], : shape[1]]) for image in (seen, truth))
-            looked = self.generator.look(tensor(seen[None], self.device))  # type: ignore[operator]
+            looked = self._seeing.look(tensor(seen[None], self.device))
             shown = (looked.clamp(0, 1) * 255).byte().expand(-1, 3, -1, -1)[0].permute(1, 2, 0).cpu().numpy()
             rows.append(np.hstack([shown, evaluate.run(generator, seen), truth]))
         width = max(row.shape[1] for row in rows)
