@@ -50,8 +50,8 @@ class Writing:
         if begins:
             self._shown = self._sure
         elif self._sure is not self._shown:
-            more, less = cv2.add(self._shown, _FADE), cv2.subtract(self._shown, _FADE)  # type: ignore[call-overload]
-            self._shown = np.asarray(cv2.max(cv2.min(self._sure, more), less), np.uint8)
+            shown = self._shown.astype(np.int16)
+            self._shown = np.clip(self._sure, shown - _FADE, shown + _FADE).astype(np.uint8)
 
     def shown(self, size: tuple[int, int]) -> NDArray[np.uint8] | None:
         """Give how far each place of the frame that was looked at last is written on: 0 to 255; None: nowhere.
@@ -96,7 +96,7 @@ def written(image: Image) -> NDArray[np.uint8]:
 
 def _lines(ground: Grey, apart: Grey) -> list[tuple[int, int, int, int]]:
     """The boxes of lines, by what is `apart` from their ground: left, top, width and height."""
-    ink = cv2.compare(apart, _INK, cv2.CMP_GT)  # type: ignore[call-overload]
+    ink = np.where(apart > _INK, np.uint8(255), np.uint8(0))
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
     _, _, wide, tall, area = boxes.T

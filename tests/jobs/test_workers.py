@@ -99,10 +99,11 @@ def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> No
         (["inpaint:mask=person"], "inpaint needs the frames in order; several are for several videos"),
         (["style-comic"], ""),
         (["sketch:stabilise=0.5"], "sketch needs the frames in order; with sketch:stabilise=0 several share it"),
+        (["sr-x2-fast", "sketch"], "sketch needs the frames in order; several are for several videos"),
         (
-            ["restore-x2", "sr-x2-fast", "sketch"],
-            "restore-x2 and sketch need the frames in order; "
-            "with restore-x2:stabilise=0 and sketch:faces=0:anchor=frame several share it",
+            ["restore-x2", "sr-x2-fast:threshold=4"],
+            "restore-x2 and sr-x2-fast need the frames in order; "
+            "with restore-x2:stabilise=0 and sr-x2-fast:threshold=off several share it",
         ),
     ],
 )
