@@ -87,6 +87,7 @@ def test_without_effects_it_is_a_faithful_copy(clip: Path, tmp_path: Path) -> No
     assert 10 * np.log10(255**2 / error) > 40
 
 
+@pytest.mark.slow
 def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path, tmp_path: Path) -> None:
     turns, log = tmp_path / "turns.txt", tmp_path / "log.jsonl"
     turns.write_text("small.strength = 0.25\nsmall.lenght = 3\n")
@@ -159,6 +160,7 @@ def test_animations_come_through_pipes(clip: Path, tmp_path: Path, ending: str) 
     assert video(out)[0] == 10
 
 
+@pytest.mark.slow
 def test_pipes_are_named_by_no_inner_names(clip: Path, tmp_path: Path) -> None:
     animated, out, png = tmp_path / "a.webp", tmp_path / "out.png", ("--format", "png")
     assert here("process", clip, animated, "--to", "0.3s").returncode == 0

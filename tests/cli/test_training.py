@@ -76,6 +76,7 @@ def test_without_pytorch_one_line_says_what_to_install(monkeypatch: pytest.Monke
         find(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_plays_and_is_exported_anew_when_it_went_on(run: Path, tmp_path: Path) -> None:
     file = find(run)
     assert file == run / "model" / "my-run.onnx"

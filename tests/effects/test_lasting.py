@@ -124,6 +124,7 @@ def test_what_moves_elsewhere_or_is_larger_is_not_theirs() -> None:
     assert hidden[:, :200].sum() == 0
 
 
+@pytest.mark.slow
 def test_who_is_lost_on_the_way_stays_hidden_and_what_is_put_down_is_seen() -> None:
     background = Background(people=True)
     start = empty(background)

@@ -39,7 +39,10 @@ def given(path: Path, side: int) -> dict[str, NDArray[np.uint8]]:
     return {"image": np.ascontiguousarray(image[None])}
 
 
-@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+@pytest.mark.parametrize("path", [
+    pytest.param(path, id=path.name, marks=[pytest.mark.slow] if path.stat().st_size > 200_000 else [])
+    for path in FILES
+])  # fmt: skip
 def test_bundled_files_are_the_same_picture_where_sums_saturate(path: Path) -> None:
     model, feed = onnx.load(path), given(path, 48)
     saturation.refuse(model)

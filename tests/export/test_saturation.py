@@ -121,6 +121,7 @@ def test_a_network_comes_back_from_its_file(name: str) -> None:
     assert psnr(model(*inputs)[0][0], found) > 60
 
 
+@pytest.mark.slow
 def test_int8_is_made_anew_from_a_model_file(tmp_path: Path) -> None:
     assert main([str(MODELS / "sr-x2.onnx"), "-o", str(tmp_path), "--precisions", "int8"]) == 0
     old, new = read_card(MODELS / "sr-x2.int8.onnx"), read_card(tmp_path / "sr-x2.int8.onnx")

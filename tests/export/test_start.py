@@ -81,6 +81,7 @@ def test_a_network_begins_with_what_its_file_makes(name: str, caplog: pytest.Log
     check.parity("fp32", islice(plan.pairs(Model(find(name), precision="fp32")), 1))
 
 
+@pytest.mark.slow
 def test_a_generator_begins_without_what_enlarges_its_pictures() -> None:
     recipe = recipes.load("stylegan")
     start = read_model("morph-fruits", recipe)

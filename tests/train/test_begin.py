@@ -18,6 +18,7 @@ def begun_from(weights: dict[str, torch.Tensor], options: dict[str, object]) -> 
     return network
 
 
+@pytest.mark.slow
 def test_a_start_keeps_the_grain_of_its_own_recipe() -> None:
     options: dict[str, object] = {"widths": [4, 8], "depth": 1, "grain": "panes"}
     weights = networks.build("translator", **options).state_dict()

@@ -58,6 +58,7 @@ def test_copies_are_found() -> None:
     assert generation.near_copies(copied, reals) == pytest.approx(0.5)
 
 
+@pytest.mark.slow
 def test_large_sets_are_compared_in_parts() -> None:
     rng = np.random.default_rng(0)
     reals = rng.integers(0, 256, (1300, 16, 16, 1), dtype=np.uint8)
