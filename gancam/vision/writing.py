@@ -17,6 +17,11 @@ _FILLED, _FULL = (0.12, 0.75), 0.4  # shares of a line's box: of strokes, and of
 _ACROSS, _DOWN = (1.3, 9.0), (1.2, 5.0)  # edges of strokes in a row as long as the line is high; in a column of it
 _EVEN = 6.0  # levels that the ground varies by, at most
 _CLEAR, _SHARP = 42.0, 8.0  # levels that strokes differ from it by, and that these differences vary by, at least
+_FEW, _MANY = 7, 20  # strokes that a row of a line crosses: that those of few letters do, and that say enough
+_LETTERS, _HIGH = 3, 0.6  # letters that it shows then, at least; of its height
+_ALIKE, _NEARLY = 0.5, 0.7  # share of their pixels that is nearly as clear as most of them
+_HALF = 127.0  # of 255, on average: a line was found before
+_KNOWN = 2.4  # times as uneven, and as unclear, such a line may be
 _PAGE, _APART = 4, 3.0  # lines, from which on it is a page; times as high as lines are: what is between them on one
 _EVERY, _EVERY_KNOWN = 6, 2  # frames: in one of so many it is looked for, and in which where there is some
 _PAPER, _AROUND, _SMALL = 250.0, 9, 320  # level of paper; window, on a longer side of so many, whose lightest is it
@@ -44,7 +49,7 @@ class Writing:
         self._size = image.shape
         self._last, self._frame = grey, 0 if begins else self._frame + 1
         if self._frame % (_EVERY_KNOWN if self._found.any() else _EVERY) == 0:
-            before, self._found = self._found, written(image)
+            before, self._found = self._found, written(image, None if begins else self._sure)
             again = self._found if begins else cv2.min(self._found, cv2.dilate(before, _NEAR))
             self._sure = np.asarray(again, np.uint8)
         if begins:
@@ -64,14 +69,16 @@ class Writing:
         return np.asarray(cv2.resize(self._shown, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def written(image: Image) -> NDArray[np.uint8]:
+def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
     """Find lines of letters: 255 on them and close by, 0 elsewhere, soft between.
 
     Strokes are narrow, far darker or lighter than a ground that is even, and alternate with it along and across a line.
-    Twigs, hair and gleams lack an even ground or one shade, railings what runs along.
+    Twigs, hair and gleams lack an even ground or one shade, railings what runs along. Gleams of water, eyes and
+    lamps may look like one short word: a line that is not on a page shows several letters, or is long.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
+        before: What was found in a frame before; there, lines may be less clear, as where clouds pass behind a title.
 
     Returns:
         ``(h, w)``, a longer side of 960 at most.
@@ -79,11 +86,18 @@ def written(image: Image) -> NDArray[np.uint8]:
     size = within((image.shape[1], image.shape[0]), _SEEN)
     small = image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     grey, found = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.zeros(size[::-1], np.uint8)
+    known = before if before is not None and before.shape == grey.shape else found
     lines: list[tuple[int, int, int, int]] = []
+    clear: list[bool] = []
     for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # dark letters, then light ones
         ground = cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8))
-        lines += _lines(np.asarray(ground, np.uint8), np.asarray(cv2.absdiff(ground, grey), np.uint8))
-    page = len(lines) >= _PAGE
+        apart = np.asarray(cv2.absdiff(ground, grey), np.uint8)
+        for x, y, wide, tall in _lines(np.asarray(ground, np.uint8), apart, known):
+            box = slice(y, y + tall), slice(x, x + wide)
+            lines.append((x, y, wide, tall))
+            clear.append(float(known[box].mean()) > _HALF or _has_letters(apart[box]))
+    page = len(lines) >= _PAGE and any(clear)
+    lines = lines if page else [line for line, shows in zip(lines, clear, strict=True) if shows]
     for x, y, wide, tall in lines:
         more = tall // 3 + 2
         if page or (min(x, y) > 0 and x + wide < size[0] and y + tall < size[1]):  # at the border gleams are cut short
@@ -94,8 +108,20 @@ def written(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines else found
 
 
-def _lines(ground: Grey, apart: Grey) -> list[tuple[int, int, int, int]]:
-    """The boxes of lines, by what is `apart` from their ground: left, top, width and height."""
+def _has_letters(apart: Grey) -> bool:
+    """Whether a line's box shows several letters as high as it is and of one shade, or many strokes."""
+    ink = apart > _INK
+    across = int((ink[:, 1:] != ink[:, :-1]).sum(1).max()) // 2
+    if across >= _MANY:
+        return True
+    high = cv2.connectedComponentsWithStats(ink.view(np.uint8))[2][1:, cv2.CC_STAT_HEIGHT]
+    level = apart[ink]
+    alike = float((level > _NEARLY * np.percentile(level, 90)).mean())
+    return across >= _FEW and int((high >= _HIGH * len(apart)).sum()) >= _LETTERS and alike >= _ALIKE
+
+
+def _lines(ground: Grey, apart: Grey, known: Grey) -> list[tuple[int, int, int, int]]:
+    """The boxes of lines, by what is `apart` from their ground and where some are `known`: left, top, width, height."""
     ink = np.where(apart > _INK, np.uint8(255), np.uint8(0))
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
@@ -119,7 +145,8 @@ def _lines(ground: Grey, apart: Grey) -> list[tuple[int, int, int, int]]:
     clear = per_line(inside) / np.maximum(strokes, 1)
     varies = per_line(np.square(ground, dtype=np.float32)) / area - mean**2
     sharp = per_line(np.square(inside, dtype=np.float32)) / np.maximum(strokes, 1) - clear**2
-    fits &= (varies < _EVEN**2) & (clear > _CLEAR) & (sharp > _SHARP**2)
+    ease = np.where(per_line(known) > _HALF * area, _KNOWN, 1.0)
+    fits &= (varies < (_EVEN * ease) ** 2) & (clear * ease > _CLEAR) & (sharp * ease**2 > _SHARP**2)
     for value, (least, most) in (
         (strokes / box, _FILLED),
         (per_line(across) / wide, _ACROSS),

@@ -36,6 +36,34 @@ def test_railings_twigs_noise_and_an_eye_are_none() -> None:
     assert written(image).max() == 0
 
 
+def _gleam(seed: int) -> Image:
+    """Five blurred strokes of unlike heights and shades on an even ground: light on water, in an eye, on a lamp."""
+    rng, image = np.random.default_rng(seed), np.full((360, 640, 3), 40, np.uint8)
+    for x in range(300, 330, 7):
+        tall, level = int(rng.integers(3, 15)), int(rng.integers(110, 230))
+        top = 200 + int(rng.integers(0, 16 - tall))
+        image[top : top + tall, x : x + 4] = level
+    image[206:209, 300:330] = np.maximum(image[206:209, 300:330], 120)
+    return np.asarray(cv2.GaussianBlur(image, (5, 5), 0), np.uint8)
+
+
+def test_gleams_are_no_words_and_several_are_no_page() -> None:
+    assert all(written(_gleam(seed)).max() == 0 for seed in range(8))
+    many = np.max([np.roll(_gleam(seed), 40 * (seed - 4), 0) for seed in range(1, 8)], axis=0)
+    assert written(many).max() == 0
+
+
+def test_a_title_that_is_known_stays_where_clouds_pass_behind_it() -> None:
+    title = np.full((360, 640, 3), 60, np.uint8)
+    draw_text(title, "CITY NEWS", (400, 60), 18, (190, 190, 190))
+    clouds = np.broadcast_to(np.interp(np.arange(640), (400, 520), (0, 36))[:, None], title.shape)
+    cloudy = np.asarray(cv2.add(title, clouds.astype(np.uint8)), np.uint8)
+    known = written(title)
+    assert known.max() == 255
+    assert written(cloudy).max() == 0
+    assert (written(cloudy, known)[known == 255] == 255).mean() > 0.9
+
+
 def test_it_comes_at_once_at_a_cut_goes_softly_and_a_gleam_does_not_come() -> None:
     writing, plain = Writing(), np.full((360, 640, 3), 245, np.uint8)
     writing.look(plain[:, ::-1] // 4)
