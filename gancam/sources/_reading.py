@@ -4,7 +4,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class Reading:
     def _read(self) -> None:
         """Decode until the end, an error, or close()."""
         index = came = 0
-        ticks = set[int]()
+        ticks = array("q")  # of hours of video: a set of numbers takes ten times as much
         changed = False
         last, own, usual = -math.inf, 0, 1 / self._extent.fps  # how long the frame before the held one was shown
         held: Frame | None = None  # the frame whose duration is known when the next one comes
@@ -145,7 +146,7 @@ class Reading:
                 held = Frame(image, index, last, alpha=alpha, decoded=picture) if keep and image is not None else None
                 index += self._from is None or last >= self._from
                 came += 1
-                ticks.add(tick)
+                ticks.append(tick)
                 if self._decoder.other is not None and not changed:
                     changed = self._tell_change(self._decoder.other, last)
                 del read, image, picture, alpha  # which whoever asked for them may give back meanwhile
@@ -186,7 +187,7 @@ class Reading:
         self._notes.append(note)
         return True
 
-    def _tell_shortage(self, came: int, last: float, ticks: set[int]) -> None:
+    def _tell_shortage(self, came: int, last: float, ticks: Sequence[int]) -> None:
         """Say that frames are missing, the last being at `last`; where they were only reckoned, they are what came.
 
         `ticks` has the times of those that came.
@@ -216,11 +217,10 @@ class Reading:
         if self._extent.whole and (not self._extent.counted or came > (self._extent.frames or 0)):
             self.wanted = came
 
-    def _in_the_middle(self, ticks: set[int], last: float) -> list[float]:
+    def _in_the_middle(self, ticks: Sequence[int], last: float) -> list[float]:
         """The times of all frames that are missing, where none is behind `last`; else none."""
-        gone = [
-            self._extent.seconds(tick) for tick in shown_ticks(self._path, self._decoder.index) if tick not in ticks
-        ]
+        came = set(ticks)
+        gone = [self._extent.seconds(tick) for tick in shown_ticks(self._path, self._decoder.index) if tick not in came]
         return [] if any(moment > last for moment in gone) else sorted(gone)
 
     def _breaks_off(self, last: float) -> bool:
