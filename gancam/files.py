@@ -200,7 +200,8 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
     """Rename the finished file `partial` to `path`.
 
     Without `overwrite` nothing is ever replaced, also not what appeared a moment ago: a hard link fails where a rename
-    would overwrite. Where the file system has no such links, it is looked for first.
+    would overwrite, but for Windows, whose rename does not. Where the file system has no such links, it is looked for
+    first.
 
     Raises:
         FileExistsError: `path` exists, and `overwrite` is false.
@@ -208,6 +209,9 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
     """
     if overwrite:
         os.replace(partial, path)
+        return
+    if sys.platform == "win32":  # where a file in use could have two names, and keep both
+        os.rename(partial, path)
         return
     try:
         os.link(partial, path)
@@ -218,7 +222,11 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         os.rename(partial, path)
     else:
-        partial.unlink()
+        try:
+            partial.unlink()
+        except OSError:
+            path.unlink()
+            raise
 
 
 def lock_file(path: Path, target: Path) -> int | None:
@@ -265,12 +273,17 @@ def unlock_file(held: int | None) -> None:
             os.close(held)
 
 
-def make_folder(path: Path, *, parents: bool = False) -> None:
-    """Make the folder `path` where it is not there; with `parents`, those above it too. Raises ``SinkError``."""
+def make_folder(path: Path, *, parents: bool = False, cure: str = "") -> None:
+    """Make the folder `path` where it is not there; with `parents`, those above it too.
+
+    Raises:
+        SinkError: it cannot be made, with the `cure` behind it.
+    """
     try:
         path.mkdir(parents=parents, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{path}: cannot be made a folder ({_cause(error)})") from error
+        after = f"; {cure}" if cure else ""
+        raise SinkError(f"{path}: cannot be made a folder ({_cause(error)}){after}") from error
 
 
 def _identity(held: int) -> tuple[int, int]:

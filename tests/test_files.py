@@ -55,6 +55,26 @@ def test_what_appears_meanwhile_stays(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a"]
 
 
+def test_a_file_that_cannot_lose_its_name_gets_no_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    partial, path = tmp_path / ".a.partial", tmp_path / "a"
+    partial.write_bytes(b"new")
+
+    def in_use(*_: object) -> None:
+        raise PermissionError(13, "in use")
+
+    with monkeypatch.context() as patched:  # as Windows has it
+        patched.setattr(sys, "platform", "win32")
+        patched.setattr(os, "rename", in_use)
+        with pytest.raises(PermissionError):
+            files.give_name(partial, path, overwrite=False)
+    unlink = Path.unlink
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", lambda one: in_use() if one == partial else unlink(one))
+        with pytest.raises(PermissionError):
+            files.give_name(partial, path, overwrite=False)
+    assert os.listdir(tmp_path) == [partial.name]
+
+
 def test_several_may_write_the_same_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     texts = [bytes([letter]) * 100_000 for letter in b"abcdefgh"]

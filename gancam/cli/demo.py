@@ -11,6 +11,7 @@ from gancam.cli.app import Command, app
 from gancam.cli.console import print_note, progress_bar
 from gancam.effects import ModelEffect, load
 from gancam.errors import NotFound
+from gancam.files import make_folder
 from gancam.frame import Image
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
@@ -32,7 +33,7 @@ def demo(
     """
     clip = _sample("city.mp4")
     folder = _free(to)
-    folder.mkdir(parents=True)
+    make_folder(folder, parents=True, cure="--to DIR names another")
     effect = load("sr-x2")
     video, picture = folder / "city-x2.mp4", folder / "city-x2-comparison.png"
     report = Report()

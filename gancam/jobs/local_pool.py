@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from gancam.inference.hardware import usable_cores
 from gancam.jobs.spec import EffectChainSpec
@@ -92,8 +92,7 @@ class LocalPool:
     def take(self) -> tuple[int, WorkResult | None]:
         """Wait until a worker is done, or has died (None)."""
         pipes = {self._processes[worker][1]: worker for worker in self._busy}
-        pipe = wait(list(pipes))[0]
-        assert isinstance(pipe, Connection)
+        pipe = cast("Connection", wait(list(pipes))[0])  # of a class of its own under Windows
         worker = pipes[pipe]
         self._busy.discard(worker)
         try:

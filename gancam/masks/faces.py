@@ -64,7 +64,9 @@ class Faces(MaskSource):
             with quiet_opencv():  # it warns of its own settings
                 self._detector = cv2.FaceDetectorYN.create(str(self.model), "", (long, long), score)
         except cv2.error as error:
-            raise MaskError(f"face detector {model}: OpenCV cannot run it ({first_line(error)})") from error
+            raise MaskError(
+                f"face detector {self.model}: OpenCV {cv2.__version__} cannot run it ({first_line(error)})"
+            ) from error
         self._arguments = str(self.model.absolute()), score, grow, hold, long
         self._grow, self._hold, self._long = grow, hold, long
         self._held: list[tuple[Box, int]] = []

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias, get_args
 import psutil
 
 from gancam.errors import GancamError, InputError, NotFound
-from gancam.files import replace_file
+from gancam.files import make_folder, replace_file
 from gancam.media.messages import cause
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class JobQueue:
 
     def __init__(self, folder: Path, results: Path) -> None:
         self._folder, self._results = folder, results
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, parents=True)
         self._lock = threading.RLock()
         self._ended = threading.Condition(self._lock)  # told when `_running` runs no more
         self._jobs: dict[str, Job] = {}

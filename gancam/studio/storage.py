@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from gancam.errors import GancamError, InputError, NotFound, SinkError
-from gancam.files import cut_name, give_name, hidden_name, home, is_reserved
+from gancam.files import cut_name, give_name, hidden_name, home, is_reserved, make_folder
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.messages import cause
 from gancam.media.paths import IMAGES
@@ -83,7 +83,7 @@ class Storage:
         self.folder = folder
         self.roots: dict[str, Path] = {}
         for name in _OWN:
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            make_folder(folder / name, parents=True, cure="gancam studio --keep FOLDER names another")
             self.roots[name] = (folder / name).resolve()
         for path in opened:
             if not path.is_dir():

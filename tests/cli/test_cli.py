@@ -20,6 +20,7 @@ from rich.console import Console
 
 from gancam.cli import console
 from gancam.cli.app import app
+from gancam.cli.main import main
 from gancam.cli.models import _print_one
 from gancam.inference.catalog import find
 from gancam.inference.trials import Trial
@@ -519,6 +520,18 @@ def test_demo_shows_itself_and_leaves_what_is_there(tmp_path: Path) -> None:
     assert picture is not None
     assert picture.shape == (1260, 1280, 3)
     assert list(mine.parent.iterdir()) == [mine]
+
+
+@pytest.mark.parametrize("command", [["demo", "--to"], ["studio", "--no-browser", "--keep"]], ids=["demo", "studio"])
+def test_a_folder_that_cannot_be_made_is_told(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main([*command, str(tmp_path / "file" / "made")])
+    told = capsys.readouterr().err
+    assert "cannot be made a folder" in told
+    assert f"{command[-1]} " in told.partition(";")[2]
 
 
 def test_the_bar_says_that_the_file_is_being_finished(monkeypatch: pytest.MonkeyPatch) -> None:
