@@ -299,12 +299,17 @@ def test_an_effect_that_never_fits_is_left_out_where_that_is_allowed() -> None:
     played = play(budget, machine, 20)
     assert set(played) == {"Work off"}
     assert len(played) == pytest.approx(600, abs=2)
+    assert "; to leave nothing out, allow " in said[0]
     machine.load = 0.1
     machine.now += 1000
     budget = Budget(work_at(machine, 0.2, 0.1), 1 / 30, off=True, notify=said.append, clock=machine.clock)
     assert set(play(budget, machine, 20)) == {"200 ms"}
     machine.load = 4.0  # something else begins to run
     assert play(budget, machine, 20)[-1] == "Work off"
+    needed = re.fullmatch(r".*; to leave nothing out, allow (\d+) ms a frame .*", said[-1])
+    assert needed is not None
+    assert float(needed[1]) == pytest.approx(1000 * 0.1 * machine.load / ROOM, rel=0.05)
+    assert needed[0] in budget.notes[0]
     assert [line for line in said if "even" in line] == []
 
 

@@ -214,7 +214,8 @@ class Budget(EffectChain):
     def _say_what_was_chosen(self) -> None:
         said = [f"{self._name(level)} ({_ms(self._cost(level))})" for level in range(len(self._levels))]
         others = f"; from the best to the cheapest: {', '.join(said)}" if len(said) > 1 else ""
-        self._notify(f"at most {_ms(self.seconds)} a frame, outputs included: {said[self._level]}{others}")
+        chosen = f"at most {_ms(self.seconds)} a frame, outputs included: {said[self._level]}{others}"
+        self._notify(chosen + self._needed(self._level))
 
     def _fit(self, size: tuple[int, int]) -> None:
         """Be ready for pictures of `size`."""
@@ -243,6 +244,15 @@ class Budget(EffectChain):
     def _name(self, level: int) -> str:
         return " + ".join(ladder.name(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True))
 
+    def _needed(self, level: int) -> str:
+        """What would play the effects that a level leaves out, for the end of a message."""
+        lacking = [ladder.needs(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True)]
+        if not any(lacking):
+            return ""
+        elsewhere = 0.0 if self._took is None else max(self._took - self._cost(self._level), 0.0)
+        needs = (self._cost(level) + sum(lacking) + elsewhere) / ROOM
+        return f"; to leave nothing out, allow {_ms(needs)} a frame ({rounded(1 / needs)} frames a second)"
+
     def _take(self, level: int) -> None:
         for ladder, way in zip(self._ladders, self._levels[level], strict=True):
             ladder.play(way)
@@ -255,7 +265,7 @@ class Budget(EffectChain):
 
     def _change(self, level: int, why: str) -> None:
         self._changes += 1
-        self._last = f"{self._name(level)} instead of {self._name(self._level)}: {why}"
+        self._last = f"{self._name(level)} instead of {self._name(self._level)}: {why}{self._needed(level)}"
         self._notify(self._last)
 
     def _judge(self, total: float, spent: list[float]) -> None:

@@ -88,6 +88,7 @@ class Ladder:
         self._active = 0
         self._carried: list[Carried] = []  # while it is measured
         self._load = 1.0  # how much dearer it is as things are
+        self._least = 0.0  # seconds that it takes at least where it is not left out, where nothing else runs
 
     def anew(self) -> EffectSlot:
         """Give another slot as this one was before anything was measured, turned on or off as it is."""
@@ -98,6 +99,11 @@ class Ladder:
     def cost(self, way: int) -> float:
         """Reckon the seconds that a way takes as things are."""
         return self.costs[way] * self._load if self._slot.on else 0.0
+
+    def needs(self, way: int) -> float:
+        """Reckon the seconds in which it would be played, where `way` leaves it out; else 0."""
+        left_out = self._slot.on and isinstance(self.ways[way], Off)
+        return self._least * self._load if left_out else 0.0
 
     def name(self, way: int) -> str:
         """Name a way, for messages."""
@@ -160,6 +166,8 @@ class Ladder:
         # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
         self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
         self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
+        played = [cost for way, cost in zip(self.ways, self.costs, strict=True) if not isinstance(way, Off)]
+        self._least = min(played, default=self._least)
         for way in self.ways:
             way.reset()
             way.params = self._effect.params
@@ -198,6 +206,7 @@ class Ladder:
                 self._carried.append(Carried(cheapest[1]))
                 levels.appendleft(self._carried[-1:])
                 carry = False
+        self._least = 0.0 if cheapest is None else cheapest[0]
         trials = within or ([beyond] if beyond is not None else [])
         if not trials:
             assert failure is not None
