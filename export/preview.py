@@ -13,6 +13,7 @@ import torch
 
 from export.plan import Weights, exporter
 from gancam.errors import GancamError
+from gancam.files import sync_file
 from train import checkpoint, networks
 from train import recipe as recipes
 from train.program import fail
@@ -42,6 +43,7 @@ def write(recipe: Recipe, weights: Weights, path: Path) -> str:
     onnx.helper.set_model_props(graph, card.to_metadata())
     partial = path.with_name(f".{path.name}.part")
     onnx.save(graph, partial, format="protobuf")
+    sync_file(partial)
     partial.replace(path)
     return card.effect
 

@@ -186,14 +186,23 @@ def _write(partial: Path, path: Path, data: bytes, *, overwrite: bool, durable: 
     try:
         with partial.open("wb") as file:
             file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+        if durable:
+            sync_file(partial)
         give_name(partial, path, overwrite=overwrite)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk has the file `path`: else a rename may outlive a crash of the machine that its data does not.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:

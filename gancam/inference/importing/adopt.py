@@ -28,7 +28,7 @@ from gancam.inference.importing.masked import filled
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.ports import usual
 from gancam.inference.importing.probe import probe
-from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.safety import check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
@@ -218,19 +218,27 @@ def adopted(source: Path) -> Path:
     place = Path("imported", digest.hexdigest()[:32], f"{plain_name(source)}.onnx")
     try:
         target = cache_folder() / place
-        if target.is_file():
+        if _is_whole(target):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
             pass
     except (OSError, NotFound) as error:
         target = Path(_passing(str(error)).name) / place
-        if target.is_file():
+        if _is_whole(target):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
     log.warning("%s: without a card; it is tried out, once ...", source)
     adapt(source, target)
     return target
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether an adapted file is there, and not what a crash left of one: its end is read, too."""
+    try:
+        return target.is_file() and convention_of(metadata(target)) is not None
+    except GancamError:
+        return False
 
 
 @cache

@@ -15,7 +15,7 @@ import gancam
 from export.graph import Graph
 from gancam.errors import ModelError, ParameterError
 from gancam.inference.importing import pictures, trial
-from gancam.inference.importing.adopt import adapt, convention_of
+from gancam.inference.importing.adopt import adapt, adopted, convention_of
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.safety import metadata
 from gancam.inference.importing.trial import TrialFailed
@@ -57,6 +57,16 @@ def test_a_foreign_file_plays_and_is_remembered(tmp_path: Path, caplog: pytest.L
     assert len(caplog.records) == 1
     assert path.read_bytes() == before
     assert effect.card.licence == "unknown"
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros"])
+def test_what_a_crash_left_of_an_adapted_file_is_made_anew(damage: str, tmp_path: Path) -> None:
+    source = write_case(Case(scale=2), tmp_path / f"{damage}.onnx")
+    made = adopted(source)
+    data = made.read_bytes()
+    made.write_bytes(data[: len(data) // 2] if damage == "cut" else bytes(len(data)))
+    assert adopted(source) == made
+    assert made.read_bytes() == data
 
 
 def test_a_network_that_enlarges_and_looks_at_all_of_a_picture(tmp_path: Path) -> None:
