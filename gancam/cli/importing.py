@@ -18,6 +18,7 @@ from rich.console import Console
 
 import gancam
 from gancam.cli.app import Command, OverwriteOption, app
+from gancam.cli.checks import NONE
 from gancam.cli.console import errors, print_warning
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
 from gancam.files import is_reserved
@@ -150,6 +151,8 @@ def _target(name: str, overwrite: bool) -> Path:
         raise InputError(f"name {name!r} must be of letters, digits, - and _ (--name)")
     if is_reserved(name):
         raise InputError(f"name {name!r} is that of a device of Windows; give another one (--name)")
+    if name == NONE:
+        raise InputError(f"name {name!r} is that of no effect (-e {NONE}); give another one (--name)")
     if len(os.fsencode(name)) > _LONGEST:
         raise InputError(f"name {name[:40]!r}... is longer than {_LONGEST} bytes; give a shorter one (--name)")
     if name in menu():
