@@ -27,7 +27,7 @@ from gancam.cli import (  # noqa: F401 - their commands
 )
 from gancam.cli.app import app
 from gancam.cli.console import Terminated, errors, finish_stdout, prepare_streams
-from gancam.errors import GancamError
+from gancam.errors import GancamError, behind
 
 DEBUG = "GANCAM_DEBUG"  # environment variable: 1 is --debug
 
@@ -95,6 +95,9 @@ def _run(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
+        ended = behind(error, KeyboardInterrupt, Terminated)
+        if ended is not None:
+            return 128 + ended.number if isinstance(ended, Terminated) else 130
         cure = 'please report it with the output of the same command as "gancam --debug ..."'
         return _fail(f"a fault of gancam's own: {error!r}; {cure}", error, 1)
 
