@@ -132,6 +132,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     Of names in parts (``sr-x2.strength``) each has to be near: what they share would make all of them so.
     """
     lower = {choice.lower(): choice for choice in sorted(known, reverse=True)}
+    if len(word) * _NEAR > (2 - _NEAR) * max(map(len, lower), default=0):  # it has too much that none of them has
+        return ""
     word, parts = word.lower(), word.lower().split(".")
 
     def near(choice: str) -> bool:
