@@ -96,9 +96,9 @@ def _run(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
-        ended = behind(error, KeyboardInterrupt, Terminated)
-        if ended is not None:
-            return 128 + ended.number if isinstance(ended, Terminated) else 130
+        signalled = behind(error, KeyboardInterrupt, Terminated)
+        if signalled is not None:
+            return 128 + signalled.number if isinstance(signalled, Terminated) else 130
         if (said := wrong_path(error)) is not None:
             return _fail(said, error, 2)
         cure = 'please report it with the output of the same command as "gancam --debug ..."'

@@ -246,7 +246,7 @@ def test_a_wrong_command_is_answered_and_changes_nothing(served: tuple[Caller, C
 class Menu(EffectMenu):
     """Chooses nothing, for a reason that nobody thought of."""
 
-    playing = coming = ""  # type: ignore[assignment]
+    playing = coming = ""
 
     def choose(self, text: str) -> str:
         if text.startswith("x"):
