@@ -4,6 +4,7 @@ It is not compared with PyTorch, which takes longer than a look is worth, and wo
 learn: `gancam export` does that.
 """
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,8 @@ def write(recipe: Recipe, weights: Weights, path: Path) -> str:
     onnx.helper.set_model_props(graph, card.to_metadata())
     partial = path.with_name(f".{path.name}.part")
     onnx.save(graph, partial, format="protobuf")
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())  # else a crash of the machine may leave the name without the data
     partial.replace(path)
     return card.effect
 

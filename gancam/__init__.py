@@ -10,7 +10,9 @@ try:
     from typing import TYPE_CHECKING
 
     import cv2  # noqa: F401 - before PyAV: a window that is opened by an OpenCV that was loaded after it hangs for ever
-except KeyboardInterrupt:  # Ctrl-C while the command line is being loaded, which takes a moment and is not to be blamed
+except (KeyboardInterrupt, RuntimeError) as error:  # Ctrl-C while the command line is being loaded is no fault
+    if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
+        raise
     if os.path.splitext(os.path.basename((sys.argv or [""])[0]))[0] not in ("gancam", "-m"):
         raise
     sys.exit(130)

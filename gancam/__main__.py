@@ -20,6 +20,12 @@ def start() -> NoReturn:
         if isinstance(end.code, str):  # Python says it, and exits with 1
             raise
         leave(end.code or 0)
+    except Exception as error:
+        from gancam.errors import behind
+
+        if behind(error, KeyboardInterrupt) is None:
+            raise
+        leave(130)
 
 
 def leave(code: int) -> NoReturn:

@@ -90,6 +90,17 @@ class MissingExtra(GancamError, ImportError):
     """An optional package is not installed."""
 
 
+def behind(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """Give `error`, or what it was raised from, where that is one of `kinds`; None where nothing is.
+
+    Python 3.11 raises a RuntimeError from whatever comes up while a class names its fields, Ctrl-C, too.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, kinds):
+        cause = cause.__cause__
+    return cause
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of what `error` says, 200 characters of it at the most."""
     return str(error).strip().partition("\n")[0][:200]
@@ -121,6 +132,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     Of names in parts (``sr-x2.strength``) each has to be near: what they share would make all of them so.
     """
     lower = {choice.lower(): choice for choice in sorted(known, reverse=True)}
+    if len(word) * _NEAR > (2 - _NEAR) * max(map(len, lower), default=0):  # it has too much that none of them has
+        return ""
     word, parts = word.lower(), word.lower().split(".")
 
     def near(choice: str) -> bool:

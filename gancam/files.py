@@ -22,6 +22,8 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 
 AnyPath = str | os.PathLike[str]
 _LONGEST = 255  # bytes of a file's name
+_SHOWN = 160  # characters of a path in a message
+_OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EROFS)
 _RESERVED = {  # names of Windows' devices, with any ending: learn.microsoft.com/windows/win32/fileio/naming-a-file
     "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$",
     *(f"{port}{digit}" for port in ("COM", "LPT") for digit in "0123456789¹²³"),
@@ -63,6 +65,20 @@ def check_path(value: object, what: str) -> None:
     """Raise ``InputError`` for a `value` that is no path; the message calls it `what`."""
     if not isinstance(value, str | os.PathLike):
         raise InputError(f"{what} {shown(value)} is {type(value).__name__}: needs a file's path")
+
+
+def wrong_path(error: BaseException) -> str | None:
+    """Say what is wrong with the path that the system would not take, or not let this user use; None for all else.
+
+    Wherever a name is looked for, one of 300 letters is an ``OSError`` rather than not there.
+    """
+    if isinstance(error, ValueError) and "null byte" in str(error):
+        return "a path has a character of number 0, which none can have"
+    if not isinstance(error, OSError) or error.filename is None or error.errno not in _OF_PATHS:
+        return None
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes | os.PathLike) else str(error.filename)
+    cure = "; give a shorter name" if error.errno == errno.ENAMETOOLONG else ""
+    return f"{name if len(name) <= _SHOWN else f'{name[:_SHOWN]}...'}: {error.strerror}{cure}"
 
 
 def is_film(data: bytes) -> bool:
@@ -186,14 +202,23 @@ def _write(partial: Path, path: Path, data: bytes, *, overwrite: bool, durable: 
     try:
         with partial.open("wb") as file:
             file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+        if durable:
+            sync_file(partial)
         give_name(partial, path, overwrite=overwrite)
     except BaseException:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the disk has the file `path`: else a rename may outlive a crash of the machine that its data does not.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:

@@ -427,7 +427,8 @@ class _Loop:
         said += [sink.notes for sink in self._sinks.values()]
         report.notes += [note for notes in said for note in notes]
         report.notes += self._failed
-        report.notes += [f"while closing: {str(error) or 'given up'}" for error in errors]
+        ends = [str(error) if isinstance(error, Exception) else "" for error in errors]  # else one more signal came
+        report.notes += [f"while closing: {end or 'given up'}" for end in ends]
         return errors
 
 

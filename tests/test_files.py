@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import gancam
 from gancam import files
-from gancam.errors import OutputExists, SinkError
+from gancam.errors import NotFound, OutputExists, SinkError
 from tests.helpers.links import needs_links
 
 
@@ -154,3 +155,9 @@ def test_folders_are_made(tmp_path: Path) -> None:
         files.make_folder(tmp_path / "b" / "c")
     files.make_folder(tmp_path / "b" / "c", parents=True)
     assert (tmp_path / "b" / "c").is_dir()
+
+
+@pytest.mark.parametrize("name", [300 * "x", f"{300 * 'x'}.onnx", "a\0b", "a\0b.onnx", f"{__file__}/a.onnx"])
+def test_a_model_is_never_looked_for_in_vain_without_an_error_of_ours(name: str) -> None:
+    with pytest.raises(NotFound):
+        gancam.load(name)

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gancam.cli.console import Terminated
 from gancam.effects import Effect
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
@@ -314,16 +315,21 @@ def test_errors_while_closing_do_not_hide_the_first_nor_each_other() -> None:
 
 
 class Patient(Memory):
-    """Takes so long to close that Ctrl-C comes once more."""
+    """Takes so long to close that Ctrl-C, or another signal, comes once more."""
+
+    def __init__(self, end: BaseException) -> None:
+        super().__init__()
+        self._end = end
 
     def close(self, *, interrupted: bool = False) -> None:
-        raise KeyboardInterrupt
+        raise self._end
 
 
-def test_what_is_given_up_while_it_closes_is_told() -> None:
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), Terminated(15)])
+def test_what_is_given_up_while_it_closes_is_told(end: BaseException) -> None:
     report = Report()
     with pytest.raises(SinkError):
-        run(Countdown(5), [], [Memory(fails_at=2), Patient()], report=report)
+        run(Countdown(5), [], [Memory(fails_at=2), Patient(end)], report=report)
     assert report.notes == ["while closing: given up"]
 
     sinks = [Memory(fails_on_close=True), Memory()]

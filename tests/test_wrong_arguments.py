@@ -61,6 +61,7 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.Budget(lambda image: image, "fast"), InputError, r"a budget of 'fast' for a frame: needs a"),
         (lambda: ANY.Budget(lambda image: image, FRAME), InputError, r"a budget of an array \(6, 8, 3\) of uint8 for"),
         (lambda: ANY.Budget(lambda image: image, 33), InputError, r"5 at most; 33 ms are 0\.033 s, and 33 .* 1 / 33$"),
+        (lambda: ANY.Budget(lambda image: image, True), InputError, r"a budget of True for a frame: needs a number"),
         (lambda: ANY.Budget(None, 1 / 30), InputError, r"effects\[0\] is None: needs an effect, a function"),
         (lambda: ANY.VideoCapture(effects="sr-x2"), InputError, r"'sr-x2', not a list of effects: give \['sr-x2'\]"),
         (lambda: ANY.VideoCapture(0, "sr-x2"), InputError, r"'sr-x2', not a list of effects: give \['sr-x2'\]"),

@@ -9,6 +9,8 @@ from functools import partial
 from statistics import median
 from typing import SupportsFloat
 
+import numpy as np
+
 from gancam.budget.ladder import HOPELESS, Clock, Ladder
 from gancam.effects import CallLock, Effect, EffectChain, EffectLike, EffectSlot, slots
 from gancam.errors import InputError, shown
@@ -328,7 +330,8 @@ def _seconds(given: object) -> float:
     """The time of a budget, checked."""
     seconds = 0.0
     with suppress(TypeError, OverflowError):  # of an array of several, and of a whole number beyond all clocks
-        seconds = float(given) if isinstance(given, SupportsFloat) else 0.0
+        if isinstance(given, SupportsFloat) and not isinstance(given, bool | np.bool_):
+            seconds = float(given)
     if not 0 < seconds < math.inf:
         raise InputError(f"a budget of {shown(given)} for a frame: needs a number of seconds above 0, as 1 / 30")
     if seconds > LONGEST:

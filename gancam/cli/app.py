@@ -327,8 +327,10 @@ CompareOption: TypeAlias = Annotated[
     ),
 ]
 SlowerOption: TypeAlias = Annotated[
-    float,
+    float | None,
     typer.Option(
-        help="With --compare, the share of the earlier time by which a case may be slower: 0.1 is 10 percent.", min=0
+        help="With --compare, the share of the earlier time by which a case may be slower. Default: 0.1, which is 10 "
+        "percent.",
+        min=0,
     ),
 ]

@@ -28,12 +28,15 @@ from gancam.cli.app import (
 )
 from gancam.cli.checks import check_device, check_picture, parse_size
 from gancam.cli.console import errors, print_note, print_warning
+from gancam.errors import InputError
 from gancam.inference.catalog import find
 from gancam.inference.variants import variants
 from gancam.media.images import write_image
 
 if TYPE_CHECKING:
     from gancam.tools.bench import Case, Change, Results
+
+_SLOWER = 0.1  # the share of the earlier time by which a case may be slower, unless said
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def bench(
     ] = False,
     picture: ChartOption = None,
     compare: CompareOption = None,
-    slower: SlowerOption = 0.1,
+    slower: SlowerOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Measure how fast models are on this machine.
@@ -73,6 +76,9 @@ def bench(
     options = BenchOptions(
         names or ["sr-x2"], size or ["640x360"], device or ["auto"], precision or ["auto"], threads
     )  # fmt: skip
+    if slower is not None and compare is None:
+        raise InputError(f"--slower {slower:g}: needs --compare BASELINE.json, the times that it is about")
+    slower = _SLOWER if slower is None else slower
     earlier = benchmark.baseline(compare) if compare is not None else None
     check_picture(picture, "chart", overwrite=overwrite)
     cases = _cases(options)

@@ -19,6 +19,7 @@ from gancam.media.messages import without_secrets
 from gancam.media.paths import IMAGES, SequencePath, classify
 from gancam.sources.camera import cameras
 
+NONE = "none"  # the word of --effect for none
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
 _MOST_PIXELS = 16384  # of a side: that of a video in H.264; a picture as large has 805 MB
 PRESET_EFFECTS = "gancam.specs"  # key of a context under which a preset's effects are kept
@@ -177,8 +178,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def parse_specs(texts: Sequence[str] | None) -> tuple[EffectSpec, ...]:
     """Parse effects as ``--effect`` has them; "none", which stands alone, is none. Raises ``InputError``."""
-    if texts and "none" in texts:
-        if others := [text for text in texts if text != "none"]:
+    if texts and NONE in texts:
+        if others := [text for text in texts if text != NONE]:
             raise InputError(f"-e none: plays no effect, so -e {others[0]} cannot go with it: give one or the other")
         return ()
     return tuple(EffectSpec.parse(text) for text in texts or ())

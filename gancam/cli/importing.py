@@ -18,9 +18,10 @@ from rich.console import Console
 
 import gancam
 from gancam.cli.app import Command, OverwriteOption, app
+from gancam.cli.checks import NONE
 from gancam.cli.console import errors, print_warning
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
-from gancam.files import is_reserved
+from gancam.files import is_reserved, write_file
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -124,7 +125,7 @@ def import_(
         offers = offer(found.path, photos) if photos else []
         seen = _tried(found)
     if sidecar:
-        file.with_suffix(".toml").write_text(found.convention.to_toml(), encoding="utf-8")
+        write_file(file.with_suffix(".toml"), found.convention.to_toml().encode(), overwrite=True)
     _report(found, file, seen, offers, as_json)
 
 
@@ -150,6 +151,8 @@ def _target(name: str, overwrite: bool) -> Path:
         raise InputError(f"name {name!r} must be of letters, digits, - and _ (--name)")
     if is_reserved(name):
         raise InputError(f"name {name!r} is that of a device of Windows; give another one (--name)")
+    if name == NONE:
+        raise InputError(f"name {name!r} is that of no effect (-e {NONE}); give another one (--name)")
     if len(os.fsencode(name)) > _LONGEST:
         raise InputError(f"name {name[:40]!r}... is longer than {_LONGEST} bytes; give a shorter one (--name)")
     if name in menu():
@@ -256,7 +259,7 @@ def _tried(found: Adapted) -> _Seen:
     before = np.asarray(cv2.resize(image, made.shape[1::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
     path = found.path.with_suffix(".png")
     _, data = cv2.imencode(".png", np.concatenate([before, made], axis=1))
-    path.write_bytes(data.tobytes())
+    write_file(path, data.tobytes(), overwrite=True)
     once = _seconds(lambda: effect(image))
     guess = once * size[0] * size[1] / (image.shape[0] * image.shape[1])
     if guess * (_CALLS + 1) > _PATIENCE:

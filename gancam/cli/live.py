@@ -159,8 +159,9 @@ def _check(options: LiveOptions) -> None:
     """Find what is wrong before a model is loaded or a source is opened."""
     if options.frame_time is not None and not options.recipe.specs:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
-    if options.seconds is not None and not options.seconds > 0:
-        raise InputError(f"--seconds {options.seconds:g}: needs a number above 0; without it there is no end")
+    if options.seconds is not None and not 0 < options.seconds <= threading.TIMEOUT_MAX:
+        rule = "a number above 0" + (f", at most {threading.TIMEOUT_MAX:.2g}" if options.seconds > 0 else "")
+        raise InputError(f"--seconds {options.seconds:g}: needs {rule}; without it there is no end")
     if options.watch not in ("", "new", "split"):
         raise InputError(f"--watch {options.watch!r} must be new or split")
     sized = options.size is not None

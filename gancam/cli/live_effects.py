@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gancam.budget import Budget
-from gancam.cli.menu import NONE, Thumbnails, parse_chain
+from gancam.cli.checks import NONE
+from gancam.cli.menu import Thumbnails, parse_chain
 from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec
 from gancam.errors import GancamError

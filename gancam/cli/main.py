@@ -27,7 +27,8 @@ from gancam.cli import (  # noqa: F401 - their commands
 )
 from gancam.cli.app import app
 from gancam.cli.console import Terminated, errors, finish_stdout, prepare_streams
-from gancam.errors import GancamError
+from gancam.errors import GancamError, behind
+from gancam.files import wrong_path
 
 DEBUG = "GANCAM_DEBUG"  # environment variable: 1 is --debug
 
@@ -95,6 +96,11 @@ def _run(command: Callable[[], object]) -> int:
     except BrokenPipeError:
         return 1
     except Exception as error:
+        signalled = behind(error, KeyboardInterrupt, Terminated)
+        if signalled is not None:
+            return 128 + signalled.number if isinstance(signalled, Terminated) else 130
+        if (said := wrong_path(error)) is not None:
+            return _fail(said, error, 2)
         cure = 'please report it with the output of the same command as "gancam --debug ..."'
         return _fail(f"a fault of gancam's own: {error!r}; {cure}", error, 1)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.cli.checks import named_after
+from gancam.cli.checks import NONE, named_after
 from gancam.effects import EffectSpec, check_spec, slots
 from gancam.frame import Image
 from gancam.inference.catalog import menu
@@ -20,7 +20,6 @@ from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import output_size, through
 from gancam.vision.fit import scaled
 
-NONE = "none"
 THUMBNAIL = (256, 144)  # at most
 _NICENESS = 10  # steps of priority that thumbnails give up, on Linux
 _FIRST = (

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from gancam.control.syntax import short
 from gancam.errors import InputError, ParameterError, did_you_mean
 from gancam.frame import Frame
 from gancam.params import Parameter, Params, Value, notice_renamed
@@ -190,5 +191,5 @@ class Controls:
             notice_renamed(name, self._formerly[name])
             name = self._formerly[name]
         if name not in self.by_name:
-            raise ParameterError(f"nothing is called {name!r}{did_you_mean(name, self.by_name)}")
+            raise ParameterError(f"nothing is called {short(name)}{did_you_mean(name, self.by_name)}")
         return self.by_name[name]

@@ -7,9 +7,11 @@ from gancam.control.controls import Controls, Warn
 from gancam.control.file import ControlFile
 from gancam.control.menu import EffectMenu
 from gancam.control.server import ControlServer
+from gancam.control.syntax import short
 from gancam.errors import InputError
 from gancam.media.audio import Microphone, import_sounddevice
 
+_DIGITS = 20  # of a port, which may have zeros before it; Python converts no more than some thousands
 _NO_LEVEL = "control mic: turns `level`, which none of these effects has; a morph has it, for drive=level"
 
 
@@ -40,8 +42,8 @@ def open_control(where: str, controls: Controls, warn: Warn, menu: EffectMenu | 
         if not _levels(controls):
             raise InputError(_NO_LEVEL)
         return Microphone(lambda level: _turn_levels(controls, level), name=name, warn=warn)
-    if where.isascii() and where.isdigit():
-        return ControlServer(int(where), controls, menu)
+    if (port := _port(where)) is not None:
+        return ControlServer(port, controls, menu)
     return ControlFile(where, controls, warn)
 
 
@@ -59,10 +61,19 @@ def check_control(where: str, *, levels: bool) -> None:
         if not levels:
             raise InputError(_NO_LEVEL)
         import_sounddevice()
-    elif where.isascii() and where.isdigit():
-        ControlServer(int(where), Controls([])).close()
+    elif (port := _port(where)) is not None:
+        ControlServer(port, Controls([])).close()
     elif Path(where).exists() and not Path(where).is_file():
         raise InputError(f"control {where}: not a regular file")
+
+
+def _port(where: str) -> int | None:
+    """Read the number of a port; None for what is none. Raises ``InputError`` for one that is far too large."""
+    if not (where.isascii() and where.isdigit()):
+        return None
+    if len(where) > _DIGITS:
+        raise InputError(f"control port {short(where)}: needs 0 to 65535")
+    return int(where)
 
 
 def _levels(controls: Controls) -> list[str]:

@@ -8,7 +8,9 @@ from gancam.control.controls import Controls
 from gancam.control.menu import EffectMenu
 from gancam.control.syntax import LONGEST, parse_line, short
 from gancam.control.tcp import TcpServer
-from gancam.errors import GancamError, InputError
+from gancam.errors import GancamError, InputError, shown
+from gancam.files import wrong_path
+from gancam.frame import is_whole
 
 
 class ControlServer:
@@ -34,8 +36,8 @@ class ControlServer:
     """
 
     def __init__(self, port: int, controls: Controls, menu: EffectMenu | None = None) -> None:
-        if not 0 <= port <= 65535:
-            raise InputError(f"control port {port}: needs 0 to 65535")
+        if not (is_whole(port) and 0 <= int(port) <= 65535):
+            raise InputError(f"control port {shown(port)}: needs 0 to 65535")
         try:
             self._server = _Server(("127.0.0.1", port), controls, menu)
         except OSError as error:
@@ -68,11 +70,16 @@ class _Client(StreamRequestHandler):
             if re.search(r" HTTP/\d(\.\d)?$", command) or not line.endswith(b"\n"):
                 return
             if command:
-                try:
-                    answer = _answer(self.server.controls, self.server.menu, command)
-                except GancamError as error:
-                    answer = {"error": str(error)}
-                self.wfile.write(json.dumps(answer).encode() + b"\n")
+                self.wfile.write(json.dumps(self._answered(command)).encode() + b"\n")
+
+    def _answered(self, command: str) -> dict[str, object]:
+        """Answer `command`, whatever it is."""
+        try:
+            return _answer(self.server.controls, self.server.menu, command)
+        except GancamError as error:
+            return {"error": str(error)}
+        except Exception as error:  # of a path that the system does not take; or of ours, and who asked is told
+            return {"error": wrong_path(error) or f"a fault of gancam's own: {error!r}"}
 
 
 def _answer(controls: Controls, menu: EffectMenu | None, command: str) -> dict[str, object]:

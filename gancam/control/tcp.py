@@ -25,6 +25,7 @@ class TcpServer(ThreadingTCPServer):
         OSError: the address is in use or not allowed.
     """
 
+    request_queue_size = 64  # clients that the system keeps until they are taken: with 5 one of several waits a second
     allow_reuse_address = os.name != "nt"  # there it would let two servers share a port
 
     def __init__(self, address: tuple[str, int], handler: type[BaseRequestHandler], *, name: str) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, TypeVar, Unpack, overload
 
 from gancam.effects._contract import Effect, ModelEffect
 from gancam.effects._registered import make
-from gancam.effects._spec import EffectSpec, effect_module, own_effect, spec_of
-from gancam.errors import InputError, ModelError, shown
+from gancam.effects._spec import EffectSpec, declared_for, effect_module, own_effect, spec_of
+from gancam.errors import InputError, ModelError, ParameterError, shown
+from gancam.inference.card import ModelCard
 from gancam.inference.catalog import open_model
 
 if TYPE_CHECKING:
@@ -158,5 +159,16 @@ def _opened(name: str, params: Mapping[str, object], device: str, precision: str
         raise ModelError(
             f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
         )
+    _check_defaults(model.card, model.path)
     effect: ModelEffect = module.build(model, {**model.card.defaults, **params})
     return effect
+
+
+def _check_defaults(card: ModelCard, path: Path) -> None:
+    """Refuse a card whose defaults its effect does not have, or that cannot be. Raises ``ModelError``."""
+    declared = declared_for(card)
+    try:
+        if declared is not None:
+            declared.of(**card.defaults)
+    except ParameterError as error:
+        raise ModelError(f"{path}: its card's defaults: {error}") from error

@@ -28,7 +28,10 @@ SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown t
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
 
 
-_SINGLE = scope("models that carry nothing from frame to frame", lambda card: not card.recurrent)
+_LOCAL = scope(
+    "models that see the surroundings of a pixel alone, and carry nothing from frame to frame",
+    lambda card: card.receptive_field > 0 and not card.recurrent,
+)
 
 
 @dataclass
@@ -48,7 +51,7 @@ class SuperResolutionParams(Params):
         "45, and colours beside their outlines",
     )  # fmt: skip
     threshold: float = parameter(
-        -1.0, minimum=-1.0, maximum=64.0, below="off", scope=_SINGLE,
+        -1.0, minimum=-1.0, maximum=64.0, below="off", scope=_LOCAL,
         help="compute only what changed by more grey levels: 0 changes nothing, about 40 passes a webcam's noise over; "
         "off: everything is computed",
     )  # fmt: skip
@@ -63,7 +66,8 @@ class SuperResolution(ModelEffect):
     when neither it nor a view of it is held any more.
 
     Args:
-        model: A model of images with a receptive field, for the tiles.
+        model: A model of images. Where its card gives no receptive field it sees all of a frame at once as long as
+            memory allows, else tiles that fade into each other.
         params: What can be set while it runs.
         scale: The model's (None), or more: the rest is bicubic.
         share: Below one the network is shown a picture of that share of each side, and what that loses of the original
@@ -87,9 +91,10 @@ class SuperResolution(ModelEffect):
         self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
         self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=self._reach, follows=True)
         self._calm, self._settled = TemporalFilter(), Settled()
+        self._local = _LOCAL.holds(card)
         self._darker = _darker(card.brightens)
         self._saving = False
-        self._tiles = TileBudget(device=lambda: model.device)
+        self._tiles = TileBudget(device=lambda: model.device, whole=0 if self._reach else card.scale)
 
     @property
     def level(self) -> str:
@@ -140,7 +145,7 @@ class SuperResolution(ModelEffect):
         if self._darker is not None:
             image = np.asarray(cv2.LUT(image, self._darker), np.uint8)
         threshold = self.params.threshold
-        self._saving = threshold >= 0 and not self.card.recurrent  # whose states are of whole frames
+        self._saving = threshold >= 0 and self._local
         if not self._saving:
             self._changed.reset()
             return self._everything(image)
@@ -197,7 +202,7 @@ class SuperResolution(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether it keeps what hardly changed: with a threshold of 0, what it keeps is what it would compute."""
-        return self.card.recurrent or self.params.threshold > 0 or self.params.stabilise > 0
+        return self.card.recurrent or (self._local and self.params.threshold > 0) or self.params.stabilise > 0
 
     @property
     def status(self) -> str:
@@ -292,6 +297,4 @@ def build(model: Model, params: Mapping[str, object]) -> SuperResolution:
         raise ModelError(f"{model.path}: is a generator, which has no frames to enlarge")
     if not isinstance(model, ImageModel):
         raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which super-resolution has none of")
-    if model.card.receptive_field == 0:
-        raise ModelError(f"{model.path}: its card gives no receptive field, which super-resolution needs for its tiles")
     return SuperResolution(model, SuperResolutionParams.suited(model.card).of(**params))

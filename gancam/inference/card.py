@@ -1,6 +1,7 @@
 """What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -13,6 +14,13 @@ PREFIX = "gancam."
 _FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and what they are called now
 _FIGURES_FORMERLY = {"unrest": "temporal_noise"}
 VERSION = 1  # of the contract below; a reader refuses newer ones
+_SIDE = 8192  # pixels of a side at most
+_RANGES = {  # that entries must lie in: what is opened is tried at the smallest size that it takes
+    "scale": (1, 64), "minimum": (1, 2048), "multiple": (1, 1024), "receptive_field": (0, 1 << 16),
+    "work_size": (0, _SIDE), "fixed_height": (0, _SIDE), "fixed_width": (0, _SIDE), "texture_step": (0, _SIDE),
+    "latent": (0, 1 << 16), "layers": (0, 1024), "resolution": (0, _SIDE),
+}  # fmt: skip
+_OF_GENERATORS = ("latent", "layers", "resolution")  # that these need
 Layout = Literal["image", "blocks", "cells", "latent", "masked", "recurrent"]
 Keeps = Literal["nothing", "luma", "black"]
 Strokes = Literal["any", "lines", "hatched", "laid"]
@@ -127,18 +135,31 @@ class ModelCard:
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
         card = cls(**values)
-        names = ("receptive_field", "work_size", "fixed_height", "fixed_width", "texture_step")
-        least = {"scale": 1, "minimum": 1, "multiple": 1} | dict.fromkeys(names, 0)
-        if card.layout == "latent":
-            least |= {"latent": 1, "layers": 1, "resolution": 1}
-        for name, low in least.items():
-            if getattr(card, name) < low:
-                raise ModelError(f"{where}: its card's {name} is {getattr(card, name)}, which is under {low}")
-        if not card.effect.isidentifier():
-            raise ModelError(f"{where}: its card's effect {card.effect!r} is no effect's name")
-        if not re.fullmatch(r"([0-9]+(/[0-9]+)*)?", card.seeds):
-            raise ModelError(f"{where}: its card's seeds {card.seeds[:40]!r} are no whole numbers joined by /")
+        card._check(where)
         return card
+
+    def _check(self, where: str) -> None:
+        """Refuse what would make no sense, or take the machine's memory to find that out. Raises ``ModelError``."""
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if name in _OF_GENERATORS and self.layout == "latent":
+                low = max(low, 1)
+            if not low <= value <= high:
+                wrong = f"under {low}" if value < low else f"above {high}"
+                raise ModelError(f"{where}: its card's {name} is {value}, which is {wrong}")
+        if (self.fixed_height == 0) != (self.fixed_width == 0):
+            given, other = ("height", "width") if self.fixed_height else ("width", "height")
+            raise ModelError(f"{where}: its card gives fixed_{given} without fixed_{other}")
+        if not all(re.fullmatch("[0-9]{1,3}", level) and int(level) <= 255 for level in self.brightens):
+            raise ModelError(f"{where}: its card's brightens has other keys than grey levels from 0 to 255")
+        for name in ("defaults", "brightens"):
+            for key, value in getattr(self, name).items():
+                if not math.isfinite(value):
+                    raise ModelError(f"{where}: its card's {name} has {value} for {key[:40]!r}: needs a number")
+        if not self.effect.isidentifier():
+            raise ModelError(f"{where}: its card's effect {self.effect!r} is no effect's name")
+        if not re.fullmatch(r"([0-9]{1,20}(/[0-9]{1,20})*)?", self.seeds):
+            raise ModelError(f"{where}: its card's seeds {self.seeds[:40]!r} are no whole numbers joined by /")
 
 
 def _parse(kind: Any, text: str, what: str) -> Any:
@@ -155,5 +176,5 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         if get_origin(kind) is Mapping and isinstance(value, dict):
             return {_FIGURES_FORMERLY.get(key, str(key)): float(number) for key, number in value.items()}
         raise ValueError
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from gancam.errors import ModelError, NotFound, did_you_mean
-from gancam.files import home
+from gancam.errors import GancamError, ModelError, NotFound, did_you_mean
+from gancam.files import home, wrong_path
 from gancam.inference.importing.adopt import FILE_ENTRY, adopted, convention_of
 from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.safety import is_foreign, is_onnx, metadata
@@ -67,6 +67,15 @@ def find(name: str | Path) -> Path:
         ModelError: A file without a card is damaged, not harmless, or not understood; a run cannot be exported.
         MissingExtra: A run must be exported, and PyTorch is not installed.
     """
+    try:
+        return _found(name)
+    except (OSError, ValueError) as error:
+        if isinstance(error, GancamError) or (said := wrong_path(error)) is None:
+            raise
+        raise NotFound(said) from error
+
+
+def _found(name: str | Path) -> Path:
     known = user_menu() | menu()
     if str(name) in known:
         return _with_card(known[str(name)])

@@ -1,6 +1,6 @@
 """What recurrent graphs carry from one frame of a video to the next."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from gancam.inference.binding import Tensor
 
 IMAGE, FIRST, MADE = "image", "first", "image_out"  # the parts of a recurrent graph that are no states
 OUT = "_out"  # what the name of a state ends with where it comes out
-_MOST = 64  # places of which states are kept: sizes, and tiles of one frame
+_MOST = 8  # sizes of frames of which states are kept
 _TYPES = {
     "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
     "tensor(int32)": np.int32, "tensor(int64)": np.int64, "tensor(bool)": np.bool_,
@@ -35,7 +35,9 @@ def fits(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
 
 
 class States:
-    """The states of one graph, of each place that frames come from: a size, or a tile of one.
+    """The states of one graph, of each size of frames, and there of each tile.
+
+    They are dropped by whole sizes: a frame of which some tiles remember and others do not would show it.
 
     Attributes:
         names: The states by the names of their inputs.
@@ -49,19 +51,20 @@ class States:
                                             _TYPES[part.type]))
             for part in inputs if part.name in self.names
         }  # fmt: skip
-        self._kept: dict[Hashable, list[Tensor]] = {}
+        self._kept: dict[tuple[int, ...], dict[int, list[Tensor]]] = {}
 
-    def given(self, place: Hashable) -> dict[str, Tensor]:
-        """Give what the graph takes beside the image for the next frame of that place."""
-        kept = self._kept.get(place)
+    def given(self, sides: tuple[int, ...], tile: int = 0) -> dict[str, Tensor]:
+        """Give what the graph takes beside the image for that tile of the next frame of those `sides`."""
+        kept = self._kept.get(sides, {}).get(tile)
         if kept is None:
             return {FIRST: self._yes, **self._empty}
         return {FIRST: self._no, **dict(zip(self.names, kept, strict=True))}
 
-    def keep(self, place: Hashable, found: list[Tensor]) -> None:
-        """Keep what came out for the next frame of that place; of many places the one used longest ago is dropped."""
-        self._kept.pop(place, None)
-        self._kept[place] = found
+    def keep(self, found: list[Tensor], sides: tuple[int, ...], tile: int = 0) -> None:
+        """Keep what came out for the same tile of the next frame; of many sizes the one used longest ago is dropped."""
+        of_size = self._kept.pop(sides, {})
+        of_size[tile] = found
+        self._kept[sides] = of_size
         if len(self._kept) > _MOST:
             del self._kept[next(iter(self._kept))]
 

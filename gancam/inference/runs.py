@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from gancam.errors import MissingExtra, ModelError
+from gancam.errors import GancamError, MissingExtra, ModelError
+from gancam.inference.variants import read_card
 
 log = logging.getLogger(__name__)
 CHECKPOINT = "checkpoint.pt"  # the file by which the folder of a run is known
@@ -69,7 +70,7 @@ def exported(run: Path) -> Path:
         ModelError: It cannot be exported; the message has the exporter's.
     """
     file = model_of(run)
-    if file.is_file() and file.stat().st_mtime_ns >= (run / CHECKPOINT).stat().st_mtime_ns:
+    if _is_whole(file) and file.stat().st_mtime_ns >= (run / CHECKPOINT).stat().st_mtime_ns:
         return file
     try:
         words, environment = command("export.preview", [str(run), str(file)])
@@ -88,3 +89,12 @@ def exported(run: Path) -> Path:
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('gancam: ')}")
     return file
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether an exported file is there, and not what a crash left of one: its card is at its end."""
+    try:
+        read_card(file)
+    except GancamError:
+        return False
+    return True

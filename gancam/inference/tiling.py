@@ -9,12 +9,14 @@ import numpy as np
 from gancam.errors import OutOfMemory
 from gancam.frame import Image
 from gancam.inference.cuda import free_memory
+from gancam.inference.fixed import in_fixed_tiles
 from gancam.inference.hardware import memory
 from gancam.inference.providers import kind_of, number_of
 
 log = logging.getLogger(__name__)
 LEAST = 1 << 14  # input pixels at once, however little memory is free
 _BYTES = 400  # of memory for an input pixel: 32 channels in fp32 and what is around them
+_BYTES_WHOLE = 600  # for an output pixel of a network that must see all: two layers of 64 channels in fp32, and theirs
 LIMIT_ON_GPU = 1 << 23  # the same there, 4K in one call: 128 channels of twice as much are the 2^31 items cuDNN takes
 LIMIT = 1 << 19  # input pixels of a tile: a 32-channel network then holds about 150 MB in int8, 350 MB in fp32
 
@@ -28,10 +30,12 @@ class TileBudget:
     Args:
         limit: To begin with; None: by the free memory, when it is first asked for.
         device: Tells where the network runs now: "cpu", or a kind of GPU.
+        whole: The scale of a network that looks at all of a picture: only memory may keep it from that, not `LIMIT`.
+            0: of one that does not.
     """
 
-    def __init__(self, limit: int | None = None, device: Callable[[], str] = lambda: "cpu") -> None:
-        self._limit, self._device = limit, device
+    def __init__(self, limit: int | None = None, device: Callable[[], str] = lambda: "cpu", *, whole: int = 0) -> None:
+        self._limit, self._device, self._whole = limit, device, whole
         self._of = device() if limit is not None else ""  # whose limit it is
 
     @property
@@ -39,7 +43,7 @@ class TileBudget:
         """Input pixels of a tile, about."""
         device = self._device()
         if self._limit is None or device != self._of:
-            self._limit, self._of = pixels_for(device), device
+            self._limit, self._of = pixels_for(device, whole=self._whole), device
         return self._limit
 
     def halve(self, pixels: int) -> None:
@@ -50,18 +54,24 @@ class TileBudget:
         log.warning("memory is full; going on with tiles of %d pixels", self._limit)
 
 
-def pixels_for(device: str, free: int | None = None) -> int:
+def pixels_for(device: str, free: int | None = None, *, whole: int = 0) -> int:
     """Say how many input pixels at once suit a device.
 
     Args:
         device: "cpu", or a GPU.
         free: Bytes of its memory; None: asked for.
+        whole: As `TileBudget` takes it.
     """
     if kind_of(device) == "cpu":
         free, most = memory()[1] if free is None else free, LIMIT
     else:
         free, most = free_memory(number_of(device)) if free is None else free, LIMIT_ON_GPU
-    return LIMIT if free is None else min(max(free // (4 * _BYTES), LEAST), most)
+    if free is None:
+        return LIMIT
+    if whole:
+        each = _BYTES_WHOLE * whole**2
+        return max(free // (4 * each), LEAST) if kind_of(device) == "cpu" else min(max(free // (4 * each), LEAST), most)
+    return min(max(free // (4 * _BYTES), LEAST), most)
 
 
 def tiled(
@@ -76,11 +86,14 @@ def tiled(
 ) -> Image:
     """Apply a function to an image in overlapping tiles, with the result of ``function(image)``.
 
+    Where `function` looks at all of the picture that result has no tiles: those of a picture beyond the limit fade into
+    each other, so that no seam shows where they differ.
+
     Args:
         function: Maps ``(h, w, 3)`` to ``(h * scale, w * scale, 3)``.
         image: ``(H, W, 3)``; of up to twice the limit, it is one call.
         scale: Output pixels per input pixel along a side.
-        overlap: How many input pixels to each side `function` looks, at most.
+        overlap: How many input pixels to each side `function` looks, at most; 0: at all of the picture.
         limit: Input pixels of a tile, about, without a `budget`.
         multiple: Tiles begin at multiples of it; where the image's sides are multiples so are theirs, and all that
             `function` is shown has one shape.
@@ -107,6 +120,10 @@ def _tiled(
     height, width = image.shape[:2]
     if height * width <= 2 * limit:
         return function(image)
+    if not overlap:
+        sides = [_side(side, height * width, limit, multiple) for side in (height, width)]
+        each = lambda tile: function(tile[0])[None]
+        return in_fixed_tiles(each, image, size=(sides[0], sides[1]), scale=scale, reach=0)
     overlap = multiple * -(-overlap // multiple)
     step_y, step_x = _step(height, width, overlap, limit, multiple)
     result = np.empty((height * scale, width * scale, 3), np.uint8)
@@ -119,6 +136,11 @@ def _tiled(
             inner = tile[(top - y) * scale : (bottom - y) * scale, (left - x) * scale : (right - x) * scale]
             result[top * scale : bottom * scale, left * scale : right * scale] = inner
     return result
+
+
+def _side(side: int, pixels: int, limit: int, multiple: int) -> int:
+    """The side of a tile of about `limit` pixels in the shape of a picture of so many `pixels`, a `multiple`."""
+    return min(max(multiple * round(side * math.sqrt(limit / pixels) / multiple), multiple), side)
 
 
 def _step(height: int, width: int, overlap: int, limit: int, multiple: int) -> tuple[int, int]:

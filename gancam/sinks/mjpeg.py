@@ -4,12 +4,14 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from ipaddress import ip_address
 
 from gancam.control.tcp import TcpServer
-from gancam.errors import InputError, SinkError
-from gancam.frame import Frame, check_image
+from gancam.errors import InputError, SinkError, shown
+from gancam.frame import Frame, check_image, is_whole
 from gancam.media.messages import cause
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.newest import NewestFrame
@@ -18,6 +20,9 @@ FORM = "mjpeg:8080"
 _BOUNDARY = "gancam-picture"
 _MOST = 32  # clients that watch the stream at once: each costs time that the pictures need
 _PATIENCE = 10.0  # seconds that one picture may take to a client before it counts as gone
+_FIRST = 5.0  # seconds that /frame.jpg waits for the first picture
+_LOOK = 0.5  # seconds after which a client that waits for a picture is looked at: it may have left
+_DIGITS = 20  # of a port, which may have zeros before it; Python converts no more than some thousands
 _PAGE = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gancam</title>
 <style>
@@ -67,8 +72,10 @@ def check(address: str, *, overwrite: bool) -> None:
 def _address(text: str) -> tuple[str, int]:
     """Host and port of what comes after ``mjpeg:``."""
     host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit()) and text:
-        raise SinkError(f"mjpeg:{text}: needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080")
+    known = port.isascii() and port.isdigit() and len(port) <= _DIGITS
+    if (not known and text) or ":" in host:
+        address = "needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080, HOST a name or an IPv4 address"
+        raise SinkError(f"mjpeg:{text if len(text) <= 80 else f'{text[:60]}...'}: {address}")
     return host or "127.0.0.1", int(port or 8080)
 
 
@@ -77,16 +84,17 @@ class MjpegServer(Sink):
 
     /             a page for people
     /stream.mjpg  the stream
-    /frame.jpg    the newest picture
+    /frame.jpg    the newest picture; 503 where none has come for 5 seconds
     /now.json     its ``width`` and ``height``, 0 before the first; ``fps``; ``age_ms`` from its capture until it came
                   here, null for one that was not captured
 
     ``write`` never waits: each client has its own thread, which sends the newest picture when the one before is sent,
-    so a slow client sees fewer. 32 may watch the stream at once; others are told so. JPEGs are made once for all
+    so a slow client sees fewer. 32 may watch or wait for a picture at once; others are told so, and those who have
+    left make room. JPEGs are made once for all
     clients, and only while there are any.
 
     Attributes:
-        places: One for each that may watch the stream.
+        places: One for each that may watch the stream, or ask for a picture.
 
     Args:
         port: 0 takes a free one; ``port`` and ``url`` tell which.
@@ -103,10 +111,12 @@ class MjpegServer(Sink):
     action = "serving"
 
     def __init__(self, port: int = 8080, *, host: str = "127.0.0.1", quality: int = 85) -> None:
-        if not 0 <= port <= 65535:
-            raise InputError(f"port is {port}: needs 0 to 65535")
-        if not 1 <= quality <= 100:
-            raise InputError(f"quality is {quality}: needs 1 to 100")
+        if not (is_whole(port) and 0 <= int(port) <= 65535):
+            raise InputError(f"port is {shown(port)}: needs 0 to 65535")
+        if not (is_whole(quality) and 1 <= int(quality) <= 100):
+            raise InputError(f"quality is {shown(quality)}: needs 1 to 100")
+        if not isinstance(host, str):
+            raise InputError(f"host is {shown(host)}: needs a name or an IPv4 address, as in '127.0.0.1'")
         self._change = threading.Condition()
         self._newest = NewestFrame(quality)
         self._age: int | None = None  # ms of the newest frame when it came
@@ -114,7 +124,7 @@ class MjpegServer(Sink):
         self._closed = False
         try:
             self._server = _Server((host, port), self)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: of what can be no host's name
             what = f"cannot serve at {host}:{port} ({cause(error)})"
             raise SinkError(f"mjpeg: {what}; give another port, or 0 for a free one") from error
         self.port = self._server.port
@@ -164,25 +174,32 @@ class MjpegServer(Sink):
         height, width = (0, 0) if frame is None else frame.image.shape[:2]
         return {"width": width, "height": height, "age_ms": self._age, "fps": round(self._newest.fps(), 1)}
 
-    def newest(self, after: int = 0) -> tuple[int, bytes] | None:
+    def newest(self, after: int = 0, enough: Callable[[], bool] = lambda: False) -> tuple[int, bytes] | None:
         """Wait for a JPEG newer than number `after`, and make it where nobody else did.
 
+        Args:
+            after: The number of the last one; 0 before the first.
+            enough: Asked now and then while there is none: whether it is waited for no longer.
+
         Returns:
-            Its number and data; None when the server closes.
+            Its number and data; None when the server closes, or at `enough`.
         """
         seen = after
-        while self._wait_beyond(seen):
+        while self._wait_beyond(seen, enough):
             seen = self._newest.number
             picture = self._newest.picture()
             if picture is not None and picture.number > after:  # else it is larger than JPEG allows
                 return picture.number, picture.after
         return None
 
-    def _wait_beyond(self, number: int) -> bool:
-        """Wait for a frame newer than `number`; False when the server closes."""
-        with self._change:
-            self._change.wait_for(lambda: self._closed or self._newest.number > number)
-            return not self._closed
+    def _wait_beyond(self, number: int, enough: Callable[[], bool]) -> bool:
+        """Wait for a frame newer than `number`; False when the server closes, or at `enough`."""
+        while True:
+            with self._change:
+                if self._change.wait_for(lambda: self._closed or self._newest.number > number, _LOOK):
+                    return not self._closed
+            if enough():
+                return False
 
 
 class _Server(TcpServer):
@@ -207,20 +224,16 @@ class _Client(BaseHTTPRequestHandler):
             self._answer(403, "text/plain", b"only for this machine\n")
         elif path == "/":
             self._answer(200, "text/html; charset=utf-8", _PAGE)
-        elif path == "/frame.jpg":
-            picture = owner.newest()
-            if picture is not None:
-                self._answer(200, "image/jpeg", picture[1])
         elif path == "/now.json":
             self._answer(200, "application/json", json.dumps(owner.now()).encode())
         elif path == "/stream.mjpg" and self.command == "HEAD":
             self._begin_stream()
-        elif path == "/stream.mjpg":
+        elif path in ("/stream.mjpg", "/frame.jpg"):
             if not owner.places.acquire(blocking=False):
                 self._answer(503, "text/plain", f"{_MOST} others are watching already\n".encode())
                 return
             try:
-                self._stream(owner)
+                (self._stream if path == "/stream.mjpg" else self._show)(owner)
             finally:
                 owner.places.release()
         else:
@@ -245,12 +258,32 @@ class _Client(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
 
+    def _show(self, owner: MjpegServer) -> None:
+        end = time.monotonic() + _FIRST
+        picture = owner.newest(enough=lambda: time.monotonic() > end or self._has_left())
+        if picture is not None:
+            self._answer(200, "image/jpeg", picture[1])
+        else:
+            self._answer(503, "text/plain", b"there is no picture yet\n")
+
+    def _has_left(self) -> bool:
+        """Look whether the client has hung up: a read would give its end."""
+        self.connection.settimeout(0)
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        finally:
+            self.connection.settimeout(self.timeout)
+
     def _stream(self, owner: MjpegServer) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 17)  # little waits in the system: old
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._begin_stream()
         number = 0
-        while (picture := owner.newest(number)) is not None:
+        while (picture := owner.newest(number, self._has_left)) is not None:
             number, data = picture
             head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
             self.wfile.write(head.encode() + data + b"\r\n")
@@ -261,4 +294,6 @@ class _Client(BaseHTTPRequestHandler):
 
 def _names_this_machine(host: str) -> bool:
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    return name.lower() in ("localhost", "127.0.0.1", "[::1]")
+    with suppress(ValueError):  # an address is no name that a web page could have made ours
+        return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    return name.lower() == "localhost"

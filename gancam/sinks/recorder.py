@@ -7,7 +7,8 @@ from pathlib import Path
 
 import cv2
 
-from gancam.errors import GancamError
+from gancam.errors import GancamError, OutputExists, SinkError
+from gancam.files import write_file
 from gancam.frame import Frame, Image
 from gancam.media.live_sound import Sound
 from gancam.sinks.video import VideoWriter
@@ -49,15 +50,15 @@ class Recorder:
 
     def snapshot(self, image: Image) -> None:
         """Save a picture."""
-        data = cv2.imencode(".png", image)[1]
+        data = cv2.imencode(".png", image)[1].tobytes()
         try:
             for path in self._names(".png"):
-                with suppress(FileExistsError), path.open("xb") as file:
-                    file.write(data.tobytes())
+                with suppress(OutputExists):
+                    write_file(path, data, overwrite=False)
                     self._notify(f"saved {path.name}")
                     return
-        except OSError as error:
-            self._warn(f"not saved: {error.strerror}")
+        except SinkError as error:
+            self._warn(f"not saved: {error}")
 
     def toggle(self, frame: Frame) -> None:
         """End the recording that goes on, or begin one with `frame`."""

@@ -51,6 +51,7 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--name", "sr-x2", says="name 'sr-x2' is that of a bundled model")
     refused("import", str(source), "--name", "a b", says="must be of letters")
     refused("import", str(source), "--name", "nul", says="name 'nul' is that of a device of Windows")
+    refused("import", str(source), "--name", "none", says="name 'none' is that of no effect (-e none)")
     refused("import", str(source), "--name", "会" * 90, says="is longer than 200 bytes")
     refused("import", str(source), "--range", "0..2", says="range '0..2' must be 0..1")
     refused("import", str(tmp_path / "none.onnx"), says="no model file")

@@ -109,6 +109,17 @@ def test_ctrl_c_while_opencv_is_loaded_is_not_a_fault(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (code, out, "")
 
 
+@pytest.mark.parametrize("module", ["cv2", "typer"])
+def test_ctrl_c_while_a_class_names_its_fields_is_not_a_fault(module: str, tmp_path: Path) -> None:
+    """Python 3.11 raises a RuntimeError from it."""
+    late = "class Late:\n    def __set_name__(self, owner, name):\n        raise KeyboardInterrupt\n"
+    (tmp_path / f"{module}.py").write_text(f"{late}class Made:\n    field = Late()\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-P", "-m", "gancam", "--version"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 SENDING = """
 import os, signal, socket, threading, time
 import numpy as np

@@ -122,6 +122,8 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
         refused("live", "test", "-e", "none", "--to", one, *other, says="two outputs would be this file")
     refused("live", "test", "-e", "none", "--loop", says="--loop: is for video files")
     refused("live", "test", "-e", "none", "--sound", "loud", says="must be mic, mic:NAME or none")
+    says = "--seconds 1e+10: needs a number above 0, at most"
+    refused("live", "test", "-e", "none", "--seconds", "1e10", "--to", str(tmp_path / "a.mkv"), says=says)
     says = "--seconds -1: needs a number above 0"
     refused("live", "test", "-e", "none", "--seconds", "-1", "--to", str(tmp_path / "a.mkv"), says=says)
     refused("live", "test", "-e", "none", "--to", "a.foo", says=".mov, .mkv, .webm, .ts, .gif, .apng, .webp")

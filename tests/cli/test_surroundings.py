@@ -12,7 +12,8 @@ import pytest
 
 from gancam.inference.catalog import MODELS
 from gancam.media.images import ImageFile, Picture, write_pictures
-from tests.helpers.small import still
+from tests.helpers.command import refused
+from tests.helpers.small import STILLS, still
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -117,3 +118,19 @@ def test_without_a_home_folder_what_is_bundled_plays(tmp_path: Path) -> None:
         assert done.returncode == 2, done.stderr
         assert names in done.stderr
     assert sorted(os.listdir(tmp_path)) == ["in.onnx", "in.png", "out.png"]
+
+
+LONG, SIGN = 300 * "x", str(STILLS / "sign.webp")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["process", SIGN, "out.png", "-e", LONG], ["process", SIGN, "out.png", "-e", f"inpaint:mask={LONG}"],
+        ["process", SIGN, "out.png", "-e", f"background:image={LONG}"], ["live", LONG, "-e", "none"],
+        ["live", "test", "-e", "none", "--to", "mjpeg:0", "--control", LONG], ["bench", LONG],
+        ["bench", "sr-x2-fast", "--compare", LONG], ["models", LONG], ["import", LONG], ["verify", LONG, LONG],
+    ],
+)  # fmt: skip
+def test_a_name_too_long_for_a_file_is_one_line(words: list[str]) -> None:
+    refused(*words, says=f"{LONG[:160]}...: File name too long; give a shorter name")

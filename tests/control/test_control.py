@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 
 from gancam.control import ControlFile, Controls, ControlServer, Replay, open_control, parse_line
+from gancam.control.menu import EffectMenu
 from gancam.effects import slots
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
-from gancam.frame import Frame
+from gancam.frame import Frame, Image
 from gancam.media.info import VideoInfo
 from gancam.params import Params, Value, parameter
 from gancam.pipeline import run
@@ -242,6 +243,46 @@ def test_a_wrong_command_is_answered_and_changes_nothing(served: tuple[Caller, C
     assert {name: controls.value(name) for name in controls.by_name} == before
 
 
+class Menu(EffectMenu):
+    """Chooses nothing, for a reason that nobody thought of."""
+
+    playing = coming = ""
+
+    def choose(self, text: str) -> str:
+        if text.startswith("x"):
+            os.stat(text)
+        raise RuntimeError("unforeseen")
+
+    def news(self) -> str:
+        return ""
+
+    def look(self, *, on: bool) -> None:
+        pass
+
+    def thumbnail(self, name: str) -> Image | None:
+        return None
+
+
+def test_whatever_goes_wrong_is_answered() -> None:
+    _, controls = chain()
+    with (
+        contextlib.closing(ControlServer(0, controls, Menu())) as server,
+        contextlib.closing(Caller(server.port)) as call,
+    ):
+        assert "File name too long" in call(f"play {300 * 'x'}")["error"]
+        assert "unforeseen" in call("play a")["error"]
+        assert call("get paint.light") == {"paint.light": 1.0}
+
+
+def test_a_long_line_keeps_nobody_waiting(served: tuple[Caller, Controls, ControlServer]) -> None:
+    call, _, _ = served
+    began = time.monotonic()
+    error = call(f"get {100_000 * 'paint.'}")["error"]
+    assert time.monotonic() - began < 1
+    assert len(error) < 500
+    assert error.startswith("nothing is called 'paint.paint.")
+
+
 def test_web_pages_give_no_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
     _, controls, server = served
     with contextlib.closing(Caller(server.port)) as page:
@@ -280,6 +321,11 @@ def test_port_in_use_and_impossible() -> None:
         open_control(str(server.port), controls, pytest.fail)
     with pytest.raises(InputError, match="0 to 65535"):
         open_control("70000", controls, pytest.fail)
+    with pytest.raises(InputError, match="0 to 65535"):
+        open_control(5000 * "9", controls, pytest.fail)
+    for wrong in ("8080", True, None, 0.5):
+        with pytest.raises(InputError, match="0 to 65535"):
+            ControlServer(wrong, controls)  # type: ignore[arg-type]
 
 
 # The recording

@@ -70,6 +70,9 @@ def test_refuses_a_file_that_is_not_ours(key: str) -> None:
         ("scale", "two"), ("scale", "0"), ("scale", "2.5"), ("scale", "true"), ("layout", "nchw"), ("multiple", "-1"),
         ("quality", "[]"), ("quality", '{"a": "b"}'), ("version", "99"), ("version", "x"), ("effect", "os.path"),
         ("precision", "fp8"), ("parameters", "null"), ("seeds", "1,2"), ("seeds", "-1/2"),
+        ("multiple", "20000"), ("minimum", "100000"), ("scale", "65"), ("fixed_height", "64"), ("fixed_width", "64"),
+        ("defaults", '{"strength": 1e400}'), ("defaults", '{"a": 1' + 400 * "0" + "}"), ("defaults", 9999 * "["),
+        ("brightens", '{"x": 3}'), ("brightens", '{"128": NaN}'), ("brightens", '{"256": 1}'), ("seeds", 5000 * "9"),
     ],
 )  # fmt: skip
 def test_refuses_nonsense_and_names_it(key: str, value: str) -> None:

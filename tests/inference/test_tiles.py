@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from gancam.errors import OutOfMemory
 from gancam.frame import Image
 from gancam.inference.changes import ChangedTiles, _boxes
-from gancam.inference.tiling import LEAST, LIMIT, TileBudget, tiled
+from gancam.inference.tiling import LEAST, LIMIT, TileBudget, pixels_for, tiled
 
 
 def spread(image: Image, reach: int = 3) -> Image:
@@ -68,6 +68,39 @@ def test_full_memory_halves_the_tiles_and_that_is_remembered(caplog: pytest.LogC
         assert sum(size > 50_000 for size in sizes) == failures
     assert caplog.text.count("memory is full") == 1
     assert budget.limit == 30_000
+
+
+def levelled(image: Image) -> Image:
+    """Twice as large, and as bright in the mean as 128: looks at all of the picture."""
+    made = image.astype(np.float32) + (128 - image.mean())
+    return np.asarray(np.clip(np.round(made), 0, 255), np.uint8).repeat(2, axis=0).repeat(2, axis=1)
+
+
+def test_what_looks_at_all_is_one_call_where_memory_allows() -> None:
+    ramp = np.zeros((90, 160, 3), np.uint8) + np.linspace(0, 240, 160).astype(np.uint8)[:, None]
+    budget = TileBudget(90 * 160)
+    assert np.array_equal(tiled(levelled, ramp, scale=2, overlap=0, budget=budget), levelled(ramp))
+    gigabyte = 1 << 30
+    assert pixels_for("cpu", 16 * gigabyte, whole=2) > pixels_for("cpu", 16 * gigabyte) == LIMIT
+    assert pixels_for("cpu", 8 * gigabyte, whole=4) < LIMIT  # the result alone is 16 times as large
+    assert pixels_for("cpu", 0, whole=2) == LEAST
+
+
+@pytest.mark.parametrize("multiple", [1, 4])
+def test_tiles_of_what_looks_at_all_fade_into_each_other(multiple: int) -> None:
+    ramp = np.zeros((88, 160, 3), np.uint8) + np.linspace(0, 240, 160).astype(np.uint8)[:, None]
+    sizes = []
+
+    def note(tile: Image) -> Image:
+        sizes.append(tile.shape[:2])
+        return levelled(tile)
+
+    made = tiled(note, ramp, scale=2, overlap=0, limit=2000, multiple=multiple)
+    assert made.shape == (176, 320, 3)
+    assert len(sizes) > 4
+    assert all(side % multiple == 0 for size in sizes for side in size)
+    assert max(height * width for height, width in sizes) < 1.2 * 2000
+    assert np.abs(np.diff(made.astype(int), axis=1)).max() < 10  # tiles differ by 60
 
 
 def test_no_memory_at_all_is_an_error() -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -17,7 +18,7 @@ import pytest
 from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.pipeline import run
-from gancam.sinks import SinkContext, open_sink
+from gancam.sinks import SinkContext, mjpeg, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
@@ -172,8 +173,19 @@ def test_port_in_use_and_bad_values() -> None:
         MjpegServer(70_000)
     with pytest.raises(InputError, match="quality"):
         MjpegServer(0, quality=0)
-    with pytest.raises(SinkError, match="mjpeg:PORT"):
-        open_sink("mjpeg:x", SinkContext(fps=30, size=(8, 8)))
+    for wrong in ("8080", True, None, 0.5):
+        with pytest.raises(InputError, match="port"):
+            MjpegServer(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="quality"):
+        MjpegServer(0, quality="x")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="host"):
+        MjpegServer(0, host=None)  # type: ignore[arg-type]
+    for text in ("x", 5000 * "9", "[::1]:8099", "::1:8099"):
+        with pytest.raises(SinkError, match="mjpeg:PORT") as refused:
+            open_sink(f"mjpeg:{text}", SinkContext(fps=30, size=(8, 8)))
+        assert len(str(refused.value)) < 200
+    with pytest.raises(SinkError, match="cannot serve"):
+        MjpegServer(0, host=f"{70 * 'x'}.org")
 
 
 def test_nobody_looking_costs_nothing() -> None:
@@ -199,5 +211,57 @@ def test_more_clients_than_there_are_places_are_told_so() -> None:
         server.write(Frame(np.zeros((48, 64, 3), np.uint8), 0, 0.0))
         with urllib.request.urlopen(f"{server.url}stream.mjpg", timeout=10) as stream:
             assert stream.status == 200
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("path", ["stream.mjpg", "frame.jpg"])
+def test_who_left_while_no_picture_came_makes_room(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mjpeg, "_LOOK", 0.05)
+    server = MjpegServer(0)
+    try:
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(32)]
+        for client in clients:
+            client.sendall(f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        until = time.monotonic() + 5
+        while server.places.acquire(blocking=False):
+            server.places.release()
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        for client in clients:
+            client.close()
+        assert all(server.places.acquire(timeout=5) for _ in clients)
+    finally:
+        server.close()
+
+
+def test_a_picture_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mjpeg, "_LOOK", 0.02)
+    monkeypatch.setattr(mjpeg, "_FIRST", 0.05)
+    server = MjpegServer(0)
+    try:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{server.url}frame.jpg", timeout=10)
+        assert (refused.value.code, refused.value.read()) == (503, b"there is no picture yet\n")
+        refused.value.close()
+    finally:
+        server.close()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="has no other address of its own")
+def test_every_address_of_this_machine_is_its_name() -> None:
+    server = MjpegServer(0, host="127.0.0.2")
+    try:
+        assert fetch(f"{server.url}now.json")[0] == "application/json"
+        for host, known in (
+            ("127.0.0.2", True),
+            ("[::1]:80", True),
+            ("localhost:1", True),
+            ("a.org", False),
+            ("1.2.3.4", False),
+        ):
+            with socket.create_connection(("127.0.0.2", server.port)) as client:
+                client.sendall(f"GET /now.json HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                assert client.makefile().readline().split()[1] == ("200" if known else "403"), host
     finally:
         server.close()

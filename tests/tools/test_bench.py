@@ -112,6 +112,7 @@ def test_from_the_command_line(model: Path, tmp_path: Path) -> None:
 def test_bad_options(model: Path, tmp_path: Path) -> None:
     (tmp_path / "there.png").write_bytes(b"mine")
     refused("bench", model, "--compare", tmp_path / "none.json", says="no baseline")
+    refused("bench", model, "--slower", "0.5", says="--slower 0.5: needs --compare")
     refused("bench", "sr-x9", "--precision", "all", says="did you mean")
     refused("bench", model, "--size", "64", says="WIDTHxHEIGHT")
     refused("bench", model, "--picture", tmp_path / "bars.txt", says="is an image")

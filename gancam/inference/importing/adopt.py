@@ -28,7 +28,7 @@ from gancam.inference.importing.masked import filled
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.ports import usual
 from gancam.inference.importing.probe import probe
-from gancam.inference.importing.safety import check_safe
+from gancam.inference.importing.safety import check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
@@ -43,10 +43,10 @@ from gancam.inference.variants import file_digest
 log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
 _MIDWAY = 0.51  # grey levels between a number and a level that it may be rounded to
-_EVERYWHERE = 64  # pixels by which tiles of large frames overlap where a network looks at all of a picture
+_EVERYWHERE = "it looks at all of a picture: frames too large for the memory are made in tiles, a little otherwise"
 _FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
-VERSION = 5  # of what is remembered
+VERSION = 6  # of what is remembered
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 FILE_ENTRY = f"{PREFIX}import_file"  # the name of the file that it was made of
 
@@ -124,6 +124,9 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
         hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
         convention = replace(convention, doubts=(*convention.doubts, *([] if "effect" in given else [hint])))
+    cut = convention.effect == "super_resolution" and not (convention.recurrent or convention.fixed)
+    if cut and not convention.reach and "reach" not in given:
+        convention = replace(convention, doubts=(*convention.doubts, _EVERYWHERE))
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     licence = licence or "unknown"
     try:
@@ -215,19 +218,27 @@ def adopted(source: Path) -> Path:
     place = Path("imported", digest.hexdigest()[:32], f"{plain_name(source)}.onnx")
     try:
         target = cache_folder() / place
-        if target.is_file():
+        if _is_whole(target):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=target.parent):
             pass
     except (OSError, NotFound) as error:
         target = Path(_passing(str(error)).name) / place
-        if target.is_file():
+        if _is_whole(target):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
     log.warning("%s: without a card; it is tried out, once ...", source)
     adapt(source, target)
     return target
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether an adapted file is there, and not what a crash left of one: its end is read, too."""
+    try:
+        return target.is_file() and convention_of(metadata(target)) is not None
+    except GancamError:
+        return False
 
 
 @cache
@@ -297,8 +308,6 @@ def _overlap(convention: Convention) -> int:
         return 0
     if convention.fixed and not convention.reach:
         return min(convention.height, convention.width) // 4
-    if convention.effect == "super_resolution" and not convention.reach:
-        return _EVERYWHERE
     return convention.reach
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from gancam.errors import MissingExtra, ModelError, first_line
+from gancam.files import sync_file
 from gancam.inference.importing.convention import LUMA, RANGES, Constant, Convention, OnnxModel, Tensor
 from gancam.inference.importing.extras import constant, follows
 from gancam.inference.importing.opsets import SINCE_MIDDLES, from_corners
@@ -103,6 +104,7 @@ def write(model: OnnxModel, metadata: Mapping[str, str], target: Path) -> None:
     os.close(handle)
     try:
         package.save(model, beside)
+        sync_file(Path(beside))
         Path(beside).replace(target)
     except (OSError, ValueError) as error:
         raise ModelError(f"{target} cannot be written: {error}") from error

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -164,10 +164,10 @@ class RecurrentNetwork(ImageNetwork):
         if not size[0] or sides == size:
             whole: NDArray[np.uint8] = self._next(image[None], sides)[0]
             return whole
-        places = itertools.count()  # each tile has states of its own
+        numbers = itertools.count()  # each tile has states of its own
 
         def tile(one: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            return self._next(one, (*sides, next(places)))
+            return self._next(one, sides, next(numbers))
 
         return in_fixed_tiles(tile, image, size=size, scale=card.scale, reach=card.receptive_field)
 
@@ -185,12 +185,12 @@ class RecurrentNetwork(ImageNetwork):
             raise ModelError(f"{self.path}: its card says recurrent, but its states are no pairs of NAME and NAME{OUT}")
         return 1
 
-    def _next(self, image: NDArray[np.uint8], place: Hashable) -> NDArray[np.uint8]:
+    def _next(self, image: NDArray[np.uint8], sides: tuple[int, ...], tile: int = 0) -> NDArray[np.uint8]:
         with self._lock, self._failing(), self._timed():
-            given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(place)}
+            given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(sides, tile)}
             kept = [name + OUT for name in self._states.names]
             made, *found = self._binding.carry(given, [MADE, *kept])
             result = made.array()
             self._expect(result, self._shape_for(image.shape))
-            self._states.keep(place, found)
+            self._states.keep(found, sides, tile)
         return np.asarray(result, np.uint8)

@@ -15,12 +15,12 @@ import gancam
 from export.graph import Graph
 from gancam.errors import ModelError, ParameterError
 from gancam.inference.importing import pictures, trial
-from gancam.inference.importing.adopt import adapt, convention_of
+from gancam.inference.importing.adopt import adapt, adopted, convention_of
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.safety import metadata
 from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.model import ImageModel
-from tests.helpers.foreign import Case, matrix, write_case
+from tests.helpers.foreign import Case, body, matrix, write_case
 from tests.helpers.small import still
 
 LEAST = 45.0  # dB of what it makes, against the graph used as its maker would
@@ -57,6 +57,32 @@ def test_a_foreign_file_plays_and_is_remembered(tmp_path: Path, caplog: pytest.L
     assert len(caplog.records) == 1
     assert path.read_bytes() == before
     assert effect.card.licence == "unknown"
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeros"])
+def test_what_a_crash_left_of_an_adapted_file_is_made_anew(damage: str, tmp_path: Path) -> None:
+    source = write_case(Case(scale=2), tmp_path / f"{damage}.onnx")
+    made = adopted(source)
+    data = made.read_bytes()
+    made.write_bytes(data[: len(data) // 2] if damage == "cut" else bytes(len(data)))
+    assert adopted(source) == made
+    assert made.read_bytes() == data
+
+
+def test_a_network_that_enlarges_and_looks_at_all_of_a_picture(tmp_path: Path) -> None:
+    graph = Graph()
+    mean = graph.add("GlobalAveragePool", "x")  # channel attention, as RCAN has it
+    share = graph.add("Add", graph.add("Mul", mean, graph.constant(0.1, np.float32)), graph.constant(0.9, np.float32))
+    graph.add("Identity", body(graph, graph.add("Mul", "x", share), "sharpen", 3, 2, "rgb"), name="y")
+    shapes: list[list[int | str]] = [[1, 3, "h", "w"], [1, 3, "sh", "sw"]]
+    onnx.save(graph.model({"x": ("float32", shapes[0])}, {"y": ("float32", shapes[1])}), tmp_path / "a.onnx")
+    made = adapt(tmp_path / "a.onnx", tmp_path / "b.onnx", answers={"range": "0..1", "order": "rgb"})
+    assert (made.card.scale, made.card.receptive_field) == (2, 0)
+    assert any("looks at all of a picture" in doubt for doubt in made.convention.doubts)
+    effect = gancam.load(made.path, device="cpu")
+    assert effect(still("sign")[:48, :64]).shape == (96, 128, 3)
+    with pytest.raises(ParameterError, match="would change nothing"):
+        gancam.load(made.path, device="cpu", threshold=0.0)  # a change anywhere is one everywhere
 
 
 def test_a_sidecar_is_believed(tmp_path: Path) -> None:

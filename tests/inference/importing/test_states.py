@@ -76,6 +76,21 @@ def test_states_go_from_frame_to_frame_and_end_at_cuts(parts: int, tmp_path: Pat
     assert effect.remembers
 
 
+@pytest.mark.parametrize("size", [(64, 64), (8 * 16, 7 * 16)], ids=["1 tile", "90 tiles"])
+def test_a_graph_of_one_size_remembers_every_tile_of_a_frame(size: tuple[int, int], tmp_path: Path) -> None:
+    graph = Graph()
+    side = 64 if size == (64, 64) else 16
+    kind: Any = np.float32, (1, 3, side, side)
+    graph.add("Identity", clipped(graph, mean_of(graph, ("x", 0.5), ("state_in", 0.5))), name="y")
+    graph.add("Identity", "y", name="state_out")
+    source = written(graph, tmp_path, {"x": kind, "state_in": kind}, {"y": kind, "state_out": kind})
+    source.with_suffix(".toml").write_text('range = "0..1"\norder = "rgb"\n[states]\nstate_in = "state_out"\n')
+    effect = gancam.load(adapted(source).path, device="cpu")
+    dark, light = (np.full((*size, 3), level, np.uint8) for level in (100, 120))
+    effect(dark)
+    assert np.abs(effect(light).astype(int) - 110).max() <= 1
+
+
 def windowed(folder: Path, shares: list[float], *, axis: bool = False, every: bool = False) -> Path:
     """A network of as many frames as there are shares, which it makes a mean of: stacked, or on an axis."""
     graph = Graph()
