@@ -1,7 +1,6 @@
 """How many processes share the tests, a small real clip, and a check that no thread outlives a test."""
 
 import gc
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -45,11 +44,9 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests find out about precisions is not the user's, and the user's is not theirs; processes share it."""
-    base = tmp_path_factory.getbasetemp()
-    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    """What tests find out about precisions is not the user's, and the user's is not theirs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("GANCAM_MODELS", str(tmp_path_factory.mktemp("models")))
         yield
 

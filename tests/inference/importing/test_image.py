@@ -25,6 +25,11 @@ from tests.helpers.small import still
 
 LEAST = 45.0  # dB of what it makes, against the graph used as its maker would
 SAMPLE = matrix()[::11]  # of the whole, which benchmarks/importing.py walks
+LARGE = [case for case in SAMPLE if case.scale == 4]  # their outputs take most of the time
+CASES = [
+    pytest.param(case, marks=pytest.mark.slow) if case in LARGE[2:] else case
+    for case in (*SAMPLE, Case("luma"), Case("luma", order="bgr"))
+]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def apart() -> trial.TrialProcess:
     return trial.TrialProcess()
 
 
-@pytest.mark.parametrize("case", [*SAMPLE, Case("luma"), Case("luma", order="bgr")], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_matrix(case: Case, apart: trial.TrialProcess, tmp_path: Path) -> None:
     source = write_case(case, tmp_path / "a.onnx", side=(40, 48))
     found = adapt(source, tmp_path / "b.onnx")
