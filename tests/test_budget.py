@@ -6,8 +6,6 @@ import math
 import pickle
 import random
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,11 +33,10 @@ from gancam.params import Params, parameter
 from gancam.pipeline import run
 from gancam.sinks import Sink
 from gancam.sources import TestPattern
-from tests.helpers.command import refused
-from tests.helpers.small import network, still, write_models
+from tests.helpers.command import here, refused
+from tests.helpers.small import lightest, network, still, write_models
 from train.data import crop_to_multiple, downscale
 
-ROOT = Path(__file__).parent.parent
 SMALL = np.zeros((3, 5, 3), np.uint8)
 
 
@@ -327,7 +324,11 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     assert all(later > 1.7 * earlier for earlier, later in pairwise(waits))
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.parametrize("examples", [8, pytest.param(30, marks=pytest.mark.slow)])
+def test_always_settles(examples: int) -> None:
+    settings(max_examples=examples, deadline=None)(settles)()
+
+
 @given(
     first=st.floats(0.5, 3.0),
     steps=st.lists(st.floats(0.4, 0.85), min_size=1, max_size=4),
@@ -336,7 +337,7 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
     load=st.floats(0.5, 2.0),
     seed=st.integers(0, 1000),
 )
-def test_always_settles(first: float, steps: list[float], noise: float, outputs: float, load: float, seed: int) -> None:
+def settles(first: float, steps: list[float], noise: float, outputs: float, load: float, seed: int) -> None:
     """Whatever it costs, however noisy, and however much the machine changes after it was measured.
 
     Each boundary between two levels may be tried anew after 5 s, 10 s, 20 s ...; where chance alone decides (the median
@@ -579,7 +580,7 @@ def ways(name: str | Path, precision: str = "auto") -> Sequence[Sequence[SuperRe
     return effect.quality_levels()
 
 
-@pytest.mark.parametrize("name", sorted(menu()))
+@pytest.mark.parametrize("name", lightest(sorted(menu())))
 def test_all_quality_levels_hold_the_contract(name: str) -> None:
     effect = gancam.load(name, device="cpu")
     levels = effect.quality_levels()
@@ -681,10 +682,10 @@ def test_a_budget_on_a_real_model(path: Path) -> None:
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "gancam", "live", "test", "--size", "48x32", "--to", "mjpeg:0"]
+    command = ["live", "test", "--size", "48x32", "--to", "mjpeg:0"]
     rest = ["-e", "sr-x2", "--target-fps", "10", "--seconds", "3", "--json"]
     rest += ["--stats", str(tmp_path / "stats.jsonl")]
-    done = subprocess.run([*command, *rest], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = here(*command, *rest)
     assert done.returncode == 0, done.stderr
     assert "note: at most 100 ms a frame, outputs included: sr-x2" in done.stderr
     report = json.loads(done.stdout)
@@ -692,7 +693,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     line = json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
     assert line["playing"] in done.stderr
     rest = ["--seconds", "1", "--json"]
-    done = subprocess.run([*command, *rest], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = here(*command, *rest)
     assert done.returncode == 0, done.stderr
     (said,) = [line for line in done.stderr.splitlines() if "24 frames a second" in line]
     assert said.startswith(
@@ -702,7 +703,7 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     assert any("39.7 ms a frame" in note for note in json.loads(done.stdout)["notes"])
     for wrong in (["--target-fps", "0"], ["--target-ms", "nan"], ["--target-fps", "30", "--target-ms", "30"],
                   ["-e", "none", "--target-fps", "9"]):  # fmt: skip
-        refused(*command[3:], *wrong, says="--target-")
+        refused(*command, *wrong, says="--target-")
 
 
 # Carried by motion

@@ -212,6 +212,7 @@ def test_programs_of_contributing_pass_ruff(tmp_path: Path) -> None:
     python("-m", "ruff", "format", "--check", "--diff", *settings, ".", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_programs_of_contributing_pass_mypy(tmp_path: Path) -> None:
     write_programs(tmp_path)
     files = [str(file) for file in sorted(tmp_path.glob("*.py"))]

@@ -22,6 +22,7 @@ def rehearse(out: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=out.parent)
 
 
+@pytest.mark.slow
 def test_some_parts_run_on_the_cpu(tmp_path: Path) -> None:
     done = rehearse(tmp_path / "out", "--only", "machine,chain,faults")
     assert done.returncode == 0, done.stdout + done.stderr

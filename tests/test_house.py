@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -53,14 +54,26 @@ def modules(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def imports(file: Path) -> set[str]:
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes(file: Path) -> list[ast.AST]:
+    """All of a module, once for all tests."""
+    return list(ast.walk(parsed(file)))
+
+
+@cache
+def imports(file: Path) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in nodes(file):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def wing(module: str) -> str:
@@ -105,7 +118,7 @@ def test_modules_are_short_and_few_stand_outside_the_wings() -> None:
 @pytest.mark.parametrize("package", ["gancam", "export", "train", "benchmarks"])
 def test_functions_are_short(package: str) -> None:
     for file in modules(package):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in nodes(file):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno is not None
                 length = node.end_lineno - node.lineno + 1
@@ -126,7 +139,7 @@ def test_nothing_is_looked_for_by_name() -> None:
     }
     asking = set()
     for file in modules("gancam"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in nodes(file):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "hasattr", file
                 if node.func.id == "getattr":
@@ -145,7 +158,7 @@ def test_an_effect_of_effects_asks_those_inside_for_all_that_an_effect_has() -> 
     assert {name for name in vars(Effect) if not name.startswith("_")} - set(vars(EffectChain)) == of_its_own
     assert "level" in vars(EffectWrapper)
     for file in modules("gancam"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        for node in nodes(file):
             if isinstance(node, ast.ClassDef) and "Effect" in map(ast.unparse, node.bases):
                 alone = node.name in ("ModelEffect", "FunctionEffect", "EffectChain")
                 assert alone, f"{file}: {node.name} plays other effects? Then it is an EffectChain, which asks them"
@@ -153,7 +166,7 @@ def test_an_effect_of_effects_asks_those_inside_for_all_that_an_effect_has() -> 
 
 def public_definitions(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.AnnAssign]:
     """Functions, methods and annotated fields whose names, and those of their classes, do not begin with _."""
-    waiting = list(ast.parse(file.read_text(encoding="utf-8")).body)
+    waiting = list(parsed(file).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -240,7 +253,7 @@ def test_nothing_prints_below_the_command_line(package: str) -> None:
         text = file.read_text(encoding="utf-8")
         if '__name__ == "__main__"' in text:  # a module with a command line of its own
             continue
-        calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+        calls = [node for node in nodes(file) if isinstance(node, ast.Call)]
         assert not [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("print", "exit")], (
             file
         )

@@ -233,7 +233,14 @@ def test_denormal_numbers_are_zero_in_a_network_and_nowhere_else(tmp_path: Path)
     assert seen == [True]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "gancam" / "models").glob("*.onnx")), ids=lambda path: path.name)
+MODELS = sorted((ROOT / "gancam" / "models").glob("*.onnx"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*MODELS[::4], *(pytest.param(path, marks=pytest.mark.slow) for path in MODELS if path not in MODELS[::4])],
+    ids=lambda path: path.name,
+)
 def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     network = open_network(path, "cpu", 2)
     arrays = trial_input(network)

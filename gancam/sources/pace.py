@@ -40,7 +40,8 @@ class Pace:
             if stop.is_set():
                 return
         self.holding = True
-        stop.wait(max(self._began + moment - self._first - time.monotonic(), 0))
+        due = self._began + moment - self._first - time.monotonic()
+        stop.wait(min(max(due, 0), threading.TIMEOUT_MAX))  # a damaged time may be any
         self.holding = False
 
     def now(self) -> float:

@@ -27,12 +27,13 @@ from tests.helpers.command import here, refused
 from tests.helpers.links import can_link
 
 
-def timers() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-
-
 def test_the_timer_has_a_name_and_is_gone_afterwards() -> None:
-    stopped = threading.Event()
+    stopped, others = threading.Event(), set(threading.enumerate())  # those that tests before may have left
+
+    def timers() -> list[str]:
+        new = set(threading.enumerate()) - others
+        return [thread.name for thread in new if isinstance(thread, threading.Timer)]
+
     with _stop_after(60, stopped.set):
         assert timers() == ["gancam-stop"]
     assert timers() == []
@@ -165,26 +166,29 @@ def test_files_of_live_keep_what_an_effect_leaves_unseen(clip: Path, tmp_path: P
         assert all(frame.alpha is not None and frame.alpha.max() < 9 for frame in source)  # nobody is in it
 
 
-def test_an_output_that_fails_is_named_once_and_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_that_fails_is_named_once_and_ends_with_1(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = tmp_path / "bad.mkv", tmp_path / "good.mkv"
     encode = LiveVideo.encode
 
     def full(self: LiveVideo, picture: av.VideoFrame, tick: int, after: int) -> None:
         encode(self, picture, tick, after)
-        if self.frames == 25 and self._file.file.stem == "bad":
+        if self._file.file.stem == "bad":  # from when it has its name on, however slow the machine is
             raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(LiveVideo, "encode", full)
     log = ["--stats", "/dev/full"] if Path("/dev/full").exists() else []
-    done = here("live", "test", "-e", "none", "--to", bad, "--to", good, *log, "--seconds", "1.5")
+    done = here("live", clip, "-e", "none", "--to", bad, "--to", good, *log)
     assert done.returncode == 1
-    said = f"{bad}: writing failed after 25 frames (no room left); what was written until then is kept"
-    assert (
-        (done.stdout + done.stderr).count(said) == done.stderr.count(f"warning: {said}; the other outputs go on") == 1
+    failed = (
+        rf"{re.escape(str(bad))}: writing failed after \d+ frames \(no room left\); what was written until then is kept"
     )
+    assert len(re.findall(failed, done.stdout + done.stderr)) == 1
+    assert re.search(rf"^warning: {failed}; the other outputs go on$", done.stderr, re.M)
     assert done.stderr.count("/dev/full: cannot be written") == len(log[1:])
     assert "VideoWriter" not in done.stdout + done.stderr
-    assert re.search(rf"wrote {re.escape(str(bad))} \(until 0\.[678] s, ", done.stdout)
+    assert re.search(rf"wrote {re.escape(str(bad))} \(until [01]\.\d s, ", done.stdout)
     assert re.search(rf"wrote {re.escape(str(good))} \([\d.]+ [kM]B\)", done.stdout)
 
 

@@ -29,7 +29,7 @@ def test_what_the_console_cannot_write_ends_no_command(tmp_path: Path, encoding:
     assert (tmp_path / "größe 🦦.png").is_file()
 
 
-@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr"])
+@pytest.mark.parametrize("closed", [pytest.param("stdin", marks=pytest.mark.slow), "stdout", "stderr"])
 def test_a_closed_stream_ends_no_command(tmp_path: Path, closed: str) -> None:
     code = f"import sys; sys.{closed} = None; from gancam.cli.main import main; main(['models', 'mnist'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)

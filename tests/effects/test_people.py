@@ -392,7 +392,10 @@ def test_edges_of_people_are_no_haze(people: Image) -> None:
     assert not cv2.erode(np.asarray(half, np.uint8), np.ones((9, 9), np.uint8)).any()
 
 
-@pytest.mark.parametrize("name", ["osprey", "sign", "spices", "colosseum", "skyline"])
+@pytest.mark.parametrize(
+    "name",
+    ["osprey", "sign", "skyline", *(pytest.param(name, marks=pytest.mark.slow) for name in ("spices", "colosseum"))],
+)
 def test_what_is_no_person_is_background(name: str) -> None:
     assert (gancam.masks.Person().opacity(still(name)) > 25).mean() < 0.005
     wide = gancam.masks.Person(wide=True)
@@ -445,7 +448,7 @@ def test_what_moves_leaves_no_ghost(people: Image) -> None:
 
 def test_without_memory_each_frame_is_seen_as_if_alone(cut: Cut) -> None:
     person = gancam.masks.Person(hold=0.0)
-    for middle in (100, 320, 500):
+    for middle in (100, 500):
         image, _ = far(cut, middle)
         assert np.array_equal(person.opacity(image), gancam.masks.Person(hold=0.0).opacity(image))
 

@@ -44,7 +44,7 @@ def test_pixels_beyond_the_receptive_field_do_not_matter() -> None:
     assert (int(rows.min()), int(rows.max())) == (20 - network.receptive_field, 20 + network.receptive_field)
 
 
-@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("scale", [1, 2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_its_files_are_the_network_and_give_it_back(tmp_path: Path, scale: int) -> None:
     network = made(scale)
     run, folder = tmp_path / "run", tmp_path / "models"

@@ -3,9 +3,12 @@
 import contextlib
 import io
 import logging
+import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -23,20 +26,66 @@ def gancam(*arguments: object, cwd: Path | None = None, timeout: float = 120) ->
 
 def here(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run `gancam` in this process, ten times faster: for what is not about a process's beginning, end or output."""
-    words = [str(argument) for argument in arguments]
     out, said = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+        code = _ended(arguments)
+    return subprocess.CompletedProcess([*map(str, arguments)], code, out.getvalue(), said.getvalue())
+
+
+def through(*arguments: object, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run `gancam` in this process with pipes: its standard input, which holds `given`, its output, and its errors."""
+    pipes = [os.pipe() for _ in range(3)]
+    came = {1: b"", 2: b""}
+
+    def feed() -> None:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(pipes[0][1], "wb") as pipe:
+            pipe.write(given)
+
+    def take(number: int) -> None:
+        with os.fdopen(pipes[number][0], "rb") as pipe:
+            came[number] = pipe.read()
+
+    threads = [threading.Thread(target=feed), *(threading.Thread(target=take, args=(number,)) for number in came)]
+    for thread in threads:
+        thread.start()
+    with contextlib.ExitStack() as opened, pytest.MonkeyPatch.context() as patch:
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            opened.enter_context(_descriptor(number, pipes[number][number > 0]))
+            stream = opened.enter_context(open(number, "w" if number else "r", closefd=False))
+            patch.setattr(sys, name, stream)
+        code = _ended(arguments)
+    for thread in threads:
+        thread.join()
+    return subprocess.CompletedProcess([*map(str, arguments)], code, came[1], came[2])
+
+
+@contextlib.contextmanager
+def _descriptor(number: int, pipe: int) -> Iterator[None]:
+    """Have the end of a pipe as descriptor `number`, and close it afterwards."""
+    before = os.dup(number)
+    os.dup2(pipe, number)
+    os.close(pipe)
+    try:
+        yield
+    finally:
+        os.dup2(before, number)
+        os.close(before)
+
+
+def _ended(arguments: Sequence[object]) -> int:
+    """Run a command here; its exit code."""
     before = {number: signal.getsignal(number) for number in ENDS}
     root = logging.getLogger()
     handlers, root.handlers = root.handlers, []  # the command line makes its own, which writes to stderr
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said), pytest.raises(SystemExit) as end:
-            main(words)
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
     finally:
         root.handlers = handlers
         for number, handler in before.items():
             signal.signal(number, handler)
     assert isinstance(end.value.code, int)
-    return subprocess.CompletedProcess(words, end.value.code, out.getvalue(), said.getvalue())
+    return end.value.code
 
 
 def refused(*arguments: object, says: str) -> None:

@@ -1,13 +1,14 @@
 """Small real models for tests: an untrained network, exported as trained ones are."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
+import pytest
 import torch
 
 from export import cells, inpainting, super_resolution, translation, translation_int8, unconditional
@@ -26,6 +27,12 @@ def still(name: str) -> Image:
     image = cv2.imread(str(STILLS / f"{name}.webp"))
     assert image is not None
     return np.asarray(image, np.uint8)
+
+
+def lightest(names: Sequence[str]) -> list[object]:
+    """Names of bundled models to parametrise with; two whose networks differ in size alone from others are slow."""
+    heavy = {"sr-x4-best", "restore-x2-best"}
+    return [pytest.param(name, marks=pytest.mark.slow) if name in heavy else name for name in names]
 
 
 def crops(folder: Path) -> Path:

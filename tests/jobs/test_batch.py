@@ -28,7 +28,7 @@ from gancam.sinks.job_changes import changes
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
-from tests.helpers.command import gancam, here, refused
+from tests.helpers.command import here, refused
 from tests.helpers.jobs import same_pictures
 from tests.helpers.links import needs_links
 from tests.helpers.small import network, still, write_models
@@ -220,7 +220,7 @@ def test_images_have_the_quality_that_is_asked_for(tmp_path: Path, workers: int)
         batch(tmp_path / "in", tmp_path / "small", quality=100, workers=workers)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_names_that_exist_are_no_patterns(tmp_path: Path, workers: int) -> None:
     """They failed as "a still image, not a video"."""
     folder, stills = tmp_path / "in", {"50%d off.bmp", "a%03d.png", "100%.png", "%d.webp"}
@@ -349,17 +349,17 @@ def test_nowhere_to_write_and_nothing_to_do(holiday: Path, tmp_path: Path) -> No
 
 def test_the_command_line(holiday: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = gancam("process", holiday / "a.mp4", holiday / "broken.mp4", holiday / "notes.txt", out)
+    done = here("process", holiday / "a.mp4", holiday / "broken.mp4", holiday / "notes.txt", out)
     assert done.returncode == 1
     assert re.match(r"1 made in \S+, 1 failed, 1 neither video nor image; ", done.stdout)
     assert done.stdout.count("\n") == 2
     assert done.stderr.count("\n") == 1
-    done = gancam("process", holiday, out, "--json")
+    done = here("process", holiday, out, "--json")
     assert done.returncode == 1
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert events[0] == {"event": "batch", "files": 3, "done": 1, "others": 1, "notes": []}
     assert events[-1]["failed"][0]["input"] == str(holiday / "broken.mp4")
-    done = gancam("process", holiday / "a.mp4", tmp_path / "two.mkv", "--jobs", "2", "--json")
+    done = here("process", holiday / "a.mp4", tmp_path / "two.mkv", "--jobs", "2", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames"] == 24
     refused("process", holiday, tmp_path / "other", "--jobs", "two", says="two")
@@ -386,12 +386,12 @@ def test_a_batch_that_is_killed_goes_on(tmp_path: Path, model: Path) -> None:
     assert job.returncode == -signal.SIGKILL
     assert not (out / "b.mp4").exists()
     made = (out / "a.mp4").stat().st_mtime_ns
-    done = gancam("process", folder, out, "-e", model, "--json")
+    done = here("process", folder, out, "-e", model, "--json")
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["done"] for event in events if event["event"] == "summary"] == [1]
     assert any("goes on after" in event["note"] for event in events if event["event"] == "note")
     assert (out / "a.mp4").stat().st_mtime_ns == made
     assert sorted(os.listdir(out)) == [LEDGER, "a.mp4", "b.mp4"]
-    assert gancam("process", folder, whole, "-e", model, "-q").returncode == 0
+    assert here("process", folder, whole, "-e", model, "-q").returncode == 0
     assert all(same_pictures(whole / name, out / name) for name in ("a.mp4", "b.mp4"))

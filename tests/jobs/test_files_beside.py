@@ -22,8 +22,8 @@ from tests.helpers.small import filler, write_filler
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """150 frames: two pieces at this size."""
-    images = [frame.image for frame in TestPattern((48, 32), frames=150)]
+    """40 frames: pieces of 7, 23 and 10 at this size."""
+    images = [frame.image for frame in TestPattern((48, 32), frames=40)]
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images)
 
 
@@ -45,19 +45,19 @@ def test_a_track_is_resumed_with_its_video(tmp_path: Path, long: Path, model: Pa
     out, track, whole = tmp_path / "out.mp4", tmp_path / "track.json", tmp_path / "whole.json"
     chain_spec = recording(model, track)
     make(long, tmp_path / "whole.mp4", recording(model, whole), ProcessOptions())
-    cut_short(long, out, 130, chain_spec.load())
+    cut_short(long, out, 32, chain_spec.load())
     assert not track.exists()
     make(long, out, chain_spec, ProcessOptions(resume=True))
     assert same_pictures(out, tmp_path / "whole.mp4")
     assert track.read_bytes() == whole.read_bytes()
-    assert MaskTrack(track).frames == 150
+    assert MaskTrack(track).frames == 40
 
 
 def test_another_name_for_the_track_is_no_other_job(tmp_path: Path, long: Path, model: Path) -> None:
     out = tmp_path / "out.mp4"
-    cut_short(long, out, 130, recording(model, tmp_path / "a.json").load())
+    cut_short(long, out, 32, recording(model, tmp_path / "a.json").load())
     make(long, out, recording(model, tmp_path / "b.json"), ProcessOptions(resume=True))
-    assert MaskTrack(tmp_path / "b.json").frames == 150
+    assert MaskTrack(tmp_path / "b.json").frames == 40
     assert out.exists()
 
 
@@ -67,7 +67,7 @@ def test_one_process_makes_a_video_with_a_track(tmp_path: Path, long: Path, mode
         long, out, recording(model, track), ProcessOptions(), notify=said.append,
         make_pool=lambda _: pytest.fail("workers would each have a part of the track"),
     )  # fmt: skip
-    assert MaskTrack(track).frames == 150
+    assert MaskTrack(track).frames == 40
     assert any("one process makes this video" in str(event) for event in said)
 
 

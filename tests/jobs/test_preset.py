@@ -10,7 +10,7 @@ from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound
 from gancam.jobs.preset import read_preset
 from tests.helpers.clips import make_clip
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import here, refused
 from tests.helpers.small import network, write_models
 
 OPTIONS: dict[str, type] = {"quality": float, "codec": str, "eight-bit": bool, "threads": int, "effect": list}
@@ -78,7 +78,7 @@ def test_a_preset_on_the_command_line(tmp_path: Path) -> None:
     )
 
     def made(*arguments: Any) -> dict[str, Any]:
-        done = gancam("process", source, out, "--preset", film, "--overwrite", *arguments)
+        done = here("process", source, out, "--preset", film, "--overwrite", *arguments)
         assert done.returncode == 0, done.stderr
         report: dict[str, Any] = json.loads(done.stdout)
         return report

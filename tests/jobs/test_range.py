@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import ImageFile, Picture, write_image, write_pictures
 from gancam.sources import AnimatedImage, ImageFiles, TestPattern, VideoFile
 from tests.helpers.clips import make_clip
-from tests.helpers.command import here
+from tests.helpers.command import here, through
 from tests.helpers.jobs import cut_short, process
 
 AFTER, BACKWARDS = ("--from", "99s"), ("--from", "3s", "--to", "2s")
@@ -122,17 +120,30 @@ def test_what_is_no_moment(text: str) -> None:
         (("--to", "9"), 24),
     ],
 )
-@pytest.mark.parametrize("jobs", [(), ("--jobs", "2")])
-def test_what_was_asked_for_is_counted(
-    tmp_path: Path, ending: str, span: tuple[str, ...], count: int, jobs: tuple[str, ...]
-) -> None:
+def test_what_was_asked_for_is_counted(tmp_path: Path, ending: str, span: tuple[str, ...], count: int) -> None:
     clip = make_clip(tmp_path / f"a{ending}")
-    done = here("process", clip, tmp_path / "out.mp4", *span, *jobs)
+    done = here("process", clip, tmp_path / "out.mp4", *span)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{count} frames in "), done.stdout
     source = VideoFile(clip, first=parse_moment(span[1]) if "--from" in span else None)
     assert source.frames == 24 - (0 if "--from" not in span else 15 if span[1] == "0.5" else 3)
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("ending", "span", "count"),
+    [
+        (".mkv", ("--from", "0.1", "--to", "0.5"), 12),
+        *(
+            pytest.param(ending, span, count, marks=pytest.mark.slow)
+            for ending, span, count in ((".mp4", (), 24), (".mp4", ("--from", "0.5"), 9), (".mkv", ("--to", "9"), 24))
+        ),
+    ],
+)
+def test_so_it_is_by_workers(tmp_path: Path, ending: str, span: tuple[str, ...], count: int) -> None:
+    done = here("process", make_clip(tmp_path / f"a{ending}"), tmp_path / "out.mp4", *span, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{count} frames in "), done.stdout
 
 
 def test_frames_of_a_varying_rate_are_counted_in_the_end(tmp_path: Path) -> None:
@@ -164,10 +175,7 @@ def test_a_part_has_the_rate_of_the_whole(tmp_path: Path, ending: str, span: tup
         came = list(part)
         assert done.stdout.startswith(f"{len(came)} frames in ")
         assert came[-1].duration == pytest.approx(0.033, abs=0.002)
-    pictures = subprocess.run(
-        [sys.executable, "-m", "gancam", "process", str(tmp_path / f"b{ending}"), "-", "--format", "rawvideo"],
-        capture_output=True, timeout=60,
-    )  # fmt: skip
+    pictures = through("process", tmp_path / f"b{ending}", "-", "--format", "rawvideo")
     assert len(pictures.stdout) == len(came) * 96 * 64 * 3
     assert b"show one again" not in pictures.stderr
 

@@ -56,7 +56,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, ticks=ticks, audio=[("aac", 0.0)])
 
 
-@pytest.mark.parametrize("ending", [".mp4", ".ts", ".webm"])
+@pytest.mark.parametrize("ending", [".mp4", pytest.param(".ts", marks=pytest.mark.slow), ".webm"])
 def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, model: Path, ending: str) -> None:
     whole, out = tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
     chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))

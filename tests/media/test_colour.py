@@ -32,6 +32,7 @@ def flats(size: tuple[int, int], matrix: int, full: bool) -> list[av.VideoFrame]
 )
 @pytest.mark.parametrize("pixels", FORMATS)
 def test_planes_come_back_from_bgr_in_the_same_colours(pixels: str, size: tuple[int, int]) -> None:
+    to_420, to_pixels, to_bgr = VideoReformatter(), VideoReformatter(), ToBgr()
     for matrix, full in ((1, False), (6, False), (9, False), (1, True)):
         full = full or pixels == "yuvj420p"
         colour = Colour(
@@ -39,10 +40,10 @@ def test_planes_come_back_from_bgr_in_the_same_colours(pixels: str, size: tuple[
         )
         off = []
         for flat in flats(size, matrix, full):
-            frame = VideoReformatter().reformat(flat, format="yuv420p", interpolation=Interpolation.BICUBIC)
-            frame = VideoReformatter().reformat(frame, format=pixels, interpolation=Interpolation.BICUBIC)
+            frame = to_420.reformat(flat, format="yuv420p", interpolation=Interpolation.BICUBIC)
+            frame = to_pixels.reformat(frame, format=pixels, interpolation=Interpolation.BICUBIC)
             planes = [np.zeros((48, 64), np.uint8) for _ in range(3)]
-            bgr = np.asarray(ToBgr()(frame).to_ndarray(), np.uint8)
+            bgr = np.asarray(to_bgr(frame).to_ndarray(), np.uint8)
             colour.to_yuv(np.ascontiguousarray(bgr[20:21, 20:21].repeat(48, 0).repeat(64, 1)), planes)
             off.append([float(plane[20, 20]) - bytes(was)[0] for plane, was in zip(planes, flat.planes, strict=True)])
         luma, *chroma = np.abs(np.mean(off, 0))

@@ -18,7 +18,7 @@ from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
 from gancam.sources import ImageFiles, TestPattern, VideoFile
 from tests.helpers.clips import make_clip, times_of
-from tests.helpers.command import gancam
+from tests.helpers.command import here
 from tests.helpers.jobs import cut_short, process
 
 TICKS = [512 * index + 100 * (index % 3) for index in range(40)]  # of 15360 a second: no constant rate
@@ -86,8 +86,8 @@ def test_images_of_somebody_else(tmp_path: Path, clip: Path) -> None:
         frames = list(images)
     assert [TestPattern.index_in(frame.image) for frame in frames] == [i for i in range(40) if i != 6]
     assert [frame.time for frame in frames] == [i / 10 for i in range(40) if i != 6]
-    done = gancam("process", tmp_path / "a%03d.jpg", tmp_path / "b.mp4", "--fps", "10", "--json")
-    assert gancam("process", clip, tmp_path / "c%03d.png", "-q").stderr.count("\n") == 2  # the two notes
+    done = here("process", tmp_path / "a%03d.jpg", tmp_path / "b.mp4", "--fps", "10", "--json")
+    assert here("process", clip, tmp_path / "c%03d.png", "-q").stderr.count("\n") == 2  # the two notes
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["frames"] == 39
     assert times_of(tmp_path / "b.mp4") == [Fraction(i, 10) for i in range(40) if i != 6]

@@ -249,7 +249,7 @@ def test_half_a_fragment_is_cut_off(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a full disk is made by a limit of the system")
-@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+@pytest.mark.parametrize("ending", [".mp4", pytest.param(".mkv", marks=pytest.mark.slow)])
 def test_a_full_disk_keeps_what_is_there(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a{ending}"
     done = child(FULL, path)
@@ -263,7 +263,7 @@ def test_a_full_disk_keeps_what_is_there(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGHUP")
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGHUP", pytest.param("SIGTERM", marks=pytest.mark.slow), "SIGINT"])
 def test_closing_the_terminal_finishes_the_files(tmp_path: Path, name: str) -> None:
     path = tmp_path / "a.mp4"
     with interruptible():

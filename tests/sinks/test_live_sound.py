@@ -15,7 +15,7 @@ from gancam.sinks.stream import StreamWriter
 from gancam.sinks.video import VideoWriter
 from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip, ramps
-from tests.helpers.command import gancam, here, video
+from tests.helpers.command import here, video
 from tests.helpers.servers import Broadcast, free_port
 
 ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".ts")
@@ -198,11 +198,11 @@ def test_sound_ends_with_a_picture_that_was_ended(tmp_path: Path) -> None:
 def test_a_files_own_sound_on_the_command_line(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", audio=[("aac", 0.0)])
     out, without = tmp_path / "b.mp4", tmp_path / "c.mp4"
-    done = gancam("live", clip, "-e", "none", "--to", out)
+    done = here("live", clip, "-e", "none", "--to", out)
     assert done.returncode == 0, done.stderr
     assert video(out)[2] > 0.9 * video(clip)[2]
-    assert gancam("live", clip, "-e", "none", "--to", without, "--sound", "none").returncode == 0
+    assert here("live", clip, "-e", "none", "--to", without, "--sound", "none").returncode == 0
     assert video(without)[2] == 0
-    done = gancam("live", clip, "-e", "none", "--to", tmp_path / "d.mp4", "--sound", "loud")
+    done = here("live", clip, "-e", "none", "--to", tmp_path / "d.mp4", "--sound", "loud")
     assert done.returncode == 2
     assert "must be mic, mic:NAME or none" in done.stderr

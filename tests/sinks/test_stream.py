@@ -1,8 +1,6 @@
 """Live video to URLs: received by FFmpeg in PyAV, which also listens for RTMP, RTSP and TCP."""
 
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,9 +20,9 @@ from gancam.sinks.stream import StreamWriter
 from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
 from tests.helpers.clips import psnr
+from tests.helpers.command import here
 from tests.helpers.servers import free_port
 
-ROOT = Path(__file__).parent.parent.parent
 SIZE = (160, 96)
 
 
@@ -264,11 +262,11 @@ def test_bad_values() -> None:
 
 
 def test_on_the_command_line() -> None:
-    command = [sys.executable, "-m", "gancam", "live", "test", "-e", "none", "--seconds", "1"]
+    command = ["live", "test", "-e", "none", "--seconds", "1"]
     url = f"rtmp://me:hidden@127.0.0.1:{free_port()}/live/hidden"
-    done = subprocess.run([*command, "--to", url], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    done = here(*command, "--to", url)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "hidden" not in done.stdout + done.stderr
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
-    done = subprocess.run([*command, "--to", url], capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    done = here(*command, "--to", url)
     assert done.returncode == 0, done.stderr

@@ -509,8 +509,11 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path, clip: Path) ->
 
 
 def test_codec_names_people_use(tmp_path: Path) -> None:
-    for name in ("H.264", "HEVC", "x265", "AVC", "AV1", "VP9"):
+    meant = {"H.264": "h264", "HEVC": "hevc", "x265": "hevc", "AVC": "h264", "AV1": "av1", "VP9": "vp9"}
+    for name, codec in meant.items():
         write(tmp_path / f"{name}.mp4", TestPattern((96, 64), frames=4), codec=name)
+        with av.open(tmp_path / f"{name}.mp4") as film:
+            assert film.streams.video[0].codec.canonical_name == codec, name
 
 
 def test_open_sink_by_name(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_what_waits_for_its_turn_holds_up_nothing_else(
     let = threading.Event()
 
     def slowly(name: str, frame: Image) -> Image:
-        let.wait(5)
+        let.wait(60)
         return frame
 
     monkeypatch.setattr(menu, "_shown", slowly)
@@ -119,4 +119,4 @@ def test_what_waits_for_its_turn_holds_up_nothing_else(
         took = time.monotonic() - began
         let.set()
         assert {one.result().status_code for one in asked} == {200}
-        assert took < 1
+        assert took < 30  # of the 60 that they may wait for

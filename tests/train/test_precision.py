@@ -156,6 +156,7 @@ def test_old_and_new_networks_of_teachers_are_tried_too() -> None:
     assert precision.fastest(torch.nn.Conv2d(3, 3, 3)) in ("fp32", "bf16")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="oneDNN is told by an environment variable to leave bf16 out")
 def test_a_processor_without_bf16_trains_in_fp32(photos: Path, tmp_path: Path) -> None:
     text = (recipe.RECIPES / "dcgan-mnist.toml").read_text()

@@ -25,15 +25,26 @@ from tests.helpers.small import still
 
 LEAST = 45.0  # dB of what it makes, against the graph used as its maker would
 SAMPLE = matrix()[::11]  # of the whole, which benchmarks/importing.py walks
+LARGE = [case for case in SAMPLE if case.scale == 4]  # their outputs take most of the time
+CASES = [
+    pytest.param(case, marks=pytest.mark.slow) if case in LARGE[2:] else case
+    for case in (*SAMPLE, Case("luma"), Case("luma", order="bgr"))
+]
 
 
-@pytest.mark.parametrize("case", [*SAMPLE, Case("luma"), Case("luma", order="bgr")], ids=str)
-def test_matrix(case: Case, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def apart() -> trial.TrialProcess:
+    """A process in which graphs of several tests are run as their makers would."""
+    return trial.TrialProcess()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_matrix(case: Case, apart: trial.TrialProcess, tmp_path: Path) -> None:
     source = write_case(case, tmp_path / "a.onnx", side=(40, 48))
     found = adapt(source, tmp_path / "b.onnx")
     assert found.psnr >= 60.0
     image = pictures.truth(40, 48)
-    wanted = np.clip(np.round(Foreign(source).picture(image, case.convention)), 0, 255).astype(np.uint8)
+    wanted = np.clip(np.round(Foreign(source, apart).picture(image, case.convention)), 0, 255).astype(np.uint8)
     made = ImageModel(tmp_path / "b.onnx")(image[None])[0][0]
     right = made.shape == wanted.shape and cv2.PSNR(made, wanted) >= LEAST
     assert right or (case.kind == "luma" and any("BGR fits" in doubt for doubt in found.convention.doubts))

@@ -58,8 +58,14 @@ def write(network: nn.Module, given: Tensor, path: Path, *, opset: int = 17) -> 
     return path
 
 
-@pytest.mark.parametrize("layered", [(False, False), (False, True), (True, True), (True, False)])
-@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("layered", "turned"),
+    [
+        ((False, False), False), ((False, True), True), ((True, True), False), ((True, False), True),
+        *(pytest.param(*more, marks=pytest.mark.slow)
+          for more in (((False, False), True), ((False, True), False), ((True, True), True), ((True, False), False))),
+    ],
+)  # fmt: skip
 def test_two_files_are_one_generator(tmp_path: Path, layered: tuple[bool, bool], turned: bool) -> None:
     mapping = write(Mapping(layered=layered[0]), torch.zeros(1, 8), tmp_path / "mapping.onnx", opset=16)
     w = torch.zeros(1, LAYERS, 16) if layered[1] else torch.zeros(1, 16)
