@@ -105,7 +105,15 @@ def hardware(device: str) -> str:
 
 
 def remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, object]) -> bool:
-    """Keep `trials` for later runs, of the case that `recall` is asked for; whether that could be done."""
+    """Keep `trials` for later runs, of the case that `recall` is asked for; whether that could be done.
+
+    Where another process kept some meanwhile, they become those: what plays with its choice, its workers say, may not
+    meet another one.
+    """
+    meanwhile = recall(files, device, more, {one.precision for one in trials})
+    if meanwhile is not None:
+        trials[:] = meanwhile
+        return True
     try:
         case = {**_case(files, device), **more}
         key = _key(case)

@@ -128,6 +128,17 @@ def test_two_processes_at_once(cache: Path, path: Path) -> None:
     assert json.loads(file.read_text())["trials"]
 
 
+def test_who_is_done_first_has_chosen(cache: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its workers, which read what is there, must play what it plays."""
+    files = variants(path)
+    mine, other = [Trial("fp32", 1.0, 100.0), Trial("int8", 2.0, 50.0)], [Trial("int8", 1.0, 50.0)]
+    monkeypatch.setattr(trials, "_known", {})
+    assert trials.remember(files, "cpu", other, {})
+    monkeypatch.setattr(trials, "_known", {})  # as in another process, which tried at the same time
+    assert trials.remember(files, "cpu", mine, {})
+    assert mine == other == remembered(files, "cpu")
+
+
 def constant(value: int) -> Run:
     return lambda: np.full((4, 4, 3), value, np.uint8)
 
