@@ -120,7 +120,7 @@ class Person(MaskSource):
         if alone:
             closer.go_on(image)
         followed, nearer = bool(closer.regions), closer.opacity(image, still)
-        if nearer is not None and not self.wide and not closer.fills:
+        if nearer is not None and not self.wide and not closer.fills and not closer.cuts:
             self._whole.before = None
             return nearer
         if found is None:
@@ -129,7 +129,9 @@ class Person(MaskSource):
         opacity = matte(without_isles(self._whole.before), small, image)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
             self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
-        return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
+        if nearer is None or self.wide:
+            return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
+        return closer.with_whole(opacity)
 
     def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Of an image by itself: who is in it, what was left of them, and others behind them.
