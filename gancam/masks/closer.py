@@ -89,6 +89,18 @@ class Region:
         self.opinion.move(self.window, window, size)
         self.window = window
 
+    def go_along(self, right: int, down: int, size: tuple[int, int]) -> None:
+        """What was found lies so many pixels of the frame farther right and down, while the window stays.
+
+        `size`: width and height of what the network is shown of it.
+        """
+        left, top, width, height = self.window
+        there = left - right, top - down, width, height
+        if self.before is not None:
+            self.before = carried(self.before, self.window, there, size[::-1])
+        self.belief.move(self.window, there, size)
+        self.opinion.move(self.window, there, size)
+
 
 class CloserLooks:
     """Looks closer at those who are small in the frames of a video, and follows them.
