@@ -31,6 +31,7 @@ from gancam.masks.regions import (
     united,
     window_around,
 )
+from gancam.masks.seams import View, is_cut, joined
 from gancam.masks.upper import with_upper_half
 from gancam.masks.walls import without_walls
 from gancam.vision.matting import matte
@@ -88,6 +89,18 @@ class Region:
         self.opinion.move(self.window, window, size)
         self.window = window
 
+    def go_along(self, right: int, down: int, size: tuple[int, int]) -> None:
+        """What was found lies so many pixels of the frame farther right and down, while the window stays.
+
+        `size`: width and height of what the network is shown of it.
+        """
+        left, top, width, height = self.window
+        there = left - right, top - down, width, height
+        if self.before is not None:
+            self.before = carried(self.before, self.window, there, size[::-1])
+        self.belief.move(self.window, there, size)
+        self.opinion.move(self.window, there, size)
+
 
 class CloserLooks:
     """Looks closer at those who are small in the frames of a video, and follows them.
@@ -103,6 +116,7 @@ class CloserLooks:
         regions: What is looked at closer now.
         is_near: Whether somebody fills so much of the frame that nobody is searched.
         fills: Whether a window that followed somebody would have to: the whole frame may show them as well.
+        cuts: Whether a window cuts somebody off, of whom the whole frame may show the rest.
         movers: What moves: to be shown each frame.
         patient: Whether there is time to look more often.
     """
@@ -117,7 +131,8 @@ class CloserLooks:
     def reset(self) -> None:
         """Forget the frames before."""
         self.regions: list[Region] = []
-        self.is_near = self.fills = False
+        self.is_near = self.fills = self.cuts = False
+        self._views: list[View] = []  # of the frame at hand
         self.movers.reset()
         self._refused: list[Window] = []  # what a closer look showed to be nobody
         self._expected: Sequence[Window] = ()  # what may be somebody
@@ -299,21 +314,26 @@ class CloserLooks:
 
         Then the next frame is to be searched. `still`: how surely nothing moved, of the whole frame.
         """
-        self.fills = False
-        if not self.regions:
-            return None
-        opacity = np.zeros(image.shape[:2], np.uint8)
+        self.fills = self.cuts = False
+        self._views = []
+        size = image.shape[1], image.shape[0]
         for region in self.regions:
             found, small = self._followed(region, image, still)
             region.before = self.decided(found, small, region.before, self._rests(still, image, region, found.shape))
             left, top, width, height = region.window
-            place = slice(top, top + height), slice(left, left + width)
-            cv2.max(opacity[place], matte(without_isles(region.before), small, image[place]), dst=opacity[place])
+            seen = without_isles(region.before)
+            opacity = matte(seen, small, image[top : top + height, left : left + width])
+            self._views.append(View(region.window, seen, opacity))
+            self.cuts |= is_cut(seen, region.window, size)
         self.regions = [region for region in self.regions if region.missed <= EVERY]
         if not self.regions:
             return None
         self._join(image)
-        return opacity
+        return joined(self._views, None, size)
+
+    def with_whole(self, whole: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return opacity of the frame at hand from its windows, and from the `whole` of it: ``(H, W)``, 0 to 255."""
+        return joined(self._views, whole, (whole.shape[1], whole.shape[0]))
 
     def leave(self, nearer: NDArray[np.uint8], whole: NDArray[np.uint8]) -> bool:
         """Follow nobody any more if the whole frame shows them as well; say whether it does.

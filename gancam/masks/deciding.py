@@ -1,5 +1,7 @@
 """Whether what a network is half sure of is somebody, the same from frame to frame."""
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less su
 _DECIDES = 4.0  # how quickly it goes from one to the other there
 _NOISE, _MOVED = 7.0, 14.0  # grey levels by which the noise of a camera changes the small picture, and what moves does
 _RESTS = np.exp(-((np.maximum(np.arange(256) - _NOISE, 0) / _MOVED) ** 2)).astype(np.float32)  # of that change
+_FOUND, _FARTHEST = 0.15, 0.1  # how clearly a camera's step is seen at the least, and how far it is, of the side
 
 Plane = NDArray[np.float32]
 
@@ -46,3 +49,24 @@ def rests(before: Image, now: Image) -> Plane:
     blue, green, red = cv2.split(cv2.absdiff(before, now))
     moved = cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3))
     return np.asarray(cv2.LUT(moved, _RESTS), np.float32)
+
+
+def step_between(before: Image, now: Image) -> tuple[float, float] | None:
+    """Return by how many pixels, to the right and down, a camera moved the picture; None where that is not clear.
+
+    It is the peak of their phase correlation (Kuglin and Hines 1975).
+
+    Args:
+        before: small picture, uint8 ``(h, w, 3)``.
+        now: the next one, of the same size.
+    """
+    one, other = (cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32) for small in (before, now))
+    (right, down), response = cv2.phaseCorrelate(one, other, _hanning(one.shape))
+    if response < _FOUND or max(abs(right) / one.shape[1], abs(down) / one.shape[0]) > _FARTHEST:
+        return None
+    return right, down
+
+
+@lru_cache(maxsize=8)
+def _hanning(shape: tuple[int, ...]) -> Plane:
+    return np.asarray(cv2.createHanningWindow(shape[::-1], cv2.CV_32F), np.float32)

@@ -13,7 +13,7 @@ from gancam.inference.model import ImageModel
 from gancam.masks.behind import behind
 from gancam.masks.belief import without_fancies, without_isles
 from gancam.masks.closer import EVERY, OFTEN, CloserLooks, Region
-from gancam.masks.deciding import rests
+from gancam.masks.deciding import rests, step_between
 from gancam.masks.looks import Looks, Opinion
 from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.regions import (
@@ -27,6 +27,7 @@ from gancam.masks.upper import with_upper_half
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
 
+_RESTS, _STEADIER = 0.88, 0.05  # of a picture that rests: less, and the camera may move; and how much more with it
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
 
 
@@ -100,14 +101,17 @@ class Person(MaskSource):
             self._forget()
         still = None if self._small is None else rests(self._small, small)
         self._closer.movers.look(self._small, small, still)
-        self._whole.window, self._small = frame, small
+        self._whole.window, beside = frame, still
+        if still is not None and self._small is not None and float(still.mean()) < _RESTS:
+            beside = self._gone_along(self._small, small, still)
+        self._small = small
         alone = self._look.alone  # else it is a recurrent network, which is shown whole frames, one after another
         tick, due = self._age, self._age % (OFTEN if self._closer.patient else EVERY) == 0 and alone
         self._is_image = time is None and tick == 0 and alone
         self._age += 1
         closer = self._closer
         closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
-        found = seen = self._whole.opinion(small, still, tick) if due or self.wide or not closer.regions else None
+        found = seen = self._whole.opinion(small, beside, tick) if due or self.wide or not closer.regions else None
         if seen is not None and self._is_image:
             seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
         if seen is not None and alone and not (self.wide and self._is_image):
@@ -120,16 +124,18 @@ class Person(MaskSource):
         if alone:
             closer.go_on(image)
         followed, nearer = bool(closer.regions), closer.opacity(image, still)
-        if nearer is not None and not self.wide and not closer.fills:
+        if nearer is not None and not self.wide and not closer.fills and not closer.cuts:
             self._whole.before = None
             return nearer
         if found is None:
-            found = closer.believed(self._whole, self._whole.opinion(small, still, tick), image)
-        self._whole.before = closer.decided(found, small, self._whole.before, still)
+            found = closer.believed(self._whole, self._whole.opinion(small, beside, tick), image)
+        self._whole.before = closer.decided(found, small, self._whole.before, beside)
         opacity = matte(without_isles(self._whole.before), small, image)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
             self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
-        return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
+        if nearer is None or self.wide:
+            return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
+        return closer.with_whole(opacity)
 
     def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Of an image by itself: who is in it, what was left of them, and others behind them.
@@ -153,6 +159,21 @@ class Person(MaskSource):
         if self._small is None or not is_cut(self._small, small):
             return self._small is not None
         return self._small.shape == small.shape and self._trail.carry(self._small, small)
+
+    def _gone_along(self, before: Image, small: Image, still: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How surely nothing moved beside the camera, with which what is known of the whole frame goes along."""
+        step = step_between(before, small)
+        if step is None:
+            return still
+        size = small.shape[1], small.shape[0]
+        place = np.array([[1, 0, step[0]], [0, 1, step[1]]], np.float64)
+        moved = cv2.warpAffine(before, place, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        beside = rests(np.asarray(moved, np.uint8), small)
+        if float(beside.mean()) < float(still.mean()) + _STEADIER:
+            return still
+        right, down = (round(one * self._whole.window[axis + 2] / size[axis]) for axis, one in enumerate(step))
+        self._whole.go_along(right, down, size)
+        return beside
 
     def expect(self, boxes: Sequence[Window]) -> None:
         """Look closer at these places in the next frame: something came there (left, top, width, height)."""
