@@ -432,6 +432,18 @@ def test_a_box_is_followed_and_a_colour_is_found(model: Generator, tmp_path: Pat
     assert np.array_equal((out != green).any(axis=2) | np.eye(60, 90, dtype=bool), np.eye(60, 90, dtype=bool))
 
 
+@pytest.mark.parametrize(("name", "value"), [("colour", "green"), ("faces", "on")])
+def test_what_is_followed_goes_on_when_something_else_is_marked_too(model: Generator, name: str, value: str) -> None:
+    scene = still("otters")
+    effect = make(model, where="object", box="60/60/60/60", shape="box", feather=0.0)
+    for index in range(8):
+        if index == 6:
+            effect.params.set(name, value)
+        frame = np.roll(scene, 3 * index, axis=1)
+        changed = (effect(frame, time=index / 30) != frame).any(axis=(0, 2))
+    assert abs(float(np.flatnonzero(changed).mean()) - (89.5 + 21)) < 4
+
+
 def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     image = still("spices")
     height, width = image.shape[:2]
