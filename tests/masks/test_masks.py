@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gancam import masks
 from gancam.errors import GancamError, MaskError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
-from gancam.masks import Mask
+from gancam.masks import Face, Faces, Mask
 from gancam.masks.track_file import from_counts, to_counts
 from tests.helpers.small import still
 
@@ -453,6 +453,30 @@ def test_a_face_detector_must_be_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not (WEIGHTS / "yunet_n_dynamic.onnx").is_file(), reason="no face detector at hand")
+class Seen(Faces):
+    """Finds one face in the first frame, and none later."""
+
+    calls = 0
+
+    def detect(self, image: Image) -> list[Face]:
+        self.calls += 1
+        return [Face((20.0, 20.0, 20.0, 20.0), np.zeros((5, 2), np.float32), 0.9)] if self.calls == 1 else []
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(None, 5), (5, 1), (10, 1), (25, 4), (30, 5), (60, 10), (240, 40)])
+def test_a_face_is_held_for_as_long_at_any_rate(rate: int | None, frames: int) -> None:
+    faces, image = Seen(), np.zeros((60, 80, 3), np.uint8)
+    times = [None if rate is None else 3 + step / rate for step in range(50)]
+    assert sum(bool(faces(image, time=time).any()) for time in times) == 1 + frames
+
+
+def test_no_face_is_held_over_a_cut() -> None:
+    faces, image = Seen(), np.zeros((60, 80, 3), np.uint8)
+    assert faces(image, time=0.0).any()
+    assert faces(image + np.uint8(5), time=0.03).any()
+    assert not faces(image + np.uint8(200), time=0.06).any()
+
+
 def test_no_face_among_otters() -> None:
     faces = masks.Faces(WEIGHTS / "yunet_n_dynamic.onnx")
     assert faces.detect(still("lake")) == []
