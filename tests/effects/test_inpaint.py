@@ -436,6 +436,17 @@ def test_scratches_are_replaced_in_their_frame_or_one_later(path: Path) -> None:
     offline.close()
 
 
+def test_a_mask_that_comes_with_its_frame_stays_with_it_where_scratches_are_found(path: Path) -> None:
+    erase = load(path, find="scratches", memory=False)
+    for step in range(6):
+        image, mask = still("lake").copy(), np.zeros(still("lake").shape[:2], np.uint8)
+        image[60:100, 20 + 20 * step : 36 + 20 * step] = (0, 0, 255)
+        mask[58:102, 18 + 20 * step : 38 + 20 * step] = 1
+        out = erase(image, mask, time=step / 30)
+        mask[...] = 0  # the caller may use it again
+        assert not (out == (0, 0, 255)).all(axis=2).any()
+
+
 def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -> None:
     frames, truth = composite(pan(24), "disc", 1.0)
     source = make_clip(tmp_path / "in.mp4", images=frames, fps=8, time_base=Fraction(1, 800))
