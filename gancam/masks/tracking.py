@@ -1,6 +1,7 @@
 """Masks that follow what they mark."""
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ class Tracked(MaskSource):
     RETRY = 8  # frames, while it bends or is not seen, after which it may also have gone slowly
     MOVED = 0.03  # how far it has, at some corner, in shares of its longer side: less is none
     NOTED = 0.2  # seconds unseen that are worth a note
+    NOTES = 20  # that are kept, the newest
     FIRM = 30  # frames in which it did not bend, after which no more of it is marked than at first
 
     def __init__(
@@ -59,7 +61,7 @@ class Tracked(MaskSource):
         self.hold = check_number(hold, "hold", 0)
         self.around = check_number(around[0], "around", 0, 10), check_number(around[1], "around", 0, 10)
         self.lost = False
-        self._notes: list[str] = []
+        self._notes: deque[str] = deque(maxlen=self.NOTES)
         self.mask: Mask = np.zeros((1, 1), np.uint8)
         self._first: _Seen | None = None
         self._key: _Seen | None = None  # the object as it was when its points were chosen
@@ -78,13 +80,14 @@ class Tracked(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """When the object was lost and found again, and what the source says of itself."""
+        """When the object was lost and found again lately, and what the source says of itself."""
         return [*self._what.notes, *self._notes]
 
     def reset(self) -> None:
         """Mark anew at the next frame."""
         self._first = self._key = None
         self.lost = False
+        self._notes.clear()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""

@@ -1,9 +1,11 @@
 """Masks: where they are, what they refuse, that they follow and say when they cannot."""
 
+import copy
 import inspect
 import json
 import math
 import os
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -316,6 +318,21 @@ def test_a_lost_object_marks_nothing_until_it_is_back() -> None:
     assert "found" in tracked.notes[1]
 
 
+def test_notes_are_of_lately_and_of_what_came_since_it_was_reset() -> None:
+    class Short(masks.Tracked):
+        NOTES = 3
+
+    tracked, frame = Short((150, 120, 90, 70), hold=0.0), 0
+    for _ in range(3):
+        for seen in (True,) * 6 + (False,) * 2:
+            tracked(scene(seen=seen), time=frame / 30)
+            frame += 1
+    assert len(tracked.notes) == 3
+    assert f"{(frame - 2) / 30:.2f} s" in tracked.notes[-1]
+    tracked.reset()
+    assert tracked.notes == []
+
+
 def test_what_is_not_seen_stays_marked_for_a_while() -> None:
     tracked = masks.Tracked((150, 120, 90, 70), hold=0.2)
     before = tracked(scene(), time=0.0)
@@ -518,6 +535,36 @@ def test_a_track_is_replayed_exactly(tmp_path: Path, timed: bool) -> None:
         recorded.save(tmp_path / "track.json")
     with pytest.raises(SinkError):
         recorded.save(tmp_path / "nowhere" / "track.json")
+
+
+def test_a_reset_begins_another_track_unless_time_goes_on(tmp_path: Path) -> None:
+    recorded = masks.Recorded(lambda image: np.ones((40, 60), np.uint8))
+    runs: list[tuple[list[float | None], int]] = [
+        ([0.0, 0.1, 0.2], 3), ([0.3, 0.4], 5), ([0.0, 0.5], 2), ([None, None], 2),
+    ]  # fmt: skip
+    for times, frames in runs:
+        for time in times:
+            recorded(BLACK, time=time)
+        assert recorded.frames == frames
+        recorded.reset()
+    recorded.save(tmp_path / "track.json")
+    assert masks.MaskTrack(tmp_path / "track.json").frames == 2
+
+
+def test_what_is_recorded_takes_little_memory() -> None:
+    noise, image = np.random.default_rng(0), np.zeros((240, 320, 3), np.uint8)
+    recorded = masks.Recorded(lambda image: (noise.random((240, 320)) < 0.05).astype(np.uint8))
+    recorded(image)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            recorded(image)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 20 * 240 * 320 // 4  # in runs there are 7000 numbers a mask
+    copied = copy.deepcopy(recorded)
+    assert copied.frames == 0
 
 
 def cocos(size: list[int], counts: list[int]) -> Mask:
