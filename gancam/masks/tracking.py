@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -92,7 +93,10 @@ class Tracked(MaskSource):
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
         image = check_image(image)
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self.track(image, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), time)
+
+    def track(self, image: Image, grey: NDArray[np.uint8], time: float | None) -> Mask:
+        """The same for who has `image` in grey: that is made once for several that are followed."""
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
         if self._first is None or self._first.grey.shape != grey.shape:
@@ -261,7 +265,7 @@ class Tracked(MaskSource):
         if (seen.max(0) <= 2).any() or (seen.min(0) >= (width - 2, height - 2)).any():
             return False
         there = self._look(grey, matrix).astype(np.float32)
-        inside = self._look(np.full_like(grey, 255), matrix) > 0
+        inside = self._look(_white(grey.shape), matrix) > 0
         if inside.sum() < 0.3 * inside.size or float(there[inside].std()) < 1.0:
             return False
         first, recent = (float(np.corrcoef(pattern[inside], there[inside])[0, 1]) for pattern in self._patterns)
@@ -315,11 +319,39 @@ class Tracked(MaskSource):
     def _moved_mask(self, shape: tuple[int, ...]) -> Mask:
         if self.lost or self._first is None:
             return np.zeros(shape, np.uint8)
-        moved = cv2.warpPerspective(self._first.mask * 255, self._matrix, (shape[1], shape[0]), flags=cv2.INTER_LINEAR)
-        mask = np.asarray(moved > 100, np.uint8)
+        mask = _moved(self._first.mask, self._first.box, self._matrix, shape)
         if self._firm >= self.FIRM or not any(self.around) or not mask.any():
             return mask
         return _enlarged(mask, self.around)
+
+
+def _moved(mask: Mask, box: Sequence[int], matrix: Matrix, shape: tuple[int, ...]) -> Mask:
+    """`mask`, 0 but in `box` (left, top, width, height), moved by `matrix` in a picture of this shape.
+
+    Only where it comes to lie is looked at: of many small strokes each would else take as long as the whole picture.
+    """
+    whole = np.zeros(shape, np.uint8)
+    x, y, wide, tall = box
+    edges = np.array([[x - 1, y - 1], [x + wide, y - 1], [x + wide, y + tall], [x - 1, y + tall]], np.float32)
+    there = motion.moved(edges, matrix)
+    low, high = (np.clip(side, 0, (shape[1], shape[0])) for side in (np.floor(there.min(0)) - 1, there.max(0) + 2))
+    (left, top), (right, bottom) = low.astype(int).tolist(), high.astype(int).tolist()
+    if left >= right or top >= bottom:
+        return whole
+    part = np.asarray(cv2.copyMakeBorder(mask[y : y + tall, x : x + wide] * 255, 1, 1, 1, 1, cv2.BORDER_CONSTANT))
+    here = _shift(-left, -top) @ matrix @ _shift(x - 1, y - 1)
+    moved = cv2.warpPerspective(part, here, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    whole[top:bottom, left:right] = moved > 100
+    return whole
+
+
+def _shift(x: float, y: float) -> Matrix:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+@lru_cache(maxsize=2)
+def _white(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.full(shape, 255, np.uint8)
 
 
 def _enlarged(mask: Mask, around: tuple[float, float]) -> Mask:

@@ -399,6 +399,57 @@ def test_strokes_are_taken_back_one_by_one() -> None:
     assert not drawn(BLACK).any()
 
 
+def test_many_strokes_take_little_time_and_memory() -> None:
+    frame, drawn = np.zeros((720, 1280, 3), np.uint8), masks.Drawn()
+    drawn(frame)
+    tracemalloc.start()
+    try:
+        for index in range(100):
+            drawn.brush([(10 + 12 * index, 100), (20 + 12 * index, 120)], 12)
+            marked = drawn(frame)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 6 * marked.nbytes
+    for index in reversed(range(100)):
+        assert drawn(frame)[100, 10 + 12 * index]
+        drawn.undo()
+        assert not drawn(frame)[120, 26 + 12 * index]
+
+
+def test_a_stroke_that_was_erased_is_none_to_take_back() -> None:
+    drawn = masks.Drawn()
+    drawn(BLACK)
+    for left in (5, 40):
+        drawn.box((left, 5), (left + 10, 15))
+        drawn(BLACK)
+    drawn.erase([(45, 10)], 15)
+    drawn.undo()
+    assert not drawn(BLACK).any()
+
+
+@pytest.mark.parametrize("radius", [1e5, 40_000, 300])
+def test_a_brush_may_be_larger_than_the_picture(radius: float) -> None:
+    drawn = masks.Drawn()
+    drawn(BLACK)
+    drawn.brush([(5, 5), (1e12, 5)], radius)
+    assert drawn(BLACK).all()
+
+
+@pytest.mark.parametrize("place", [math.inf, math.nan, "a"])
+def test_a_place_that_is_none_is_not_drawn(place: Any) -> None:
+    drawn = masks.Drawn()
+    drawn(BLACK)
+    for draw in (
+        lambda: drawn.box((place, 0), (5, 5)),
+        lambda: drawn.brush([(5, place)], 5),
+        lambda: drawn.erase([(5, 5)], place if place != math.inf else -1),
+    ):
+        with pytest.raises(MaskError):
+            draw()
+    assert not drawn(BLACK).any()
+
+
 def test_a_drawn_mask_that_nothing_holds_stays() -> None:
     drawn = masks.Drawn(follow=True)
     drawn(BLACK)
