@@ -137,9 +137,11 @@ class Marks:
     def learn(self, params: InpaintParams, frames: Callable[[], Iterable[Frame]]) -> None:
         """Find in a clip that is read ahead what lies over it: an overlay, or captions of a colour."""
         if params.find == "overlay":
+            self._overlay.whole = True
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
+            self._overlay.whole = False
             if self._overlay.found.any():
                 self._veils = veils(self._overlay.found, frames())
                 for veil in self._veils:
