@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from typing import Self, TypeAlias, overload
 import cv2
 import numpy as np
 
-from gancam.effects import EffectLike, as_effects, loaded_here
+from gancam.effects import EffectLike, FunctionEffect, as_effects, loaded_here
 from gancam.errors import GancamError, InputError, NotFound, SourceError, shown
 from gancam.frame import Frame, Image, check_size
 from gancam.media.animated import is_animated
@@ -106,6 +107,8 @@ class VideoCapture:
         self._frames: Iterator[Frame] = iter(())
         self._grabbed: Frame | None = None
         self._image: Image | None = None  # the grabbed frame after the effects
+        self._next: Frame | None = None  # one that was fetched to learn a size, and is still to be grabbed
+        self._made: Image | None = None  # that after the effects
         self._size: tuple[int, int] | None = None
         self._position, self._moment = 0, 0.0  # the number of the frame to come, and seconds of the last one
         self._times: list[float] | None = None
@@ -190,9 +193,9 @@ class VideoCapture:
             return self._grab()
 
     def _grab(self) -> bool:
-        self._image = None
+        self._image, self._made = self._made, None
         try:
-            self._grabbed = next(self._frames, None)
+            self._grabbed, self._next = self._next or next(self._frames, None), None
         except SourceError as error:
             self.error, self._grabbed = error, None
         if self._grabbed is not None:
@@ -212,13 +215,16 @@ class VideoCapture:
                 raise SourceError("no frame was grabbed")
             return False, None
         if self._image is None:
-            opaque = replace(self._grabbed, alpha=None)  # a BGR picture has no place for opacity
-            result = apply(opaque, self._effects).image
-            self._image = result if result.flags.writeable else result.copy()  # people draw on what they read
+            self._image = self._through(self._grabbed)
         if image is not None and image.shape == self._image.shape and image.dtype == np.uint8:
             np.copyto(image, self._image)
             return True, image
         return True, self._image
+
+    def _through(self, frame: Frame) -> Image:
+        opaque = replace(frame, alpha=None)  # a BGR picture has no place for opacity
+        result = apply(opaque, self._effects).image
+        return result if result.flags.writeable else result.copy()  # people draw on what they read
 
     def read(self, image: Image | None = None) -> tuple[bool, Image | None]:
         """Grab and retrieve: ``(True, frame)``, or ``(False, None)`` at the end."""
@@ -235,7 +241,7 @@ class VideoCapture:
         if source is None:
             return 0.0
         if propId in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT):
-            self._size = self._size or output_size(self._effects, source.size)
+            self._size = self._size or self._learn_size(source)
             return float(self._size[propId == cv2.CAP_PROP_FRAME_HEIGHT])
         if propId == cv2.CAP_PROP_FPS:
             return float(source.fps)
@@ -252,6 +258,29 @@ class VideoCapture:
         if propId == cv2.CAP_PROP_BACKEND:
             return float(cv2.CAP_IMAGES if self.getBackendName() == "IMAGES" else cv2.CAP_FFMPEG)
         return 1.0 if propId in (cv2.CAP_PROP_CONVERT_RGB, cv2.CAP_PROP_ORIENTATION_AUTO) else 0.0
+
+    def _learn_size(self, source: Source) -> tuple[int, int]:
+        """The (width, height) of what ``read`` gives; plain functions cannot be asked, so they are shown a frame.
+
+        That is the next one, which is kept for ``grab``: a black one would be remembered by functions that remember.
+        """
+        with self._lock:
+            size = source.size
+            for effect in self._effects:
+                if isinstance(effect, FunctionEffect) and not effect.knows(size):
+                    break
+                size = effect.output_size(size)
+            else:
+                return size
+            if self._grabbed is not None:
+                self._image = image = self._through(self._grabbed) if self._image is None else self._image
+                return image.shape[1], image.shape[0]
+            with suppress(SourceError):  # which is raised again by the next ``grab``
+                self._next = self._next or next(self._frames, None)
+            if self._next is not None:
+                self._made = image = self._through(self._next)
+                return image.shape[1], image.shape[0]
+            return output_size(self._effects, source.size)
 
     def set(self, propId: int, value: float) -> bool:  # noqa: N803 - OpenCV's name
         """Go to another place of a file: CAP_PROP_POS_FRAMES, POS_MSEC or POS_AVI_RATIO (0 to 1, of the frames).
@@ -280,7 +309,7 @@ class VideoCapture:
         assert self._source is not None
         assert self._reopen is not None
         self._source.close()
-        self._frames, self._grabbed, self._image = iter(()), None, None
+        self._frames, self._grabbed, self._image, self._next, self._made = iter(()), None, None, None, None
         try:
             self._source = self._reopen()
         except (NotFound, SourceError) as error:  # it is there no more

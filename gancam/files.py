@@ -165,8 +165,13 @@ def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | Non
     refuse_existing(path, overwrite=overwrite)
 
 
-def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
+def write_file(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool) -> None:
     """Write a whole file for the user, or leave everything as it was.
+
+    Args:
+        path: the file to be.
+        data: all that is in it, whole or in pieces.
+        overwrite: whether `path` may exist.
 
     Raises:
         OutputExists: `path` exists, or has come to exist meanwhile, and `overwrite` is false.
@@ -198,10 +203,10 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False, shared: bool
     _write(partial, path, data, overwrite=True, durable=durable)
 
 
-def _write(partial: Path, path: Path, data: bytes, *, overwrite: bool, durable: bool) -> None:
+def _write(partial: Path, path: Path, data: bytes | Iterable[bytes], *, overwrite: bool, durable: bool) -> None:
     try:
         with partial.open("wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
         if durable:
             sync_file(partial)
         give_name(partial, path, overwrite=overwrite)

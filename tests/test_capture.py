@@ -331,3 +331,31 @@ def test_a_forked_process_leaves_what_its_parent_reads_alone(files: Path, source
     assert ended == (child, 0)
     assert capture.read()[0]
     capture.release()
+
+
+def test_a_function_is_shown_the_videos_frames_alone(files: Path) -> None:
+    shown: list[int] = []
+
+    def remembers(image: Image) -> Image:
+        shown.append(int(image.sum()))
+        return np.repeat(image, 2, axis=1)
+
+    with gancam.VideoCapture(files / "a.mp4") as plain:
+        frames = [plain.read()[1] for _ in range(2)]
+    with gancam.VideoCapture(files / "a.mp4", effects=[remembers]) as capture:
+        assert frames[0] is not None
+        width = 2 * frames[0].shape[1]
+        assert [capture.get(what) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_POS_FRAMES)] == [width, 0]
+        for frame in frames:
+            _, image = capture.read()
+            assert image is not None
+            assert frame is not None
+            assert np.array_equal(image[:, ::2], frame)
+        assert capture.get(cv2.CAP_PROP_POS_FRAMES) == 2
+        assert shown == [int(frame.sum()) for frame in frames if frame is not None]
+        assert capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+        assert capture.get(cv2.CAP_PROP_FRAME_WIDTH) == width
+        ok, image = capture.read()
+        assert ok
+        assert image is not None
+        assert np.array_equal(image[:, ::2], frames[0])

@@ -14,6 +14,7 @@ from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
+from gancam.params import Value
 from gancam.vision.fit import fit
 
 _GIVE_UP = 2.0  # seconds that close() waits for the thread: no network can be interrupted while it is loaded or tried
@@ -29,12 +30,28 @@ class Chain:
         slots: The effects.
         budget: What chooses how well they play; None where they play as they are.
         seconds: What each took so far, by name.
+        played: The parameters with which each made its last frame.
     """
 
     name: str
     slots: list[EffectSlot] = field(default_factory=list)
     budget: Budget | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    played: list[dict[str, Value]] = field(default_factory=list)
+
+    def keep(self) -> None:
+        """Note that a frame was made with the parameters as they are."""
+        self.played = [slot.params.values() for slot in self.slots]
+
+    def take_back(self) -> bool:
+        """Set the parameters as they were at the last frame that was made; say whether any had been changed."""
+        changed = False
+        for slot, values in zip(self.slots, self.played, strict=False):
+            now = slot.params.values()
+            for name in [name for name, value in values.items() if now.get(name) != value]:
+                slot.params.set(name, values[name])
+                changed = True
+        return changed
 
     @property
     def effects(self) -> Sequence[Effect]:
@@ -131,13 +148,29 @@ class LiveEffects(EffectChain, EffectMenu):
                 self._controls.replace(ready.slots)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Take `image` through what plays; at the size that all outputs have, where they have one."""
+        """Take `image` through what plays; at the size that all outputs have, where they have one.
+
+        What goes wrong right after a parameter was changed ends nothing: it is told, and that is as it was before.
+        """
         self._newest, chain = image, self._chain
+        try:
+            made = self._through(chain, image, time)
+        except GancamError as error:
+            if not chain.take_back():
+                raise
+            self._warn(f"{error}; what was changed is as it was before")
+            with self._change:
+                self._news = str(error)
+            made = self._through(chain, image, time)
+        chain.keep()
+        return made if self._fixed is None else fit(made, self._fixed)
+
+    def _through(self, chain: Chain, image: Image, time: float | None) -> Image:
         for effect in chain.effects:
             began = self._clock()
             image = effect(image, time=time)
             chain.seconds[effect.name] = chain.seconds.get(effect.name, 0.0) + self._clock() - began
-        return image if self._fixed is None else fit(image, self._fixed)
+        return image
 
     @property
     def inside(self) -> Sequence[Effect]:

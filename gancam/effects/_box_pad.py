@@ -1,10 +1,12 @@
 """A box drawn over the picture of an effect that has a place in it."""
 
+import math
+
 import numpy as np
 
 from gancam import masks
 from gancam.effects.morphing.settings import MorphParams
-from gancam.errors import MaskError
+from gancam.errors import MaskError, shown
 from gancam.frame import Image
 from gancam.vision.blend import Region
 from gancam.vision.pad import DrawingPad, Point
@@ -44,10 +46,16 @@ class BoxPad(DrawingPad):
 
     def box(self, first: Point, second: Point) -> dict[str, str]:
         assert self.image is not None
-        (left, right), (top, bottom) = sorted((first[0], second[0])), sorted((first[1], second[1]))
+        height, width = self.image.shape[:2]
+        if not all(map(math.isfinite, (*first, *second))):
+            raise MaskError(f"corners {shown((first, second))}: each needs a number for x and for y, in pixels")
+        left, right = sorted(min(max(x, 0), width) for x in (first[0], second[0]))
+        top, bottom = sorted(min(max(y, 0), height) for y in (first[1], second[1]))
+        if (left == right and left in (0, width)) or (top == bottom and top in (0, height)):
+            self._notes.append(f"nothing of the box lies in the picture of {width}x{height}")
+            return {}
         if self._params.place() == "region":
-            height, width = self.image.shape[:2]
-            x, y = int(left / width * 1000) / 1000, int(top / height * 1000) / 1000
+            x, y = min(int(left / width * 1000) / 1000, 0.999), min(int(top / height * 1000) / 1000, 0.999)
             shares = min(round((right - left) / width, 3), 1 - x), min(round((bottom - top) / height, 3), 1 - y)
             return self._set("region", f"{x:g}/{y:g}/{max(shares[0], 0.001):.6g}/{max(shares[1], 0.001):.6g}")
         drawn = round(left), round(top), max(round(right - left), 1), max(round(bottom - top), 1)

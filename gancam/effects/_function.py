@@ -1,6 +1,7 @@
 """Plain functions as effects."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TypeAlias
@@ -52,12 +53,27 @@ class FunctionEffect(Effect):
         """The function's name; of another callable that of its class."""
         return self._name
 
+    def knows(self, size: tuple[int, int]) -> bool:
+        """Tell whether it saw an image of that (width, height), and so need not be tried on a black one."""
+        return size in self._sizes
+
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Give what the function made of such an image, or try it on a black one, since it cannot be asked."""
+        """Give what the function made of such an image, or try it on a black one, since it cannot be asked.
+
+        What remembers frames is copied first, where that is possible: the black one is none of the video.
+        """
         width, height = check_size(size)
         if (known := self._sizes.get((width, height))) is not None:
             return known
-        made = self(np.zeros((height, width, 3), np.uint8))
+        function = self._function
+        try:
+            self._function = deepcopy(function)
+        except Exception:  # what cannot be copied may raise anything
+            self._function = function
+        try:
+            made = self(np.zeros((height, width, 3), np.uint8))
+        finally:
+            self._function = function
         return made.shape[1], made.shape[0]
 
 

@@ -150,8 +150,8 @@ class Background(ModelEffect):
 
     @property
     def remembers(self) -> bool:
-        """Whether frames before this one may show in it."""
-        return self.card.recurrent or self.params.stabilise > 0.0
+        """That frames before this one may show in it: people are looked for where they were."""
+        return True
 
 
 def _picture(path: str) -> Image:

@@ -71,11 +71,12 @@ class Inpaint(MaskedEffect):
 
     def compute_masked(self, image: Image, time: float | None, mask: NDArray[np.generic] | None) -> Image:
         """Fill what `mask` or the parameters mark in `image`; without anything marked, give that itself."""
-        if self.params.find == "scratches":
-            image, time = self._scratches(image, time)
         if mask is not None:
+            mask = masks.check_mask(mask, image)
             self._told.clear()  # of a mask that comes with its call, the last call counts
-        marked = self._marked(image, time) if mask is None else masks.check_mask(mask, image)
+        if self.params.find == "scratches":
+            image, time, mask = self._scratches(image, time, mask)  # which may be those of the frame before
+        marked = self._marked(image, time) if mask is None else mask
         recalls = self.params.memory and not self._marks.are(masks.Faces)
         if recalls and mask is None and marked is not None:
             marked = self._with_belongings(self.background, image, marked, time)
@@ -157,7 +158,7 @@ class Inpaint(MaskedEffect):
         for frame in frames:
             image, time = frame.image, frame.time
             if self.params.find == "scratches":
-                image, time = self._scratches(image, time)
+                image, time, _ = self._scratches(image, time)
             marked = masks.check_mask(marks(image, time=time), image)
             marked = self._with_belongings(scout, image, marked, time)
             if cv2.hasNonZero(marked):

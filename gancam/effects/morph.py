@@ -2,8 +2,8 @@
 
 import math
 import pathlib
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from gancam.errors import InputError, ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import Path, seeded, styles
+from gancam.masks.kept import KeptSources
 from gancam.masks.sought import Sought
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
@@ -53,7 +54,7 @@ class Morph(ModelEffect):
         self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(seeded([seed], model.card.latent)))
         self._made, self._sought = dict[tuple[Any, ...], Image](), Sought()
         self._marked = None if mask is None else masks.source(mask)
-        self._marking = lru_cache(maxsize=1)(_marker)
+        self._kept, self._marking = KeptSources(), masks.Union()
         self._pad: BoxPad | None = None  # what is drawn on
         self.reset()
         self._layer.prepare(params)
@@ -144,7 +145,7 @@ class Morph(ModelEffect):
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
-        return kept if self._where == "region" else [*kept, self._marking(*self.params.marks)]
+        return kept if self._where == "region" else [*kept, self._union()]
 
     def _samples(self, count: int) -> Image:
         return self.generate(seeded(range(count), self.card.latent))
@@ -206,21 +207,22 @@ class Morph(ModelEffect):
             if self.params.draw:  # not yet
                 return masks.Union()
             raise InputError(f"{self.card.name}: where={where} needs mask=, box=, faces= or colour=")
-        return self._marking(*self.params.marks)
+        return self._union()
 
-
-def _marker(mask: str, box: str, faces: str, colour: str) -> masks.Union:
-    """What any of these mark."""
-    sources: list[masks.MaskSource] = []
-    if mask:
-        sources.append(masks.source(mask))
-    if box:
-        sources.append(masks.Tracked(pixels(box), around=(0.0, 0.0)))
-    if faces:
-        sources.append(masks.Faces(None if faces == "on" else faces))
-    if colour:
-        sources.append(masks.ColourKey(colour))
-    return masks.Union(*sources)
+    def _union(self) -> masks.Union:
+        """What any of these parameters mark."""
+        mask, box, faces, colour = self.params.marks
+        wanted: dict[tuple[object, ...], Callable[[], masks.MaskSource]] = {}
+        if mask:
+            wanted["mask", mask] = partial(masks.source, mask)
+        if box:
+            wanted["box", box] = lambda: masks.Tracked(pixels(box), around=(0.0, 0.0))
+        if faces:
+            wanted["faces", faces] = partial(masks.Faces, None if faces == "on" else faces)
+        if colour:
+            wanted["colour", colour] = partial(masks.ColourKey, colour)
+        self._marking.sources = self._kept(wanted)
+        return self._marking
 
 
 def build(model: Model, params: Mapping[str, object]) -> Morph:

@@ -1,19 +1,22 @@
 """Masks that are drawn by hand."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from gancam.errors import MaskError
+from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
-from gancam.masks.mask import Fixed, Mask, MaskSource
+from gancam.masks.mask import Fixed, Mask, MaskSource, check_number
 from gancam.masks.tracking import Tracked
 from gancam.vision.pad import DrawingPad
 
+_FAR = 30_000  # pixels beside the frame
 Method = TypeVar("Method", bound=Callable[..., object])
 
 
@@ -45,12 +48,13 @@ class Drawn(MaskSource, DrawingPad):
     def __init__(self, *, follow: bool = False) -> None:
         self._follow = follow
         self._shape: tuple[int, int] | None = None
-        self._pieces: list[Mask | Tracked] = []  # in the order in which they were drawn
+        self._pieces: list[_Stroke | Tracked] = []  # in the order in which they were drawn
+        self._fixed: Mask = np.zeros((1, 1), np.uint8)  # all of these that stay where they are
         self._fresh: Mask = np.zeros((1, 1), np.uint8)  # drawn since the last frame
         self._seen: Mask = self._fresh  # what was given last
         self.lock = threading.RLock()
         self._drawing = False  # a stroke is under way
-        self._told: list[str] = []
+        self._told: deque[str] = deque(maxlen=Tracked.NOTES)
 
     @_locked
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
@@ -59,27 +63,29 @@ class Drawn(MaskSource, DrawingPad):
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
             self.clear()
-        new: Mask | Tracked | None = None
+        new: Tracked | None = None
         if self._fresh.any() and not self._drawing:
-            self._pieces.append(self._taken_up(image, time) if self._follow else self._fresh)
+            new = self._taken_up(image, time) if self._follow else None
+            self._pieces.append(new or _Stroke.of(self._fresh))
+            if new is None:
+                self._fixed |= self._fresh
             self._fresh = np.zeros_like(self._fresh)
-            new = self._pieces[-1]
-        mask = self._fresh.copy()
-        for piece in self._pieces:
-            if not isinstance(piece, Tracked):
-                mask |= piece
-            else:
-                mask |= piece.mask if piece is new else piece(image, time=time)
+        mask = self._fixed | self._fresh
+        followed = [piece for piece in self._pieces if isinstance(piece, Tracked)]
+        if followed:
+            grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+            for piece in followed:
+                mask |= piece.mask if piece is new else piece.track(image, grey, time)
         self._seen = mask
         return mask
 
-    def _taken_up(self, image: Image, time: float | None) -> "Mask | Tracked":
+    def _taken_up(self, image: Image, time: float | None) -> Tracked | None:
         tracked = Tracked(Fixed(self._fresh))
         try:
             tracked(image, time=time)
         except MaskError as error:
             self._told.append(f"what was drawn stays where it is: {error}")
-            return self._fresh
+            return None
         return tracked
 
     @property
@@ -97,29 +103,46 @@ class Drawn(MaskSource, DrawingPad):
     @_locked
     def notes(self) -> list[str]:
         """Lines for the user: what could not be followed, and what was lost and found again."""
-        return self._told + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
+        return [*self._told] + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
 
     @_locked
     def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """Draw a stroke, `radius` pixels to each side, through `points` (x, y), of which the last is its end so far."""
+        """Draw a stroke, `radius` pixels to each side, through `points` (x, y), of which the last is its end so far.
+
+        Raises:
+            MaskError: a point or the radius is none.
+        """
         self._stroke(self._fresh, points, radius, 1)
 
     @_locked
     def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
-        """Draw the box between two opposite corners (x, y). Returns the parameters to change for it: none."""
-        (x0, y0), (x1, y1) = first, second
-        cv2.rectangle(self._fresh, (round(x0), round(y0)), (round(x1), round(y1)), 1, cv2.FILLED)
+        """Draw the box between two opposite corners (x, y). Returns the parameters to change for it: none.
+
+        Raises:
+            MaskError: a corner is none.
+        """
+        (x0, y0), (x1, y1) = _places([first, second]).tolist()
+        cv2.rectangle(self._fresh, (x0, y0), (x1, y1), 1, cv2.FILLED)
         return {}
 
     @_locked
     def erase(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """Take away what lies under a stroke; of what is followed, each piece that it touches."""
+        """Take away what lies under a stroke; of what is followed, each piece that it touches.
+
+        Raises:
+            MaskError: a point or the radius is none.
+        """
         gone = np.zeros_like(self._fresh)
         self._stroke(gone, points, radius, 1)
-        self._pieces = [
-            piece for piece in self._pieces if not (isinstance(piece, Tracked) and (piece.mask & gone).any())
-        ]
-        self._pieces = [piece if isinstance(piece, Tracked) else piece & (1 - gone) for piece in self._pieces]
+        left, self._pieces = self._pieces, []
+        for piece in left:
+            if isinstance(piece, Tracked):
+                if not (piece.mask & gone).any():
+                    self._pieces.append(piece)
+                continue
+            rest = piece.without(gone)
+            if rest is not None:
+                self._pieces.append(rest)
         self._fresh = self._fresh & (1 - gone)
         self._forget_seen()
 
@@ -153,13 +176,60 @@ class Drawn(MaskSource, DrawingPad):
                 piece.reset()
 
     def _forget_seen(self) -> None:
-        self._seen = np.zeros_like(self._fresh)
+        self._fixed = np.zeros_like(self._fresh)
         for piece in self._pieces:
-            self._seen |= piece.mask if isinstance(piece, Tracked) else piece
+            if not isinstance(piece, Tracked):
+                self._fixed[piece.place] |= piece.mask
+        self._seen = self._fixed.copy()
+        for piece in self._pieces:
+            if isinstance(piece, Tracked) and piece.mask.shape == self._seen.shape:
+                self._seen |= piece.mask
 
     @staticmethod
     def _stroke(canvas: Mask, points: Sequence[tuple[float, float]], radius: float, value: int) -> None:
-        places = np.round(np.array(points, np.float64).reshape(-1, 1, 2)).astype(np.int32)
-        cv2.polylines(canvas, [places], False, value, max(round(2 * radius), 1), cv2.LINE_8)
-        for x, y in places[:, 0].tolist():
-            cv2.circle(canvas, (x, y), max(round(radius), 0), value, cv2.FILLED)
+        radius = min(round(check_number(radius, "radius", 0)), sum(canvas.shape))  # more is all of it, too
+        places = _places(points)
+        thickest, most = 2 * radius, 32767  # OpenCV's limit
+        cv2.polylines(canvas, [places[:, None]], False, value, min(max(thickest, 1), most), cv2.LINE_8)
+        for x, y in places.tolist():
+            cv2.circle(canvas, (x, y), radius, value, cv2.FILLED)
+
+
+class _Stroke(NamedTuple):
+    """What was drawn and stays where it is: a box of pixels."""
+
+    left: int
+    top: int
+    mask: Mask
+
+    @classmethod
+    def of(cls, whole: Mask) -> "_Stroke":
+        """What is 1 in a mask of the whole frame."""
+        left, top, wide, tall = cv2.boundingRect(whole)
+        return cls(left, top, whole[top : top + tall, left : left + wide].copy())
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        tall, wide = self.mask.shape
+        return slice(self.top, self.top + tall), slice(self.left, self.left + wide)
+
+    def without(self, gone: Mask) -> "_Stroke | None":
+        """What is left of it; None: nothing."""
+        rest = self.mask & (1 - gone[self.place])
+        return self._replace(mask=rest) if rest.any() else None
+
+
+def _places(points: Sequence[tuple[float, float]]) -> NDArray[np.int32]:
+    """Points (x, y) in whole pixels, ``(n, 2)``; what is far beside the frame is brought as near as OpenCV can take it.
+
+    Raises:
+        MaskError: one is none.
+    """
+    try:
+        places = np.array(points, np.float64).reshape(-1, 2)
+    except (TypeError, ValueError) as error:
+        raise MaskError(f"points {shown(points)}: each needs x and y, in pixels") from error
+    if not np.isfinite(places).all():
+        raise MaskError(f"points {shown(points)}: each needs a number for x and for y, in pixels")
+    return np.round(places.clip(-_FAR, _FAR)).astype(np.int32)

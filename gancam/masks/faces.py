@@ -16,6 +16,9 @@ from gancam.inference.catalog import MODELS
 from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box
 from gancam.vision.fit import shrunk
+from gancam.vision.motion import Grey, is_cut, small_grey
+
+_RATE, _ROUNDED = 30, 0.002  # frames a second of those without a time; seconds by which a time may be wrong
 
 
 class Face(NamedTuple):
@@ -35,7 +38,8 @@ class Faces(MaskSource):
         model: the file of a YuNet .onnx, as OpenCV's model zoo has it; None for the bundled one.
         score: 0 to 1, how sure the detector must be.
         grow: how many times as large as the box of a face its ellipse is.
-        hold: frames for which a face stays that is not found any more.
+        hold: thirtieths of a second for which a face stays that is not found any more, one frame at least; at a cut
+            all are forgotten. Frames without a time are taken to be 1/30 s apart.
         long: pixels of the longer side of what the detector sees: faces are found from 10 of these on.
 
     Raises:
@@ -69,7 +73,9 @@ class Faces(MaskSource):
             ) from error
         self._arguments = str(self.model.absolute()), score, grow, hold, long
         self._grow, self._hold, self._long = grow, hold, long
-        self._held: list[tuple[Box, int]] = []
+        self._held: list[tuple[Box, float]] = []  # and the seconds for which each still is
+        self._small: Grey | None = None  # the frame before
+        self._clock = 0.0
 
     def __reduce__(self) -> tuple[object, ...]:  # OpenCV's detector cannot be copied
         return _made, self._arguments
@@ -95,9 +101,19 @@ class Faces(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 in the ellipses of the faces of `image`, and of those that are held, else 0."""
+        image = check_image(image)
+        now = self._clock + 1 / _RATE if time is None else time
+        passed, self._clock = max(now - self._clock, 0.0), now
+        small, _ = small_grey(image)
+        if self._small is not None and is_cut(self._small, small):
+            self._held = []
+        self._small = small
         boxes = [face.box for face in self.detect(image)]
-        kept = [(box, age - 1) for box, age in self._held if age > 0 and not any(_overlap(box, now) for now in boxes)]
-        self._held = [(box, self._hold) for box in boxes] + kept
+        whole = self._hold / _RATE
+        # Of few frames a second one is kept at least: else none would be held. Times of files are rounded.
+        held = [(box, left - passed) for box, left in self._held if left == whole or left > passed - _ROUNDED]
+        kept = [one for one in held if whole > 0.0 and not any(_overlap(one[0], box) for box in boxes)]
+        self._held = [(box, whole) for box in boxes] + kept
         mask = np.zeros(image.shape[:2], np.uint8)
         for (x, y, wide, tall), _ in self._held:
             axes = round(wide * self._grow / 2), round(tall * self._grow / 2)
@@ -106,7 +122,7 @@ class Faces(MaskSource):
 
     def reset(self) -> None:
         """Forget the faces that are held."""
-        self._held = []
+        self._held, self._small, self._clock = [], None, 0.0
 
 
 def _made(model: str, score: float, grow: float, hold: int, long: int) -> Faces:

@@ -36,7 +36,7 @@ class MaskSource(ABC):
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know: an object that was lost, say; it grows."""
+        """What the user should know: an object that was lost, say, the newest last."""
         return []
 
     @property

@@ -44,7 +44,8 @@ class Person(MaskSource):
 
     Args:
         model: The open network; None opens the bundled one on the CPU.
-        hold: 0 to 1: how much of the frame before stays there.
+        hold: 0 to 1: how much of the frame before stays there. 0: nothing, and a frame without a time is an image by
+            itself.
         wide: Rather mark too much than show somebody: what may be hair is marked, and some pixels around, each stays so
             for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it
             stays for a second.
@@ -97,13 +98,14 @@ class Person(MaskSource):
         """The same in one look at all of it."""
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
-        if not self._goes_on(small) or self._whole.window != frame or self.hold == 0.0:
+        if not self._goes_on(small) or self._whole.window != frame or (self.hold == 0.0 and time is None):
             self._forget()
         still = None if self._small is None else rests(self._small, small)
         self._closer.movers.look(self._small, small, still)
         self._whole.window, beside = frame, still
         if still is not None and self._small is not None and float(still.mean()) < _RESTS:
             beside = self._gone_along(self._small, small, still)
+        mixed, near = (beside, still) if self.hold else (None, None)  # with what is said of this frame, and of windows
         self._small = small
         alone = self._look.alone  # else it is a recurrent network, which is shown whole frames, one after another
         tick, due = self._age, self._age % (OFTEN if self._closer.patient else EVERY) == 0 and alone
@@ -111,7 +113,7 @@ class Person(MaskSource):
         self._age += 1
         closer = self._closer
         closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
-        found = seen = self._whole.opinion(small, beside, tick) if due or self.wide or not closer.regions else None
+        found = seen = self._whole.opinion(small, mixed, tick) if due or self.wide or not closer.regions else None
         if seen is not None and self._is_image:
             seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
         if seen is not None and alone and not (self.wide and self._is_image):
@@ -123,13 +125,13 @@ class Person(MaskSource):
             closer.search(image, seen, found)
         if alone:
             closer.go_on(image)
-        followed, nearer = bool(closer.regions), closer.opacity(image, still)
+        followed, nearer = bool(closer.regions), closer.opacity(image, near)
         if nearer is not None and not self.wide and not closer.fills and not closer.cuts:
             self._whole.before = None
             return nearer
         if found is None:
-            found = closer.believed(self._whole, self._whole.opinion(small, beside, tick), image)
-        self._whole.before = closer.decided(found, small, self._whole.before, beside)
+            found = closer.believed(self._whole, self._whole.opinion(small, mixed, tick), image)
+        self._whole.before = closer.decided(found, small, self._whole.before, mixed)
         opacity = matte(without_isles(self._whole.before), small, image)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
             self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame

@@ -11,12 +11,12 @@ by row, are read too.
 
 import json
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.errors import MaskError, NotFound
 from gancam.files import check_path, write_file
@@ -25,51 +25,77 @@ from gancam.masks.mask import Mask, MaskSource
 from gancam.units import counted
 
 FORMAT = "gancam mask track"
-Counts = tuple[int, ...]
+_MOST = 2**32 - 1  # pixels of a picture
+Counts = NDArray[np.uint32]  # of an hour of frames there are many millions: as Python's numbers they take gigabytes
 Order = Literal["C", "F"]  # runs go row by row, or column by column
 _ROWS: Order = "C"
 _COLUMNS: Order = "F"
-
-
-@dataclass(frozen=True)
-class TrackEntry:
-    """A frame of a mask track: its time in seconds, where it has one, and its mask as runs."""
-
-    time: float | None
-    counts: Counts
 
 
 def to_counts(mask: Mask) -> Counts:
     """Return the runs of `mask` ``(H, W)`` as COCO has them: of 0, of not 0, of 0 … column by column, H * W in all."""
     flat = mask.reshape(-1, order=_COLUMNS) != 0
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    counts = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
-    return (0, *counts) if flat[0] else tuple(counts)
+    start = [0, 0] if flat[0] else [0]
+    return np.diff(np.concatenate([start, edges, [flat.size]])).astype(np.uint32)
 
 
-def from_counts(counts: Sequence[int], shape: tuple[int, int], order: Order = _COLUMNS) -> Mask:
+def from_counts(counts: Counts, shape: tuple[int, int], order: Order = _COLUMNS) -> Mask:
     """Return the mask of `shape` (height, width), 0 and 1, that has these runs; what they do not reach is 0."""
     flat = np.zeros(shape[0] * shape[1], np.uint8)
-    place = 0
-    for index, length in enumerate(counts):
-        if index % 2:
-            flat[place : place + length] = 1
-        place += length
+    runs = np.repeat((np.arange(len(counts)) % 2).astype(np.uint8), counts)
+    flat[: len(runs)] = runs
     return np.ascontiguousarray(flat.reshape(shape, order=order))
 
 
-def write_track(path: Path, entries: Sequence[TrackEntry], shape: tuple[int, int], *, overwrite: bool) -> None:
-    """Write a mask track of frames of `shape` (height, width). Raises ``OutputExists`` and ``SinkError``."""
-    masks: list[dict[str, list[int]]] = []
-    numbers: dict[Counts, int] = {}
-    frames: list[list[float | int | None]] = []
-    for entry in entries:
-        if entry.counts not in numbers:
-            numbers[entry.counts] = len(masks)
-            masks.append({"size": list(shape), "counts": list(entry.counts)})
-        frames.append([entry.time, numbers[entry.counts]])
-    about = {"format": FORMAT, "version": 2, "width": shape[1], "height": shape[0], "masks": masks, "frames": frames}
-    write_file(path, json.dumps(about, separators=(",", ":")).encode(), overwrite=overwrite)
+def write_track(
+    path: Path,
+    masks: Iterable[Counts],
+    frames: Sequence[tuple[float | None, int]],
+    shape: tuple[int, int],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write a mask track, mask by mask.
+
+    Args:
+        path: the file to be.
+        masks: the runs of each mask.
+        frames: the time of each frame in seconds, where it has one, and the number of its mask.
+        shape: height and width of frames.
+        overwrite: whether `path` may exist.
+
+    Raises:
+        OutputExists: `path` exists, and `overwrite` is false.
+        SinkError: it cannot be written.
+    """
+
+    def pieces() -> Iterator[bytes]:
+        about = {"format": FORMAT, "version": 2, "width": shape[1], "height": shape[0], "masks": []}
+        yield _text(about)[:-2]
+        for number, counts in enumerate(masks):
+            yield b"," * (number > 0) + _text({"size": list(shape), "counts": counts.tolist()})
+        yield b'],"frames":' + _text(frames) + b"}"
+
+    write_file(path, pieces(), overwrite=overwrite)
+
+
+def _text(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _packed(read: dict[str, object]) -> dict[str, object]:
+    """What was read of a mask, with its runs packed as soon as they are: see `Counts`."""
+    if "counts" in read:
+        read["counts"] = _checked(read["counts"])
+    return read
+
+
+def _checked(runs: object) -> Counts:
+    counts = np.asarray(runs, np.int64)
+    if counts.ndim != 1 or (counts < 0).any() or int(counts.sum()) > _MOST:
+        raise ValueError("it is damaged")
+    return counts.astype(np.uint32)
 
 
 class MaskTrack(MaskSource):
@@ -92,7 +118,7 @@ class MaskTrack(MaskSource):
             raise NotFound(f"mask track {path}: no such file")
         try:
             self._read(self.path.read_text(encoding="utf-8"))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise MaskError(f"{path}: is no mask track ({error})") from error
         times = [time for time, _ in self._frames]
         known = [time for time in times if time is not None]
@@ -101,20 +127,20 @@ class MaskTrack(MaskSource):
         self._made: tuple[int, Mask] | None = None
 
     def _read(self, text: str) -> None:
-        about = json.loads(text)
+        about = json.loads(text, object_hook=_packed)
         if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("version") not in (1, 2):
             raise ValueError("its format is another")
         height, width = int(about["height"]), int(about["width"])
         self._shape = height, width
         self._order = _ROWS if about["version"] == 1 else _COLUMNS
-        lists = about["masks"] if about["version"] == 1 else [mask["counts"] for mask in about["masks"]]
+        lists = map(_checked, about["masks"]) if about["version"] == 1 else (mask["counts"] for mask in about["masks"])
         if about["version"] == 2 and any(mask["size"] != [height, width] for mask in about["masks"]):
             raise ValueError("a mask is of another size")
-        self._masks = [tuple(int(length) for length in counts) for counts in lists]
+        self._masks: list[Counts] = list(lists)
         self._frames = [(None if time is None else float(time), int(number)) for time, number in about["frames"]]
-        if not (height * width > 0 and self._frames) or any(min(counts, default=0) < 0 for counts in self._masks):
+        if not (height * width > 0 and self._frames):
             raise ValueError("it is empty or damaged")
-        if any(sum(counts) > height * width for counts in self._masks):
+        if any(int(counts.sum()) > height * width for counts in self._masks):
             raise ValueError("a mask is larger than the picture")
         if any(not 0 <= number < len(self._masks) for _, number in self._frames):
             raise ValueError("it names a mask that it does not have")

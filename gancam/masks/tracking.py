@@ -1,7 +1,9 @@
 """Masks that follow what they mark."""
 
 import math
+from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -48,6 +50,7 @@ class Tracked(MaskSource):
     RETRY = 8  # frames, while it bends or is not seen, after which it may also have gone slowly
     MOVED = 0.03  # how far it has, at some corner, in shares of its longer side: less is none
     NOTED = 0.2  # seconds unseen that are worth a note
+    NOTES = 20  # that are kept, the newest
     FIRM = 30  # frames in which it did not bend, after which no more of it is marked than at first
 
     def __init__(
@@ -59,7 +62,7 @@ class Tracked(MaskSource):
         self.hold = check_number(hold, "hold", 0)
         self.around = check_number(around[0], "around", 0, 10), check_number(around[1], "around", 0, 10)
         self.lost = False
-        self._notes: list[str] = []
+        self._notes: deque[str] = deque(maxlen=self.NOTES)
         self.mask: Mask = np.zeros((1, 1), np.uint8)
         self._first: _Seen | None = None
         self._key: _Seen | None = None  # the object as it was when its points were chosen
@@ -78,18 +81,22 @@ class Tracked(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """When the object was lost and found again, and what the source says of itself."""
+        """When the object was lost and found again lately, and what the source says of itself."""
         return [*self._what.notes, *self._notes]
 
     def reset(self) -> None:
         """Mark anew at the next frame."""
         self._first = self._key = None
         self.lost = False
+        self._notes.clear()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
         image = check_image(image)
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        return self.track(image, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), time)
+
+    def track(self, image: Image, grey: NDArray[np.uint8], time: float | None) -> Mask:
+        """The same for who has `image` in grey: that is made once for several that are followed."""
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
         if self._first is None or self._first.grey.shape != grey.shape:
@@ -258,7 +265,7 @@ class Tracked(MaskSource):
         if (seen.max(0) <= 2).any() or (seen.min(0) >= (width - 2, height - 2)).any():
             return False
         there = self._look(grey, matrix).astype(np.float32)
-        inside = self._look(np.full_like(grey, 255), matrix) > 0
+        inside = self._look(_white(grey.shape), matrix) > 0
         if inside.sum() < 0.3 * inside.size or float(there[inside].std()) < 1.0:
             return False
         first, recent = (float(np.corrcoef(pattern[inside], there[inside])[0, 1]) for pattern in self._patterns)
@@ -312,11 +319,39 @@ class Tracked(MaskSource):
     def _moved_mask(self, shape: tuple[int, ...]) -> Mask:
         if self.lost or self._first is None:
             return np.zeros(shape, np.uint8)
-        moved = cv2.warpPerspective(self._first.mask * 255, self._matrix, (shape[1], shape[0]), flags=cv2.INTER_LINEAR)
-        mask = np.asarray(moved > 100, np.uint8)
+        mask = _moved(self._first.mask, self._first.box, self._matrix, shape)
         if self._firm >= self.FIRM or not any(self.around) or not mask.any():
             return mask
         return _enlarged(mask, self.around)
+
+
+def _moved(mask: Mask, box: Sequence[int], matrix: Matrix, shape: tuple[int, ...]) -> Mask:
+    """`mask`, 0 but in `box` (left, top, width, height), moved by `matrix` in a picture of this shape.
+
+    Only where it comes to lie is looked at: of many small strokes each would else take as long as the whole picture.
+    """
+    whole = np.zeros(shape, np.uint8)
+    x, y, wide, tall = box
+    edges = np.array([[x - 1, y - 1], [x + wide, y - 1], [x + wide, y + tall], [x - 1, y + tall]], np.float32)
+    there = motion.moved(edges, matrix)
+    low, high = (np.clip(side, 0, (shape[1], shape[0])) for side in (np.floor(there.min(0)) - 1, there.max(0) + 2))
+    (left, top), (right, bottom) = low.astype(int).tolist(), high.astype(int).tolist()
+    if left >= right or top >= bottom:
+        return whole
+    part = np.asarray(cv2.copyMakeBorder(mask[y : y + tall, x : x + wide] * 255, 1, 1, 1, 1, cv2.BORDER_CONSTANT))
+    here = _shift(-left, -top) @ matrix @ _shift(x - 1, y - 1)
+    moved = cv2.warpPerspective(part, here, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    whole[top:bottom, left:right] = moved > 100
+    return whole
+
+
+def _shift(x: float, y: float) -> Matrix:
+    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1]], np.float64)
+
+
+@lru_cache(maxsize=2)
+def _white(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.full(shape, 255, np.uint8)
 
 
 def _enlarged(mask: Mask, around: tuple[float, float]) -> Mask:

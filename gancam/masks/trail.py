@@ -31,7 +31,8 @@ class Trail:
     def __call__(self, opacity: NDArray[np.uint8], time: float | None) -> Mask:
         """Return what is marked of a frame in which people were seen with this `opacity`, 0 to 255: 0 or 1."""
         now = self._clock + 1 / 30 if time is None else time
-        passed, self._clock = max(now - self._clock, 0.0), now
+        passed, hundredths = max(now - self._clock, 0.0), round(100 * now) - round(100 * self._clock)
+        self._clock = now
         marked = cv2.threshold(opacity, MARKED, _TRAIL, cv2.THRESH_BINARY)[1]
         rim = 2 * max(round(min(opacity.shape) / _RIM), round(_FRIZZ * cv2.countNonZero(marked) ** 0.5), 1) + 1
         around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
@@ -41,7 +42,8 @@ class Trail:
         many = cv2.countNonZero(seen)
         self._missed = self._missed + passed if many < _GONE * self._many else 0.0
         if self._missed == 0.0 or self._missed > _KEPT:
-            self._left -= np.minimum(self._left, np.uint8(min(round(100 * passed), 255)))
+            # Of the clock, not of what passed: at 240 frames a second that is less than half a hundredth.
+            self._left -= np.minimum(self._left, np.uint8(min(max(hundredths, 0), 255)))
             self._many = many
         self._left = np.asarray(cv2.max(self._left, seen), np.uint8)
         return np.asarray(self._left > 0, np.uint8)

@@ -4,6 +4,7 @@ Points that stand out are followed by pyramidal Lucas-Kanade from the first pict
 from frame to frame, so errors do not add up; the motion of the frame before only says where to look.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -22,6 +23,8 @@ _JITTER = 0.06  # of those pixels: a change of motion under that is none
 _RESTED = 0.25  # the same, for a picture that stood still
 _NEAR = 0.7  # of those pixels: a point that a motion explains
 _LEAST = 12  # points
+_BESIDE = 8  # pixels around a part on which the points that stand out in it depend
+_FAR = 96  # pixels around points that are looked at to find them again
 _CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 11, a fast pan 37, two scenes 41 or more
 
 
@@ -55,8 +58,27 @@ def corners(grey: Grey, where: Grey | None = None, *, most: int = 400, apart: fl
     Returns:
         x and y, float32 ``(n, 2)``.
     """
+    left = top = 0
+    if where is not None:  # what is far from there takes time, and changes nothing
+        left, top, part = _around(cv2.boundingRect(where), _BESIDE)
+        grey, where = np.ascontiguousarray(grey[part]), np.ascontiguousarray(where[part])
+        if not where.size:
+            return np.empty((0, 2), np.float32)
     found = cv2.goodFeaturesToTrack(grey, most, 0.005, apart, mask=where, blockSize=5)
-    return np.empty((0, 2), np.float32) if found is None else np.asarray(found, np.float32).reshape(-1, 2)
+    if found is None:
+        return np.empty((0, 2), np.float32)
+    return np.asarray(found.reshape(-1, 2) + np.array((left, top), np.float32), np.float32)
+
+
+def _around(box: Sequence[int], beside: int) -> tuple[int, int, tuple[slice, slice]]:
+    """The left, the top, and the rows and columns of a box (left, top, width, height) and so many pixels around it.
+
+    Left and top are multiples of 8, so that smaller pictures made of that part have the pixels that those made of the
+    whole have.
+    """
+    x, y, wide, tall = box
+    left, top = (max(side - beside, 0) // 8 * 8 for side in (x, y))
+    return left, top, (slice(top, y + tall + beside), slice(left, x + wide + beside))
 
 
 def spread(points: Points, shape: tuple[int, ...], *, each: int = 3) -> Points:
@@ -127,9 +149,16 @@ def follow(before: Grey, after: Grey, points: Points, guess: Points) -> tuple[Po
     if not len(points):
         return points, np.zeros(0, np.bool_)
     options = {"winSize": (15, 15), "maxLevel": 2, "flags": cv2.OPTFLOW_USE_INITIAL_FLOW}
-    there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, guess.copy(), **options)  # type: ignore[call-overload]
-    back, again, _ = cv2.calcOpticalFlowPyrLK(after, before, there, points.copy(), **options)  # type: ignore[call-overload]
     height, width = after.shape
+    places = np.vstack([points, guess])
+    low, high = places.min(0).clip(0, (width, height)), places.max(0).clip(0, (width, height))
+    left, top, part = _around([int(side) for side in (*low, *(high - low + 1))], _FAR)
+    corner = np.array((left, top), np.float32)
+    one, other = (np.ascontiguousarray(picture[part]) for picture in (before, after))
+    first, start = points - corner, guess - corner
+    there, found, _ = cv2.calcOpticalFlowPyrLK(one, other, first, start, **options)  # type: ignore[call-overload]
+    back, again, _ = cv2.calcOpticalFlowPyrLK(other, one, there, first.copy(), **options)  # type: ignore[call-overload]
+    there, back = there + corner, back + corner
     inside = ((there >= 0) & (there < (width, height))).all(1)
     good = (found[:, 0] > 0) & (again[:, 0] > 0) & (np.abs(back - points).max(1) < 0.5) & inside
     return np.asarray(there, np.float32), np.asarray(good, np.bool_)

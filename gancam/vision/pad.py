@@ -37,7 +37,7 @@ class DrawingPad:
 
     @property
     def notes(self) -> list[str]:
-        """What the user who draws should know; it grows."""
+        """What the user who draws should know, the newest last."""
         return []
 
     def pen(self, *, down: bool) -> None:

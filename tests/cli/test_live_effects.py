@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, parse_chain, thumbnail
 from gancam.control import Controls, ControlServer
 from gancam.effects import Effect, EffectSlot, EffectSpec, slots
-from gancam.errors import GancamError, InputError, ModelError, NotFound
+from gancam.errors import GancamError, InputError, MaskError, ModelError, NotFound
 from gancam.frame import Frame, Image
+from gancam.params import Params, parameter
 from gancam.sinks.parameter_log import ParameterLog
 from tests.helpers.small import network, write_models
 
@@ -130,6 +132,48 @@ def test_what_played_goes_on_until_the_next_is_loaded(play: Play, loader: Loader
     assert play.effects.step(-1) == "a"
     assert play.effects.step(-1) == "none"
     assert (play.until(lambda: play.effects.playing == "none") == IMAGE).all()
+
+
+@dataclass
+class PickyParams(Params):
+    size: int = parameter(1, minimum=0, help="how large it is")
+
+
+class Picky(Effect):
+    """Finds out with a frame that it cannot be so large, or cannot go on at all."""
+
+    params: PickyParams
+
+    def __init__(self) -> None:
+        self.params, self.broken = PickyParams(), False
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        if self.broken or self.params.size > 5:
+            raise MaskError(f"size={self.params.size}: nothing of it lies in the picture")
+        return np.full_like(image, self.params.size)
+
+
+def test_a_parameter_that_cannot_be_in_this_picture_ends_nothing(said: list[str]) -> None:
+    controls, picky = Controls([]), Picky()
+    effects = LiveEffects({"picky": (EffectSpec("picky"),)}, lambda specs: slots([picky]), controls, size=SIZE,
+                          warn=said.append)  # fmt: skip
+    play = Play(effects, controls)
+    try:
+        effects.choose("picky")
+        play.until(lambda: effects.playing == "picky")
+        controls.request({"Picky.size": 4})
+        assert (play.frame() == 4).all()
+        controls.request({"Picky.size": 9})
+        assert (play.frame() == 4).all()
+        assert picky.params.size == 4
+        assert controls.by_name["Picky.size"].value == 4
+        assert "size=9: nothing of it lies in the picture" in said[0]
+        assert "size=9" in effects.news()
+        picky.broken = True
+        with pytest.raises(MaskError):  # no parameter did that
+            play.frame()
+    finally:
+        effects.close()
 
 
 def test_what_cannot_be_loaded_is_told_and_changes_nothing(play: Play, said: list[str]) -> None:

@@ -202,3 +202,16 @@ def test_what_a_thread_holds_is_free_in_a_forked_process() -> None:
     over.set()
     thread.join()
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_function_that_remembers_does_not_remember_the_black_image_that_tells_its_size() -> None:
+    class Trails:
+        seen = 0
+
+        def __call__(self, image: Image) -> Image:
+            self.seen += 1
+            return image
+
+    trails = Trails()
+    assert gancam.effects.FunctionEffect(trails).output_size((6, 4)) == (6, 4)
+    assert trails.seen == 0

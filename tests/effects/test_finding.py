@@ -55,6 +55,38 @@ def test_nothing_is_found_in_what_stands_still() -> None:
     assert not found_in(few).any()
 
 
+class Short(Overlay):
+    """Forgets in a few seconds what takes a minute else."""
+
+    WINDOW = 40
+
+
+@pytest.mark.slow
+def test_an_overlay_comes_later_and_goes_again() -> None:
+    scene = pan(40)
+    frames, truth = composite(scene, "word", 1.0)
+    overlay, found, index = Short(), dict[str, list[bool]](), 0
+    for name, images, count in (("without", scene, 60), ("with", frames, 90), ("gone", scene, 60)):
+        for _ in range(count):
+            marked = overlay(images[index % 40], time=0.25 * index)
+            found.setdefault(name, []).append(bool(marked[truth].mean() > 0.5))
+            index += 1
+    assert not any(found["without"])
+    assert found["with"][-1]
+    assert not found["gone"][-1]
+
+
+def test_an_overlay_stays_found_in_a_long_shot_in_which_little_moves() -> None:
+    frames, truth = composite(pan(40), "word", 1.0)
+    overlay = Short()
+    for index in range(120):
+        image = frames[index % 40].copy()
+        if index >= 50:
+            image[:-30] = frames[0][:-30]
+        marked = overlay(image, time=0.25 * index)
+    assert marked[truth].mean() > 0.5
+
+
 def test_running_digits_are_found_too() -> None:
     frames, boxes = [], []
     for index, frame in enumerate(pan(60)):

@@ -436,6 +436,17 @@ def test_scratches_are_replaced_in_their_frame_or_one_later(path: Path) -> None:
     offline.close()
 
 
+def test_a_mask_that_comes_with_its_frame_stays_with_it_where_scratches_are_found(path: Path) -> None:
+    erase = load(path, find="scratches", memory=False)
+    for step in range(6):
+        image, mask = still("lake").copy(), np.zeros(still("lake").shape[:2], np.uint8)
+        image[60:100, 20 + 20 * step : 36 + 20 * step] = (0, 0, 255)
+        mask[58:102, 18 + 20 * step : 38 + 20 * step] = 1
+        out = erase(image, mask, time=step / 30)
+        mask[...] = 0  # the caller may use it again
+        assert not (out == (0, 0, 255)).all(axis=2).any()
+
+
 def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -> None:
     frames, truth = composite(pan(24), "disc", 1.0)
     source = make_clip(tmp_path / "in.mp4", images=frames, fps=8, time_base=Fraction(1, 800))
@@ -704,3 +715,32 @@ def test_of_people_who_are_marked_late_and_in_part_nothing_is_left(path: Path, a
     given[20:60, 20:60] = 1  # by the caller: that, and nothing with it
     result = erase(frames[-1].image, time=4.0, mask=given)
     assert np.array_equal(result[given == 0], frames[-1].image[given == 0])
+
+
+def gliding(step: int) -> Image:
+    """Something of its own texture that goes right by three pixels a frame."""
+    picture, thing = still("lake").copy(), cv2.resize(still("spices"), (40, 40))
+    picture[60:100, 20 + 3 * step : 60 + 3 * step] = thing
+    return np.asarray(picture, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("tolerance", 30.0), ("key", "green"), ("faces", "on"), ("to", 3600.0), ("from", 0.1)]
+)
+def test_what_is_followed_goes_on_when_another_parameter_changes(path: Path, name: str, value: Any) -> None:
+    erase = load(path, box="20/60/40/40", track=True, memory=False)
+    for step in range(12):
+        if step == 10:
+            erase.params.set(name, value)
+        image = gliding(step)
+        changed = (erase(image, time=step / 30) != image).any(axis=(0, 2))
+    assert abs(float(np.flatnonzero(changed).mean()) - (20 + 3 * 11 + 19.5)) < 4
+
+
+def test_a_track_is_recorded_on_when_another_parameter_changes(path: Path, tmp_path: Path) -> None:
+    erase = load(path, box="20/60/40/40", save=str(tmp_path / "a.json"))
+    for step in range(6):
+        erase(still("lake"), time=step / 30)
+        erase.params.box = "20/60/40/40" if step < 2 else "30/60/40/40"
+    erase.close()
+    assert masks.MaskTrack(tmp_path / "a.json").frames == 6

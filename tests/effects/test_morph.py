@@ -1,6 +1,7 @@
 """The morph effect on a small generator: when, what, where and how."""
 
 import logging
+import math
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import gancam
 from export import super_resolution
 from gancam.effects.morph import Morph
 from gancam.effects.morphing.settings import MorphParams, seeds
-from gancam.errors import InputError, ModelError, NotFound, ParameterError
+from gancam.errors import InputError, MaskError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.model import Generator
@@ -432,6 +433,18 @@ def test_a_box_is_followed_and_a_colour_is_found(model: Generator, tmp_path: Pat
     assert np.array_equal((out != green).any(axis=2) | np.eye(60, 90, dtype=bool), np.eye(60, 90, dtype=bool))
 
 
+@pytest.mark.parametrize(("name", "value"), [("colour", "green"), ("faces", "on")])
+def test_what_is_followed_goes_on_when_something_else_is_marked_too(model: Generator, name: str, value: str) -> None:
+    scene = still("otters")
+    effect = make(model, where="object", box="60/60/60/60", shape="box", feather=0.0)
+    for index in range(8):
+        if index == 6:
+            effect.params.set(name, value)
+        frame = np.roll(scene, 3 * index, axis=1)
+        changed = (effect(frame, time=index / 30) != frame).any(axis=(0, 2))
+    assert abs(float(np.flatnonzero(changed).mean()) - (89.5 + 21)) < 4
+
+
 def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     image = still("spices")
     height, width = image.shape[:2]
@@ -466,6 +479,31 @@ def test_a_drawn_box_is_its_place_or_what_it_follows(model: Generator) -> None:
     following(flat, time=0.2)
     assert following.pad.box((10, 10), (60, 60)) == {}
     assert "nothing to hold on to" in following.pad.notes[0]
+
+
+@pytest.mark.parametrize("where", ["region", "object"])
+def test_a_box_that_is_drawn_over_an_edge_is_cut_there(model: Generator, where: str) -> None:
+    image = still("spices")
+    height, width = image.shape[:2]
+    morph = make(model, draw=True, where=where)
+    morph(image, time=0.0)
+    assert morph.pad is not None
+    for first, second, left, top in (
+        ((-50.0, -50.0), (100.0, 100.0), 0, 0),
+        ((width - 100.0, height - 100.0), (width + 50.0, height + 50.0), width - 100, height - 100),
+    ):
+        for name, value in morph.pad.box(first, second).items():
+            sides = [float(side) for side in value.split("/")]
+            scale = (1, 1, 1, 1) if name == "box" else (width, height, width, height)
+            drawn = [side * unit for side, unit in zip(sides, scale, strict=True)]
+            assert drawn == pytest.approx([left, top, 100, 100], abs=0.001 * width + 0.5)
+            break
+        else:
+            pytest.fail("it was refused")
+    assert morph.pad.box((width + 5, 10), (width + 50, 40)) == {}
+    assert "nothing of the box lies in the picture" in morph.pad.notes[-1]
+    with pytest.raises(MaskError, match="corner"):
+        morph.pad.box((math.inf, 0), (5, 5))
 
 
 def test_what_is_marked_is_what_is_covered(model: Generator) -> None:

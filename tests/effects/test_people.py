@@ -453,6 +453,17 @@ def test_without_memory_each_frame_is_seen_as_if_alone(cut: Cut) -> None:
         assert np.array_equal(person.opacity(image), gancam.masks.Person(hold=0.0).opacity(image))
 
 
+def test_without_mixing_a_video_is_not_searched_anew_in_each_frame(cut: Cut) -> None:
+    looks = []
+    for hold in (0.0, 0.01):
+        model = Counted(MODELS / "background.onnx", device="cpu", threads=1)
+        person = gancam.masks.Person(model, hold=hold)
+        for step in range(6):
+            person.opacity(far(cut, 100 + step)[0], time=step / 30)
+        looks.append(model.asked)
+    assert looks[0] <= 2 * looks[1]
+
+
 @pytest.mark.parametrize("named", ["before", "after"])
 def test_inpaint_finds_small_newcomers_sooner_where_nobody_waits(people: Image, named: str) -> None:
     room = np.random.default_rng(0).integers(90, 200, (360, 480, 3), np.uint8)

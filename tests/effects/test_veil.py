@@ -1,11 +1,13 @@
 """Half transparent overlays that are taken off: on composites, so the scene under them is known."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
 
 from gancam.effects.inpainting.overlay import Overlay
-from gancam.effects.inpainting.veil import LOOKS, Veil, veils
+from gancam.effects.inpainting.veil import LOOKS, Veil, _slopes, _slopes_back, veils
 from gancam.frame import Frame, Image
 from gancam.masks import Mask
 from gancam.vision.opacity import with_colours_spread
@@ -72,3 +74,26 @@ def test_a_letter_apart_from_its_word_is_found() -> None:
     overlay.settle()
     for part in (slice(0, cut + 27), slice(cut + 27, 400)):
         assert overlay.found[:, part][cover[:, part] > 127].mean() > 0.8
+
+
+@pytest.mark.parametrize("shape", [(12, 17), (3, 4), (40, 30)])
+def test_what_of_slopes_a_picture_has_is_a_sum_over_its_pixels(shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0)
+    picture, other = (np.asarray(noise.random(shape), np.float32) for _ in range(2))
+    told = float((_slopes(picture) * _slopes(other)).sum())
+    assert float((picture * _slopes_back(_slopes(other))).sum()) == pytest.approx(told, abs=1e-5)
+
+
+def test_a_large_banner_takes_memory_of_its_size_alone() -> None:
+    noise, held = np.random.default_rng(0), list[int]()
+    scenes = [np.asarray(noise.integers(0, 200, (240, 640, 3)), np.uint8) for _ in range(4)]
+    mask = np.zeros((240, 640), np.uint8)
+    mask[200:220, 60:500] = 1
+    for count in (40, 120):
+        tracemalloc.start()
+        try:
+            veils(mask, (Frame(scenes[index % 4], index, index / 8) for index in range(count)))
+            held.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert held[1] - held[0] < 80 * 36 * 456  # of each more look less than a byte for each pixel and colour

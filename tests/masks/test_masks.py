@@ -1,9 +1,11 @@
 """Masks: where they are, what they refuse, that they follow and say when they cannot."""
 
+import copy
 import inspect
 import json
 import math
 import os
+import tracemalloc
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +23,7 @@ from gancam import masks
 from gancam.errors import GancamError, MaskError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS
-from gancam.masks import Mask
+from gancam.masks import Face, Faces, Mask
 from gancam.masks.track_file import from_counts, to_counts
 from tests.helpers.small import still
 
@@ -318,6 +320,21 @@ def test_a_lost_object_marks_nothing_until_it_is_back() -> None:
     assert "found" in tracked.notes[1]
 
 
+def test_notes_are_of_lately_and_of_what_came_since_it_was_reset() -> None:
+    class Short(masks.Tracked):
+        NOTES = 3
+
+    tracked, frame = Short((150, 120, 90, 70), hold=0.0), 0
+    for _ in range(3):
+        for seen in (True,) * 6 + (False,) * 2:
+            tracked(scene(seen=seen), time=frame / 30)
+            frame += 1
+    assert len(tracked.notes) == 3
+    assert f"{(frame - 2) / 30:.2f} s" in tracked.notes[-1]
+    tracked.reset()
+    assert tracked.notes == []
+
+
 def test_what_is_not_seen_stays_marked_for_a_while() -> None:
     tracked = masks.Tracked((150, 120, 90, 70), hold=0.2)
     before = tracked(scene(), time=0.0)
@@ -381,6 +398,57 @@ def test_strokes_are_taken_back_one_by_one() -> None:
     assert drawn(BLACK)[10, 15]
     drawn.undo()
     drawn.undo()
+    assert not drawn(BLACK).any()
+
+
+def test_many_strokes_take_little_time_and_memory() -> None:
+    frame, drawn = np.zeros((720, 1280, 3), np.uint8), masks.Drawn()
+    drawn(frame)
+    tracemalloc.start()
+    try:
+        for index in range(100):
+            drawn.brush([(10 + 12 * index, 100), (20 + 12 * index, 120)], 12)
+            marked = drawn(frame)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 6 * marked.nbytes
+    for index in reversed(range(100)):
+        assert drawn(frame)[100, 10 + 12 * index]
+        drawn.undo()
+        assert not drawn(frame)[120, 26 + 12 * index]
+
+
+def test_a_stroke_that_was_erased_is_none_to_take_back() -> None:
+    drawn = masks.Drawn()
+    drawn(BLACK)
+    for left in (5, 40):
+        drawn.box((left, 5), (left + 10, 15))
+        drawn(BLACK)
+    drawn.erase([(45, 10)], 15)
+    drawn.undo()
+    assert not drawn(BLACK).any()
+
+
+@pytest.mark.parametrize("radius", [1e5, 40_000, 300])
+def test_a_brush_may_be_larger_than_the_picture(radius: float) -> None:
+    drawn = masks.Drawn()
+    drawn(BLACK)
+    drawn.brush([(5, 5), (1e12, 5)], radius)
+    assert drawn(BLACK).all()
+
+
+@pytest.mark.parametrize("place", [math.inf, math.nan, "a"])
+def test_a_place_that_is_none_is_not_drawn(place: Any) -> None:
+    drawn = masks.Drawn()
+    drawn(BLACK)
+    for draw in (
+        lambda: drawn.box((place, 0), (5, 5)),
+        lambda: drawn.brush([(5, place)], 5),
+        lambda: drawn.erase([(5, 5)], place if place != math.inf else -1),
+    ):
+        with pytest.raises(MaskError):
+            draw()
     assert not drawn(BLACK).any()
 
 
@@ -460,6 +528,30 @@ def test_the_bundled_face_detector_runs_with_opencv_4() -> None:
     assert not {node.op_type for node in graph.node} & {"Shape", "Gather"}
 
 
+class Seen(Faces):
+    """Finds one face in the first frame, and none later."""
+
+    calls = 0
+
+    def detect(self, image: Image) -> list[Face]:
+        self.calls += 1
+        return [Face((20.0, 20.0, 20.0, 20.0), np.zeros((5, 2), np.float32), 0.9)] if self.calls == 1 else []
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(None, 5), (5, 1), (10, 1), (25, 4), (30, 5), (60, 10), (240, 40)])
+def test_a_face_is_held_for_as_long_at_any_rate(rate: int | None, frames: int) -> None:
+    faces, image = Seen(), np.zeros((60, 80, 3), np.uint8)
+    times = [None if rate is None else 3 + step / rate for step in range(50)]
+    assert sum(bool(faces(image, time=time).any()) for time in times) == 1 + frames
+
+
+def test_no_face_is_held_over_a_cut() -> None:
+    faces, image = Seen(), np.zeros((60, 80, 3), np.uint8)
+    assert faces(image, time=0.0).any()
+    assert faces(image + np.uint8(5), time=0.03).any()
+    assert not faces(image + np.uint8(200), time=0.06).any()
+
+
 @pytest.mark.skipif(not (WEIGHTS / "yunet_n_dynamic.onnx").is_file(), reason="no face detector at hand")
 def test_no_face_among_otters() -> None:
     faces = masks.Faces(WEIGHTS / "yunet_n_dynamic.onnx")
@@ -502,6 +594,36 @@ def test_a_track_is_replayed_exactly(tmp_path: Path, timed: bool) -> None:
         recorded.save(tmp_path / "track.json")
     with pytest.raises(SinkError):
         recorded.save(tmp_path / "nowhere" / "track.json")
+
+
+def test_a_reset_begins_another_track_unless_time_goes_on(tmp_path: Path) -> None:
+    recorded = masks.Recorded(lambda image: np.ones((40, 60), np.uint8))
+    runs: list[tuple[list[float | None], int]] = [
+        ([0.0, 0.1, 0.2], 3), ([0.3, 0.4], 5), ([0.0, 0.5], 2), ([None, None], 2),
+    ]  # fmt: skip
+    for times, frames in runs:
+        for time in times:
+            recorded(BLACK, time=time)
+        assert recorded.frames == frames
+        recorded.reset()
+    recorded.save(tmp_path / "track.json")
+    assert masks.MaskTrack(tmp_path / "track.json").frames == 2
+
+
+def test_what_is_recorded_takes_little_memory() -> None:
+    noise, image = np.random.default_rng(0), np.zeros((240, 320, 3), np.uint8)
+    recorded = masks.Recorded(lambda image: (noise.random((240, 320)) < 0.05).astype(np.uint8))
+    recorded(image)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            recorded(image)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 20 * 240 * 320 // 4  # in runs there are 7000 numbers a mask
+    copied = copy.deepcopy(recorded)
+    assert copied.frames == 0
 
 
 def cocos(size: list[int], counts: list[int]) -> Mask:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from gancam.masks import Person
 from gancam.masks.belief import without_fancies
@@ -93,3 +94,14 @@ def test_a_cut_ends_the_marks_also_where_each_frame_is_looked_at_alone() -> None
     person = Person(hold=0.0, wide=True)
     assert person(people, time=0.0).any()
     assert np.array_equal(person(after, time=0.04), Person(hold=0.0, wide=True)(after, time=0.0))
+
+
+@pytest.mark.parametrize("rate", [10, 30, 60, 120, 240, 1000])
+def test_marks_fade_in_a_fifth_of_a_second_at_any_rate(rate: int) -> None:
+    trail, beside = Trail(), np.zeros_like(SEEN)
+    beside[100:200, 100:200] = 255
+    trail(SEEN, 1.0)
+    marked = [bool(trail(beside, 1 + step / rate)[150, 350]) for step in range(1, rate // 2 + 1)]
+    last = 1 + sum(marked)  # frames after which nothing of the first place is marked
+    assert all(marked[: last - 1])
+    assert abs(last / rate - 0.2) <= 0.011 + 0.5 / rate

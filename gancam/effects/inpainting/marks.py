@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from gancam import masks
 from gancam.effects.inpainting.captions import Captions, are_captions, keyed
@@ -12,6 +13,7 @@ from gancam.effects.inpainting.veil import Veil, veils
 from gancam.errors import ParameterError
 from gancam.frame import Frame, Image
 from gancam.masks import Mask, MaskSource
+from gancam.masks.kept import KeptSources
 from gancam.masks.opening import patiently
 from gancam.masks.sought import Sought
 
@@ -33,9 +35,10 @@ class Marks:
         self._plain: MaskSource | None = None  # the same without recording
         self._recorded: masks.Recorded | None = None
         self._drawn: masks.Drawn | None = None  # what is drawn on
+        self._saved = ""  # where what is recorded will be saved
         self._overlay = Overlay()
         self._veils: Sequence[Veil] = ()  # of the clip that was read ahead
-        self._keyed: tuple[tuple[str, float, str], MaskSource] | None = None  # what finds a colour
+        self._kept, self._span, self._all = KeptSources(), KeptSources(), masks.Union()
         self._sought = Sought()
         self._unhurried = False
 
@@ -57,51 +60,51 @@ class Marks:
 
     def source(self, params: InpaintParams) -> MaskSource | None:
         """What `params` say now; None: nothing. Raises ``ParameterError`` where that makes no sense."""
-        said = (params.mask, params.invert, params.box, params.polygon, params.track, params.draw, params.key,
-                params.tolerance, params.letters, params.faces, params.find, params.from_, params.to,
-                params.save)  # fmt: skip
+        said = tuple(params.values().items())
         if said == self._said:
             return self._source
         if params.to and params.to <= params.from_:
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
-        self.sources = [*self._named(params), *([] if self.given is None else [self.given])]
+        self.sources = [*self._kept(self._named(params)), *([] if self.given is None else [self.given])]
         if self._unhurried:
             patiently(self.sources)
-        source: MaskSource | None = masks.Union(*self.sources) if self.sources else None
+        self._all.sources = self.sources
+        source: MaskSource | None = self._all if self.sources else None
         if source is not None and (params.from_ or params.to):
-            source = masks.Between(source, params.from_, params.to or math.inf)
-        self._plain, self._recorded = source, None
+            span = params.from_, params.to or math.inf
+            source = self._span({span: lambda: masks.Between(self._all, *span)})[0]
+        self._plain = source
         if source is not None and params.save:
-            source = self._recorded = masks.Recorded(source)
+            if self._recorded is None or self._saved != params.save:
+                self._recorded, self._saved = masks.Recorded(source), params.save
+            self._recorded.what = source
+            source = self._recorded
         self._source, self._said = source, said
         return source
 
-    def _named(self, params: InpaintParams) -> list[MaskSource]:
-        marked: list[MaskSource] = []
+    def _named(self, params: InpaintParams) -> dict[tuple[object, ...], Callable[[], MaskSource]]:
+        """What makes each of the sources that `params` name, by those of these that are its own."""
+        marked: dict[tuple[object, ...], Callable[[], MaskSource]] = {}
         if params.mask:
-            hides = params.mask == "person" and not params.invert
-            given = masks.Person(wide=True) if hides else masks.source(params.mask)
-            marked.append(masks.Inverse(given) if params.invert and not isinstance(given, masks.MaskTrack) else given)
+            marked["mask", params.mask, params.invert] = partial(_file, params.mask, invert=params.invert)
         if params.box:
-            marked.append(masks.Boxes(*boxes(params.box)))
+            marked["box", params.box] = partial(masks.Boxes, *boxes(params.box))
         if params.polygon:
-            marked.append(masks.Polygons(*polygons(params.polygon)))
+            marked["polygon", params.polygon] = partial(masks.Polygons, *polygons(params.polygon))
         if params.track:
             if not marked:
                 raise ParameterError("track=on: needs a mask, box or polygon to follow")
-            marked = [masks.Tracked(source) for source in marked]
+            marked = {("track", *told): partial(_followed, make) for told, make in marked.items()}
         pad = self.pad(params)
         if pad is not None:
-            marked.append(pad)
+            marked[("draw",)] = lambda: pad
         if params.key:
             told = params.key, params.tolerance, params.letters
-            if self._keyed is None or self._keyed[0] != told:
-                self._keyed = told, keyed(*told)
-            marked.append(self._keyed[1])
+            marked["key", *told] = partial(keyed, *told)
         if params.faces:
-            marked.append(masks.Faces(None if params.faces == "on" else params.faces))
+            marked["faces", params.faces] = partial(masks.Faces, None if params.faces == "on" else params.faces)
         if params.find == "overlay":
-            marked.append(self._overlay)
+            marked[("overlay",)] = lambda: self._overlay
         return marked
 
     def remember(self, params: InpaintParams) -> bool:
@@ -134,15 +137,18 @@ class Marks:
     def learn(self, params: InpaintParams, frames: Callable[[], Iterable[Frame]]) -> None:
         """Find in a clip that is read ahead what lies over it: an overlay, or captions of a colour."""
         if params.find == "overlay":
+            self._overlay.whole = True
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
+            self._overlay.whole = False
             if self._overlay.found.any():
                 self._veils = veils(self._overlay.found, frames())
                 for veil in self._veils:
                     self._overlay.add(veil.mask)
-        if params.key and self._keyed is not None and isinstance(self._keyed[1], Captions):
-            self._keyed[1].learn(frames())
+        for source in self.sources:
+            if isinstance(source, Captions):
+                source.learn(frames())
 
     def ahead(self, params: InpaintParams) -> MaskSource | None:
         """What marks a clip while it is read ahead, and records nothing; ``begin_anew`` when that is over."""
@@ -150,8 +156,10 @@ class Marks:
         return self._plain
 
     def begin_anew(self, params: InpaintParams) -> None:
-        """Make masks anew after a clip was read ahead, but for those that were given."""
-        self._said = None
+        """Make masks anew after a clip was read ahead, but for those that were given, and captions, which it told."""
+        self._said = self._recorded = None
+        self._kept.forget(but=Captions)
+        self._span.forget()
         self.source(params)
         if self.given is not None:
             self.given.reset()
@@ -184,3 +192,13 @@ class Marks:
     def unfound(self) -> str:
         """That nothing was filled, since nobody was found, or no face."""
         return self._sought.unfound("nothing was filled")
+
+
+def _file(mask: str, *, invert: bool) -> MaskSource:
+    """What the parameters `mask` and `invert` name."""
+    given = masks.Person(wide=True) if mask == "person" and not invert else masks.source(mask)
+    return masks.Inverse(given) if invert and not isinstance(given, masks.MaskTrack) else given
+
+
+def _followed(make: Callable[[], MaskSource]) -> MaskSource:
+    return masks.Tracked(make())

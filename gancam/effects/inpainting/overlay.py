@@ -25,9 +25,14 @@ class Overlay(MaskSource):
     average out. What they enclose is judged by how much calmer than its surroundings it is, and by how far it is lifted
     above them (the slopes that stay, integrated: after Dekel et al., On the Effectiveness of Visible Watermarks, 2017).
     Frames are looked at when the picture has changed, ever more rarely.
+
+    Attributes:
+        whole: Whether all frames are of one clip, of which nothing is forgotten. Else the last minute counts most: what
+            comes later is found, and what is gone is not marked any more.
     """
 
     PAUSE, SLOWER = 0.12, 30  # seconds between looks; after so many looks twice that, and so on
+    WINDOW = 100  # looks, of half a minute: then those so far count half
     LEAST = 12  # looks before something is said
     STEADY = 0.75  # share of an edge's power (the mean square of its slope) that is the same in every frame
     OUTLINE = 0.25  # of the frame's shorter side: pixels of edges that an overlay has at least
@@ -37,10 +42,12 @@ class Overlay(MaskSource):
     WATCH = 5.0  # seconds after which a clock is looked for
 
     def __init__(self) -> None:
+        self.whole = False
         self.reset()
 
     def reset(self) -> None:
         """Forget what was seen and found."""
+        self._forgets = False  # whether looks were halved
         self.found: Mask = np.zeros((0, 0), np.uint8)
         self._given: Mask = self.found
         self._count = 0
@@ -105,11 +112,20 @@ class Overlay(MaskSource):
         for index, values in enumerate((across, down, across * across + down * down, full, full * full)):
             self._sums[..., index] += values
         self._count += 1
+        if self._count >= self.WINDOW and not self.whole:
+            self._sums *= np.float32(0.5)
+            self._count, self._forgets = self._count // 2, True
+            self._decide_at = self._count * 5 // 4
         return True
 
     def decide(self) -> None:
-        """Decide what the overlay is, by all that was looked at."""
-        self._stays = self._overlay()
+        """Decide what the overlay is, by all that was looked at.
+
+        While a picture of a long session stays, as one of a studio does, that is what it was before.
+        """
+        found = self._overlay()
+        if found is not None or not self._forgets:
+            self._stays = np.zeros(self._sums.shape[:2], np.uint8) if found is None else found
         self._give()
 
     def _give(self) -> None:
@@ -119,17 +135,16 @@ class Overlay(MaskSource):
         around = max(round(min(self.found.shape) * self.AROUND), 2)
         self._given = np.asarray(cv2.dilate(self.found, disc(around)), np.uint8) if self.found.size else self.found
 
-    def _overlay(self) -> Mask:
-        height, width = self._sums.shape[:2]
-        nothing = np.zeros((height, width), np.uint8)
-        if self._count < self.LEAST or min(height, width) < 32:
-            return nothing
+    def _overlay(self) -> Mask | None:
+        """What stays while all else moves; None where that cannot be told."""
+        if self._count < self.LEAST or min(self._sums.shape[:2]) < 32:
+            return None
         across, down, power, grey, square = np.moveaxis(self._sums / self._count, 2, 0)
         kept = across * across + down * down
         edges = np.asarray((kept > self.SLOPE**2) & (kept > self.STEADY * power), np.uint8)
         restless = np.sqrt(np.maximum(square - grey * grey, 0.0))
         if not self._scene_moves(edges, power, restless):
-            return nothing
+            return None
         return self._grown(edges, across, down, power, restless)
 
     @staticmethod

@@ -8,6 +8,7 @@ import numpy as np
 from gancam.frame import Image, room
 from gancam.masks.mask import Mask
 from gancam.masks.person import Person
+from gancam.masks.spool import Slot, Spool
 from gancam.masks.trail import MARKED
 from gancam.vision.motion import Grey
 
@@ -21,16 +22,20 @@ _GAPS = 3  # frames in which they were not seen, after which they had not come y
 
 
 class Earlier:
-    """Masks of people in frames before those in which they were found, by the times of the frames."""
+    """Masks of people in frames before those in which they were found, by the times of the frames.
+
+    They are in a temporary file: of a long clip there is one for nearly every frame.
+    """
 
     def __init__(self) -> None:
-        self._pieces: dict[float, list[tuple[int, int, Mask]]] = {}
+        self._spool = Spool()
+        self._pieces: dict[float, list[tuple[int, int, int, Slot]]] = {}  # left, top, rows, and the bits
 
     def put(self, time: float, mask: Mask) -> None:
         """Mark in the frame of that `time` what is 1 in `mask`."""
         left, top, width, height = cv2.boundingRect(mask)
-        piece = np.packbits(mask[top : top + height, left : left + width], axis=1)
-        self._pieces.setdefault(time, []).append((left, top, piece))
+        bits = np.packbits(mask[top : top + height, left : left + width], axis=1)
+        self._pieces.setdefault(time, []).append((left, top, height, self._spool.store(bits.tobytes())))
 
     def with_them(self, marked: Grey, time: float | None) -> Grey:
         """Return what is `marked`, 0 or not, in the frame of that `time`, and those who were found later, as 1."""
@@ -38,9 +43,10 @@ class Earlier:
         if not pieces:
             return marked
         whole = np.asarray(marked != 0, np.uint8)
-        for left, top, bits in pieces:
+        for left, top, height, slot in pieces:
+            bits = np.frombuffer(self._spool.load(slot), np.uint8).reshape(height, -1)
             piece = np.unpackbits(bits, axis=1)[:, : whole.shape[1] - left]
-            whole[top : top + len(piece), left : left + piece.shape[1]] |= piece
+            whole[top : top + height, left : left + piece.shape[1]] |= piece
         return whole
 
 

@@ -9,9 +9,10 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.lines import bridged, lines, marked
-from gancam.effects.inpainting.spool import Slot, Spool
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
+from gancam.masks import Mask
+from gancam.masks.spool import Slot, Spool
 from gancam.vision.fit import shrunk
 from gancam.vision.flow import DenseFlow
 
@@ -88,22 +89,25 @@ class Scratches:
 
     def __init__(self) -> None:
         self._repairs: Repairs | None = None  # of the clip that was read ahead
-        self._late: list[tuple[Image, float | None]] = []  # the last frames
+        self._late: list[tuple[Image, float | None, Mask | None]] = []  # the last frames
 
     def read_ahead(self, frames: Iterable[Frame]) -> None:
         """Find the defects of each frame of a clip."""
         self._repairs = repairs(frames)
 
-    def __call__(self, image: Image, time: float | None) -> tuple[Image, float | None]:
-        """Return a frame without its scratches, and its time, in seconds."""
+    def __call__(
+        self, image: Image, time: float | None, mask: Mask | None = None
+    ) -> tuple[Image, float | None, Mask | None]:
+        """Return a frame without its scratches, its time in seconds, and the `mask` that came with it."""
         if self._repairs is not None and time is not None:
-            return self._repairs[time](image), time
+            return self._repairs[time](image), time, mask
         late = [one for one in self._late[-2:] if one[0].shape == image.shape]
-        self._late = [*late, (image.copy(), time)]
+        self._late = [*late, (image.copy(), time, None if mask is None else mask.copy())]
         if len(self._late) < 3:
-            return self._late[0][0].copy(), self._late[0][1]  # what is given is the caller's
-        (before, _), (now, then), (after, _) = self._late
-        return defects(now, before, after)(now.copy()), then
+            first, then, marked = self._late[0]
+            return first.copy(), then, marked  # what is given is the caller's
+        (before, *_), (now, then, marked), (after, *_) = self._late
+        return defects(now, before, after)(now.copy()), then, marked
 
     @property
     def alone(self) -> bool:

@@ -7,11 +7,12 @@ places beside it, where nothing lies over the scene (after Dekel et al., On the 
 each pixel, of how far the overlay lifts or lowers the mean picture (after He et al., Guided image filtering, 2010).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import Floats, floats
 from gancam.effects.inpainting.warp import disc
@@ -29,6 +30,8 @@ _OPAQUE = 0.85  # opacity from which on nothing of the scene is left
 _NOISE = 2.5  # grey levels by which a pixel of a compressed video is wrong
 _BETTER = 0.8  # times as much of an overlay shows as before, at most; else its opacity was not found
 _SCALES = np.linspace(0.7, 1.4, 15)  # of the opacity, that are tried
+_SMALL = 8000  # pixels of a window around an overlay up to which the scale is found at its full size
+_GREY = np.float32(128)  # what is taken off before sums are made, so that they stay exact
 _NEAR = 9  # pixels a side of the parts in which two pictures are compared
 
 
@@ -89,18 +92,95 @@ def veils(found: Mask, frames: Iterable[Frame]) -> list[Veil]:
             masks.append((left, top, np.where(labels == label, found, np.uint8(0))[top:bottom, left:right]))
     if not masks:
         return []
-    looks: list[list[list[Image]]] = [[] for _ in masks]
-    pause, last = PAUSE, -np.inf
+    looks = [_Looks(left, top, mask, found.shape) for left, top, mask in masks]
+    pause, last, kept = PAUSE, -np.inf, 0
     for frame in frames:
         if frame.time < last + pause or frame.image.shape[:2] != found.shape:
             continue
-        last = frame.time
-        for kept, (left, top, mask) in zip(looks, masks, strict=True):
-            kept.append([frame.image[place].copy() for place in _places(left, top, mask.shape, found.shape)])
-        if len(looks[0]) > LOOKS[1] * 3 // 2:  # of a long clip, ever fewer
-            looks, pause = [kept[::2] for kept in looks], 2 * pause
-    made = (_veil(mask, kept, left, top, found.shape) for kept, (left, top, mask) in zip(looks, masks, strict=True))
-    return [veil for veil in made if veil is not None]
+        last, kept = frame.time, kept + 1
+        for one in looks:
+            one.add(frame.image)
+        if kept > LOOKS[1] * 3 // 2:  # of a long clip, ever fewer
+            for one in looks:
+                one.thin()
+            pause, kept = 2 * pause, kept // 2
+    return [veil for veil in map(_veil, looks) if veil is not None]
+
+
+class _Looks:
+    """What looks at an overlay, and at places beside it, tell: sums, so that memory does not grow with their number.
+
+    Args:
+        left: Of the window around the overlay, in pixels.
+        top: Likewise.
+        mask: 1 where the overlay is, in that window.
+        frame: The shape of frames.
+    """
+
+    def __init__(self, left: int, top: int, mask: Mask, frame: tuple[int, ...]) -> None:
+        self.left, self.top, self.mask, self.frame, self.count = left, top, mask, frame, 0
+        self._places = _places(left, top, mask.shape, frame)
+        seen = np.where(mask > 0, np.uint8(0), np.uint8(255))
+        self._sums = [_Running(seen) for _ in self._places]
+        small = mask.size <= _SMALL
+        self.size = mask.shape[::-1] if small else (-(-mask.shape[1] // 2), -(-mask.shape[0] // 2))
+        self.grey: list[NDArray[np.uint16]] = []  # of each look at the overlay: all channels added up
+
+    def add(self, image: Image) -> None:
+        """Take in another frame."""
+        self.count += 1
+        for sums, place in zip(self._sums, self._places, strict=True):
+            sums.add(image[place])
+        whole = image[self._places[0]].sum(2, dtype=np.uint16)
+        self.grey.append(np.asarray(cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA), np.uint16))
+
+    def thin(self) -> None:
+        """Let the frames so far count half: from now on there will be half as many."""
+        self.grey = self.grey[::2]
+        for sums in self._sums:
+            sums.halve()
+
+    def sums(self) -> list[_Sums]:
+        """What they tell of the overlay, and of each place beside it."""
+        return [sums.told() for sums in self._sums]
+
+
+class _Running:
+    """Sums of looks at one place, from which ``_Sums`` are reckoned."""
+
+    def __init__(self, seen: Mask) -> None:
+        self._seen, self._count = seen, 0.0
+        self._picture, self._around = (np.zeros((*seen.shape, 3), np.float32) for _ in range(2))
+        self._both, self._alone, self._power = (np.zeros(seen.shape, np.float32) for _ in range(3))
+
+    def add(self, look: Image) -> None:
+        picture, around = (floats(one) - _GREY for one in (look, with_colours_spread(look, self._seen)))
+        self._count += 1
+        self._picture += picture
+        self._around += around
+        self._both += _dot(picture, around)
+        self._alone += _dot(around, around)
+        self._power += _dot(picture, picture)
+
+    def halve(self) -> None:
+        self._count /= 2
+        for sums in (self._picture, self._around, self._both, self._alone, self._power):
+            sums *= np.float32(0.5)
+
+    def told(self) -> _Sums:
+        picture, around = (floats(sums / np.float32(self._count)) for sums in (self._picture, self._around))
+        products = (
+            floats(np.maximum((sums / np.float32(self._count) - _dot(one, other)) / 3, least))
+            for sums, one, other, least in (
+                (self._both, picture, around, -np.inf), (self._alone, around, around, 0.0),
+                (self._power, picture, picture, 0.0),
+            )
+        )  # fmt: skip
+        return _Sums(floats(picture + _GREY), floats(around + _GREY), *products)
+
+
+def _dot(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.einsum("hwc,hwc->hw", one, other), np.float32)
 
 
 def _places(left: int, top: int, shape: tuple[int, ...], frame: tuple[int, ...]) -> list[tuple[slice, slice]]:
@@ -113,21 +193,12 @@ def _places(left: int, top: int, shape: tuple[int, ...], frame: tuple[int, ...])
     return found
 
 
-def _sums(looks: Sequence[Image], mask: Mask) -> _Sums:
-    seen = np.where(mask > 0, np.uint8(0), np.uint8(255))
-    picture, around = floats(np.stack(looks)), floats(np.stack([with_colours_spread(look, seen) for look in looks]))
-    means = picture.mean(0), around.mean(0)
-    picture -= means[0]
-    around -= means[1]
-    products = ((a * b).mean(0).mean(2) for a, b in ((picture, around), (around, around), (picture, picture)))
-    return _Sums(*means, *products)
-
-
-def _veil(mask: Mask, looks: Sequence[Sequence[Image]], left: int, top: int, frame: tuple[int, ...]) -> Veil | None:
-    """The overlay that `mask` marks in the first picture of each look; the others are places beside it."""
-    if len(looks) < LOOKS[0] or len(looks[0]) < 2:
+def _veil(looks: _Looks) -> Veil | None:
+    """The overlay of these looks; None where it cannot be taken off."""
+    mine, *others = looks.sums()
+    mask, left, top = looks.mask, looks.left, looks.top
+    if looks.count < LOOKS[0] or not others:
         return None
-    mine, *others = (_sums([look[index] for look in looks], mask) for index in range(len(looks[0])))
     both, alone, power = (_soft(floats(np.mean(values, 0)), 3.0) for values in zip(
         *((one.both, one.alone, one.power) for one in others), strict=True))  # fmt: skip
     stray = _soft(floats(np.mean([np.square(one.picture - one.around).mean(2) for one in others], 0)), 6.0)
@@ -139,7 +210,7 @@ def _veil(mask: Mask, looks: Sequence[Sequence[Image]], left: int, top: int, fra
     opacity = _guided(floats(raw * mask), floats(np.where(mask > 0, weight, 2)), floats(lifted / 64), mask)
     uncovered = (np.square(lifted).mean(2) < 4 * stray) & (opacity < 0.1)
     opacity[uncovered] = 0
-    scale = _scale(opacity, mine, [look[0] for look in looks])
+    scale = _scale(opacity, mine, looks)
     if scale is None:
         return None
     opacity = floats((opacity * scale).clip(0, _OPAQUE + 0.1))
@@ -148,7 +219,7 @@ def _veil(mask: Mask, looks: Sequence[Sequence[Image]], left: int, top: int, fra
     doubt = np.square(_NOISE / (1 - opacity)) + np.where(uncovered, 0, stray)
     doubt[opacity > _OPAQUE] = np.inf
     rows, columns = slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])
-    whole = np.zeros(frame[:2], np.uint8)
+    whole = np.zeros(looks.frame[:2], np.uint8)
     whole[rows, columns] = cv2.dilate(np.asarray((opacity > _SEEN) & ~uncovered, np.uint8), disc(1))
     whole[rows, columns] &= mask
     return Veil(whole, rows, columns, floats(1 - opacity)[..., None], floats(added), floats(doubt))
@@ -171,31 +242,46 @@ def _guided(values: Floats, weight: Floats, guide: Floats, mask: Mask) -> Floats
     return floats((plane * terms).sum(2).clip(0, 1) * mask)
 
 
-def _scale(opacity: Floats, sums: _Sums, looks: Sequence[Image]) -> float | None:
+def _scale(opacity: Floats, sums: _Sums, looks: _Looks) -> float | None:
     """By how much to multiply the opacity so that least of the overlay shows when what is behind it changes.
 
     None where as much of it shows as if it had not been taken off.
     """
+    opacity, mean, around = (
+        floats(cv2.resize(one, looks.size, interpolation=cv2.INTER_AREA))
+        for one in (opacity, floats(sums.picture.mean(2)), floats(sums.around.mean(2)))
+    )
     template = _slopes(opacity)
     power = float(np.square(template).sum())
     if power < 1e-3:
         return None
-    mean, around = sums.picture.mean(2), floats(sums.around.mean(2))
-    changes = [floats(look.mean(2) - mean) for look in looks]
-
-    def shows(scale: float) -> float:
-        share = floats(1 - (scale * opacity).clip(0, _OPAQUE + 0.1))
-        seen = [float((_slopes(floats(around + change / share)) * template).sum()) / power for change in changes]
-        return float(np.sqrt(np.mean(np.square(seen))))
-
-    scales = _SCALES.tolist()
-    left = [shows(scale) for scale in scales]
-    least = int(np.argmin(left))
-    return float(scales[least]) if left[least] < _BETTER * shows(0.0) else None
+    # How much of the template is in a picture's slopes is a sum over that picture's pixels: with these weights.
+    weights = _slopes_back(template) / np.float32(power)
+    scales = [*_SCALES.tolist(), 0.0]
+    shares = [1 - (scale * opacity).clip(0, _OPAQUE + 0.1) for scale in scales]
+    each = np.stack([(weights / share).reshape(-1) for share in shares]).astype(np.float64)
+    always = float((weights * around).sum(dtype=np.float64))
+    seen = [always + each @ (one / 3.0 - mean).reshape(-1) for one in looks.grey]
+    left = np.sqrt(np.mean(np.square(seen), 0)).tolist()
+    least = int(np.argmin(left[:-1]))
+    return float(scales[least]) if left[least] < _BETTER * left[-1] else None
 
 
 def _slopes(values: Floats) -> Floats:
     return floats(np.stack([cv2.Sobel(values, cv2.CV_32F, axis, 1 - axis, ksize=3, scale=1 / 8) for axis in (1, 0)]))
+
+
+def _slopes_back(slopes: Floats) -> Floats:
+    """The weights of pixels for which the sum over a picture is that of its slopes times these `slopes`."""
+    kernels = (cv2.getDerivKernels(axis, 1 - axis, 3) for axis in (1, 0))
+    wide = np.zeros((slopes.shape[1] + 2, slopes.shape[2] + 2), np.float32)
+    for one, (across, down) in zip(slopes, kernels, strict=True):
+        padded = cv2.copyMakeBorder(one, 2, 2, 2, 2, cv2.BORDER_CONSTANT)
+        wide += cv2.sepFilter2D(padded, cv2.CV_32F, across[::-1] / 8, down[::-1])[1:-1, 1:-1]
+    for rim in (wide, wide.T):  # Sobel's operator mirrors the picture at its edges
+        rim[2] += rim[0]
+        rim[-3] += rim[-1]
+    return floats(wide[1:-1, 1:-1])
 
 
 def _soft(values: Floats, spread: float) -> Floats:

@@ -39,7 +39,7 @@ class Drawing:
         self._erasing = False
         self._cursor: Point | None = None
         self._shown_until = 0.0
-        self._told = 0
+        self._told: list[str] = []  # what the pad said last: the newest of a long session
 
     @property
     def help(self) -> list[str]:
@@ -54,7 +54,7 @@ class Drawing:
     def news(self) -> str | None:
         """Return what is new to be said; None where nothing is."""
         notes = self._pad.notes
-        new, self._told = notes[self._told :], len(notes)
+        new, self._told = [note for note in notes if note not in self._told], notes
         return new[-1] if new else None
 
     def key(self, letter: str) -> str | None:
