@@ -34,7 +34,7 @@ from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
-from gancam.vision.writing import Writing, in_ink
+from gancam.vision.writing import Writing, in_ink, on_ground
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
@@ -223,7 +223,7 @@ class Translate(ModelEffect):
         seen = self._writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
-        letters = in_ink(image) if self.card.strokes == "hatched" else image
+        letters = in_ink(image) if self.card.strokes == "hatched" else on_ground(image, drawn, seen)
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:
