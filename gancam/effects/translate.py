@@ -31,6 +31,7 @@ from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
+from gancam.vision.sparks import with_sparks
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
@@ -219,7 +220,9 @@ class Translate(ModelEffect):
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _legible(self, image: Image, drawn: Image) -> Image:
-        """Let `drawn` recede where there is writing in `image`."""
+        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark."""
+        if self.card.strokes != "hatched":
+            drawn = with_sparks(image, drawn, self._planes)
         seen = self._writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
