@@ -31,16 +31,17 @@ from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
+from gancam.vision.sparks import with_sparks
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
-from gancam.vision.writing import Writing, in_ink
+from gancam.vision.writing import Writing, in_ink, on_ground
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
 _WIDE = 16 / 9  # up to which the work size is that of the longer side
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
-_MOST, _MOST_UNHURRIED = 2, 8  # faces that are drawn from nearer in a frame
+_MOST, _MOST_UNHURRIED = 2, 32  # faces that are drawn from nearer in a frame
 _CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
 _THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
 _LOST = (
@@ -219,11 +220,13 @@ class Translate(ModelEffect):
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _legible(self, image: Image, drawn: Image) -> Image:
-        """Let `drawn` recede where there is writing in `image`."""
+        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark."""
+        if self.card.strokes != "hatched":
+            drawn = with_sparks(image, drawn, self._planes)
         seen = self._writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
-        letters = in_ink(image) if self.card.strokes == "hatched" else image
+        letters = in_ink(image) if self.card.strokes == "hatched" else on_ground(image, drawn, seen)
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:

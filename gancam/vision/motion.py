@@ -26,6 +26,7 @@ _LEAST = 12  # points
 _BESIDE = 8  # pixels around a part on which the points that stand out in it depend
 _FAR = 96  # pixels around points that are looked at to find them again
 _CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 11, a fast pan 37, two scenes 41 or more
+_FARTHEST = 0.25  # of a side: what a pan goes in a frame, at most
 
 
 def small_grey(image: Image, longest: int = SMALL) -> tuple[Grey, float]:
@@ -44,6 +45,35 @@ def small_grey(image: Image, longest: int = SMALL) -> tuple[Grey, float]:
 def is_cut(before: Image | Grey, now: Image | Grey) -> bool:
     """Say whether two small pictures are of different scenes, or of different sizes; a fast pan may count as a cut."""
     return before.shape != now.shape or cv2.norm(before, now, cv2.NORM_L1) > _CUT * now.size
+
+
+def is_new_scene(before: Grey, now: Grey) -> bool:
+    """Say whether two small pictures are of different scenes; of a pan, however busy, that they are of the same one.
+
+    Two scenes differ by as much after the shift between them as before: by 60 levels and more, where a pan past a crowd
+    leaves 6 of 30.
+    """
+    if not is_cut(before, now):
+        return False
+    if before.shape != now.shape or min(now.shape) < _LEAST:
+        return True
+    height, width = now.shape
+    x, y = (round(way) for way in shift(before, now))
+    if abs(x) > _FARTHEST * width or abs(y) > _FARTHEST * height:
+        return True
+    there = now[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
+    here = before[max(-y, 0) : height - max(y, 0), max(-x, 0) : width - max(x, 0)]
+    return cv2.norm(here, there, cv2.NORM_L1) > min(_CUT * here.size, cv2.norm(before, now, cv2.NORM_L1) / 2)
+
+
+def shift(before: Grey, now: Grey) -> tuple[float, float]:
+    """Find how far a picture, uint8 ``(h, w)``, went to the right and down, in pixels.
+
+    It is the peak of the phase correlation (Kuglin and Hines, The phase correlation image alignment method, 1975).
+    """
+    window = cv2.createHanningWindow(now.shape[::-1], cv2.CV_32F)
+    (right, down), _ = cv2.phaseCorrelate(before.astype(np.float32), now.astype(np.float32), window)
+    return float(right), float(down)
 
 
 def corners(grey: Grey, where: Grey | None = None, *, most: int = 400, apart: float = 5.0) -> Points:

@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import within
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import Grey, is_new_scene, shift, small_grey
 
+Place = tuple[int, int, int, int]  # left, top, width and height of a box
 _SEEN = 960  # pixels of the longer side on which letters are looked for
 _STROKE = 15  # pixels that strokes are narrower than
 _INK = 28  # levels by which they differ from the ground at least
@@ -23,10 +24,15 @@ _ALIKE, _NEARLY = 0.5, 0.7  # share of their pixels that is nearly as clear as m
 _HALF = 127.0  # of 255, on average: a line was found before
 _KNOWN = 2.4  # times as uneven, and as unclear, such a line may be
 _PAGE, _APART = 4, 3.0  # lines, from which on it is a page; times as high as lines are: what is between them on one
+_WORD = 6.0  # times as long as high are short words, at most
 _EVERY, _EVERY_KNOWN = 6, 2  # frames: in one of so many it is looked for, and in which where there is some
 _PAPER, _AROUND, _SMALL = 250.0, 9, 320  # level of paper; window, on a longer side of so many, whose lightest is it
+_ENOUGH = 400  # pixels that say which colour most have
+_RING, _SHADE = 6, 16  # pixels of that size around what is written on, where paper is sought, and how alike in levels
 _NEAR = np.ones((15, 15), np.uint8)  # around what was found before: what is not found again there was a gleam
-_FADE = 64  # levels of 255 by which what is seen of it changes in a frame
+_MUCH = 25.0  # of 255, on average: where so much is written on, what is found anew is no gleam
+_LEAST_SHIFTED, _STAYED = 8, 0.7  # pixels of what is moved; share of a change that a motion leaves, at most
+_FADE, _SCROLLS = 64, 128  # levels of 255 by which what is seen of it changes in a frame, and comes on a page
 
 
 class Writing:
@@ -41,22 +47,57 @@ class Writing:
         self._frame = 0
         self._size: tuple[int, ...] = ()
         self._found = self._sure = self._shown = np.zeros((1, 1), np.uint8)
+        self._much = False  # whether so much is written on that it is a page
+        self._rest = np.zeros(2)  # pixels of these that writing went, and those did not
 
     def look(self, image: Image) -> None:
         """Look at the next frame, uint8 ``(H, W, 3)`` BGR: for writing in some, and in the first after a cut."""
         grey, _ = small_grey(image)
-        begins = self._last is None or is_cut(self._last, grey) or self._size != image.shape
+        begins = self._last is None or is_new_scene(self._last, grey) or self._size != image.shape
         self._size = image.shape
+        if self._last is not None and not begins and max(self._found.any(), self._shown.any()):
+            self._go_along(self._last, grey)
         self._last, self._frame = grey, 0 if begins else self._frame + 1
         if self._frame % (_EVERY_KNOWN if self._found.any() else _EVERY) == 0:
             before, self._found = self._found, written(image, None if begins else self._sure)
-            again = self._found if begins else cv2.min(self._found, cv2.dilate(before, _NEAR))
-            self._sure = np.asarray(again, np.uint8)
+            if begins:
+                self._sure = self._found
+            else:  # what is missed in one look stays for another
+                again = self._found if self._much else cv2.min(self._found, cv2.dilate(before, _NEAR))
+                self._sure = np.asarray(cv2.max(again, cv2.min(before, self._sure)), np.uint8)
+            self._much = float(self._found.mean()) > _MUCH
         if begins:
             self._shown = self._sure
         elif self._sure is not self._shown:
             shown = self._shown.astype(np.int16)
-            self._shown = np.clip(self._sure, shown - _FADE, shown + _FADE).astype(np.uint8)
+            comes = _SCROLLS if self._much else _FADE
+            self._shown = np.clip(self._sure, shown - _FADE, shown + comes).astype(np.uint8)
+
+    def _go_along(self, before: Grey, now: Grey) -> None:
+        """Let what was found scroll or pan as far as what is there did from one small picture to another."""
+        known = cv2.max(self._found, self._shown)
+        there = cv2.resize(known, now.shape[::-1], interpolation=cv2.INTER_LINEAR) > _HALF
+        x, y, wide, tall = cv2.boundingRect(there.view(np.uint8))
+        if min(wide, tall) < _LEAST_SHIFTED:
+            return
+        box = slice(y, y + tall), slice(x, x + wide)
+        went = np.array(shift(before[box], now[box]))
+        if np.abs(went).max() > min(wide, tall) / 4:
+            return
+        way = np.array([[1, 0, went[0]], [0, 1, went[1]]])
+        moved = cv2.warpAffine(before, way, now.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        changes = [float(cv2.absdiff(one, now)[there].mean()) for one in (moved, before)]
+        if changes[0] > _STAYED * changes[1]:  # a title stays where it is when the scene behind it moves
+            self._rest = np.zeros(2)
+            return
+        self._rest = self._rest + went * known.shape[1] / now.shape[1]
+        whole = np.rint(self._rest)
+        self._rest = self._rest - whole
+        if whole.any():
+            right, down = (int(pixels) for pixels in whole)
+            self._found, self._sure, self._shown = (
+                _shifted(mask, right, down) for mask in (self._found, self._sure, self._shown)
+            )
 
     def shown(self, size: tuple[int, int]) -> NDArray[np.uint8] | None:
         """Give how far each place of the frame that was looked at last is written on: 0 to 255; None: nowhere.
@@ -87,16 +128,21 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
     small = image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     grey, found = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.zeros(size[::-1], np.uint8)
     known = before if before is not None and before.shape == grey.shape else found
-    lines: list[tuple[int, int, int, int]] = []
+    lines: list[Place] = []
     clear: list[bool] = []
+    layers: list[tuple[Grey, Grey, list[Place]]] = []
     for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # dark letters, then light ones
-        ground = cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8))
+        ground = np.asarray(cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8)), np.uint8)
         apart = np.asarray(cv2.absdiff(ground, grey), np.uint8)
-        for x, y, wide, tall in _lines(np.asarray(ground, np.uint8), apart, known):
+        there = _lines(ground, apart, known)
+        layers.append((ground, apart, there))
+        for x, y, wide, tall in there:
             box = slice(y, y + tall), slice(x, x + wide)
             lines.append((x, y, wide, tall))
             clear.append(float(known[box].mean()) > _HALF or _has_letters(apart[box]))
     page = len(lines) >= _PAGE and any(clear)
+    if page:
+        lines += [word for layer in layers for word in _words(*layer)]
     lines = lines if page else [line for line, shows in zip(lines, clear, strict=True) if shows]
     for x, y, wide, tall in lines:
         more = tall // 3 + 2
@@ -106,6 +152,31 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
         between = round(_APART * float(np.median([tall for *_, tall in lines])))
         found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((between, 1), np.uint8)), np.uint8)
     return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines else found
+
+
+def _words(ground: Grey, apart: Grey, lines: list[Place]) -> list[Place]:
+    """The boxes of what is as high as `lines` of a page or lower, and on the same paper: short words, parts of them."""
+    if not lines:
+        return []
+    papers = np.array([np.median(ground[y : y + tall, x : x + wide]) for x, y, wide, tall in lines])
+    high = 2 * float(np.median([tall for *_, tall in lines]))
+    ink = np.where(apart > _INK, np.uint8(255), np.uint8(0))
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
+    lined, found = set(lines), list[Place]()
+    for x, y, wide, tall, _ in cv2.connectedComponentsWithStats(joined, connectivity=4)[2][1:].tolist():
+        if not 2 <= tall <= high or wide > _WORD * high or (x, y, wide, tall) in lined:
+            continue
+        mean, varies = cv2.meanStdDev(ground[max(y - tall, 0) : y + 2 * tall, max(x - tall, 0) : x + wide + tall])
+        if float(np.abs(papers - mean[0]).min()) < _EVEN > float(varies[0, 0]):
+            found.append((x, y, wide, tall))
+    return found
+
+
+def _shifted(mask: NDArray[np.uint8], right: int, down: int) -> NDArray[np.uint8]:
+    """Give `mask`, moved by pixels; what comes in is as what is beside it."""
+    way = np.array([[1, 0, right], [0, 1, down]], np.float64)
+    moved = cv2.warpAffine(mask, way, mask.shape[::-1], flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
 
 
 def _has_letters(apart: Grey) -> bool:
@@ -120,7 +191,7 @@ def _has_letters(apart: Grey) -> bool:
     return across >= _FEW and int((high >= _HIGH * len(apart)).sum()) >= _LETTERS and alike >= _ALIKE
 
 
-def _lines(ground: Grey, apart: Grey, known: Grey) -> list[tuple[int, int, int, int]]:
+def _lines(ground: Grey, apart: Grey, known: Grey) -> list[Place]:
     """The boxes of lines, by what is `apart` from their ground and where some are `known`: left, top, width, height."""
     ink = np.where(apart > _INK, np.uint8(255), np.uint8(0))
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
@@ -154,6 +225,47 @@ def _lines(ground: Grey, apart: Grey, known: Grey) -> list[tuple[int, int, int, 
     ):
         fits &= (value > least) & (value < most)
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]]
+
+
+def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
+    """Give `image` as light and as coloured where it is written on as the ground is that is `drawn` around.
+
+    Else a bar of a page would have a rectangle of another shade around its title.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        drawn: what a style made of it, of the same shape.
+        seen: how far each place is written on, 0 to 255, ``(H, W)``.
+    """
+    size = within((image.shape[1], image.shape[0]), _SMALL)
+    small, made = (np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.int16) for one in (image, drawn))
+    there = (cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(there)
+    change = np.zeros((*size[::-1], 3), np.int16)
+    for label in range(1, count):
+        x, y, wide, tall, _ = boxes[label].tolist()
+        box = slice(max(y - _RING, 0), y + tall + _RING), slice(max(x - _RING, 0), x + wide + _RING)
+        inside = labels[box] == label
+        paper = _median(small[box][inside])
+        rim = np.flatnonzero(there[box] == 0)
+        levels = small[box].reshape(-1, 3)[rim]
+        alike = (np.abs(levels - paper) < _SHADE).all(1)
+        if int(alike.sum()) >= _RING:
+            moved = _median(made[box].reshape(-1, 3)[rim[alike]] - levels[alike])
+            change[box][cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0] = moved
+    left, top, wide, tall = cv2.boundingRect((np.abs(change).max(2) > 1).view(np.uint8))
+    if wide == 0:
+        return image
+    laid, times = image.copy(), np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
+    (x, y), (right, bottom) = (np.rint(place * times).astype(int) for place in ((left, top), (left + wide, top + tall)))
+    whole = cv2.resize(change[top : top + tall, left : left + wide], (int(right - x), int(bottom - y)))
+    laid[y:bottom, x:right] = cv2.add(image[y:bottom, x:right], whole, dtype=cv2.CV_8U)
+    return laid
+
+
+def _median(levels: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Of colours ``(n, 3)``, by some of many."""
+    return np.asarray(np.median(levels[:: max(len(levels) // _ENOUGH, 1)], axis=0), np.int16)
 
 
 def in_ink(image: Image) -> Image:

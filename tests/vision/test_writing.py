@@ -6,7 +6,7 @@ import pytest
 
 from gancam.frame import Image
 from gancam.vision.text import draw_text
-from gancam.vision.writing import Writing, in_ink, written
+from gancam.vision.writing import Writing, in_ink, on_ground, written
 
 
 def _slide(ground: int = 245, ink: tuple[int, int, int] = (40, 40, 40), *, right: int = 0) -> Image:
@@ -73,7 +73,7 @@ def test_it_comes_at_once_at_a_cut_goes_softly_and_a_gleam_does_not_come() -> No
     assert first is not None
     assert first.max() == 255
     levels = []
-    for _ in range(8):
+    for _ in range(10):
         writing.look(plain)
         seen = writing.shown((640, 360))
         levels.append(0 if seen is None else int(seen.max()))
@@ -82,6 +82,63 @@ def test_it_comes_at_once_at_a_cut_goes_softly_and_a_gleam_does_not_come() -> No
     for frame in range(12):
         writing.look(_slide() if frame == 4 else plain)
         assert writing.shown((640, 360)) is None
+
+
+def _page(down: int = 0) -> Image:
+    image = np.full((900, 640, 3), 245, np.uint8)
+    for line in range(40):
+        words = ("several words", "of small print", "see the page", "costs and revenue")
+        draw_text(image, " ".join(np.roll(words, line)[: 2 + line % 3]), (150, 20 + 22 * line), 9, (40, 40, 40))
+    draw_text(image, "an", (60, 180), 9, (40, 40, 40))
+    return image[down : down + 360]
+
+
+def test_a_page_is_found_with_its_short_words_and_scrolls_without_change() -> None:
+    writing = Writing()
+    for frame in range(16):
+        page = np.ascontiguousarray(_page(5 * frame))
+        writing.look(page)
+        seen = writing.shown((640, 360))
+        assert seen is not None
+        letters = page.max(2) < 150
+        letters[:8], letters[-36:] = False, False  # what comes in is seen within four frames
+        assert (seen[letters] > 200).mean() > 0.99, frame
+
+
+def test_a_title_stays_where_it_is_when_the_scene_behind_it_moves() -> None:
+    rng = np.random.default_rng(0)
+    scene = np.repeat(np.repeat(rng.integers(60, 110, (60, 160, 3), np.uint8), 6, 0), 6, 1)
+    writing, places = Writing(), []
+    for frame in range(8):
+        image = np.ascontiguousarray(scene[:, 6 * frame : 6 * frame + 640])
+        image[280:340, 40:420] = 30
+        draw_text(image, "CITY NEWS AT EIGHT", (60, 300), 18, (240, 240, 240))
+        writing.look(image)
+        seen = writing.shown((640, 360))
+        assert seen is not None
+        places.append(np.argwhere(seen > 127).mean(0))
+    assert np.ptp(places, axis=0).max() < 3
+
+
+def test_letters_are_laid_on_the_ground_that_is_drawn() -> None:
+    image = _slide(200)
+    seen = written(image)
+    drawn = np.clip(image.astype(int) + np.array([30, -20, -60]), 0, 255).astype(np.uint8)
+    drawn[90:175] = cv2.blur(drawn[90:175], (31, 31))
+    laid = on_ground(image, drawn, seen)
+    paper = (seen == 255) & (image.min(2) == 200)
+    assert np.abs(laid[paper].astype(int) - (230, 180, 140)).max() <= 2
+    assert np.ptp(laid[seen == 255].min(1)) > 100
+    assert np.array_equal(on_ground(image, image, seen), image)
+
+
+def test_frames_of_another_size_begin_anew() -> None:
+    writing = Writing()
+    for image in (_slide(), _slide()[:180], _slide()[:180]):
+        writing.look(image)
+        seen = writing.shown((image.shape[1], image.shape[0]))
+        assert seen is not None
+        assert seen.max() == 255
 
 
 def test_ink_is_on_paper() -> None:

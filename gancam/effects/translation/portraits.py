@@ -13,23 +13,30 @@ from gancam.frame import Image
 from gancam.masks.faces import Face, Faces
 from gancam.vision.blend import Place, composite
 from gancam.vision.features import Features, brought_out, calmed
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import Grey, Points, follow, is_new_scene, small_grey
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
 from gancam.vision.steady import Steady
 
 WIDTH = 128  # pixels of its width that a face is drawn with; wider ones are drawn well as they are
 _WINDOW = 168, 216  # pixels of what is drawn from nearer, width and height, around a face of `WIDTH`
-_SMALLEST = 20  # pixels of the width of a face in what the network is shown anyway: less has no features
+_SMALLEST = 14  # pixels of the width of a face in what the network is shown anyway: less has no features
 _NEARER, _SURE = (1.1, 4.0), 1.3  # times, at least and at most, and from which on it is seen in full
 _STEPS = 4  # sizes at which faces are drawn, in a factor of two: between these texture keeps its size
 _DULL = 0.6  # of a step: how far a face must grow or shrink to be drawn at another size
 _LOOK, _EVERY = 256, 6  # pixels of the longer side in which faces are looked for, and in which one of so many frames
 _TINY = 32  # pixels of the shorter side that a frame must have
-_SCORE = 0.6  # how sure the detector must be
+_SCORE, _AGAIN = 0.6, 0.4  # how sure the detector must be of a face, and of one that it found before
 _STILL = 0.08  # of its width: how far a face must have gone or grown to be followed
 _GLIDE = 0.5  # of what is left to go, in a frame
-_LOST = 2  # looks in which a face is not found until it fades
+_CROWD = 40  # faces that are followed: those that are drawn from nearer, then the largest
+_LOST, _LASTS = 2, 8  # looks in which a face is not found until it fades; that goes along with its points still
+_GRID = np.stack(np.meshgrid([-0.3, 0.0, 0.3], [-0.4, 0.0, 0.4]), -1).reshape(-1, 2)  # points of a face, of its width
+_PATCH, _ALIKE = 16, 0.7  # pixels in which a face is compared with itself, and how much of it may be another
+_STAYS = 0.85  # times as small may be a face that is drawn from nearer already
+_POINTS = 4  # of those that say where a face went
+_REST = 0.15  # pixels of the small picture: what goes no further stands still, so that noise moves nothing
+_DRIFT = 0.8  # of how it went in the frame before a face goes on whose points are lost
 _FADE = 0.2  # a frame
 _INNER, _OUTER = 0.8, 1.3  # of half a face: where the nearer drawing is seen, and where nothing of it is
 _TALL = 1.3  # times as tall as wide: a face
@@ -46,6 +53,13 @@ class Portrait:
     seen: float  # 0..1: how far it counts
     lost: int = 0
     step: int | None = None  # by which it is drawn nearer
+    turn: float = 0.0  # 0..1: how far it is seen from nearer, as one of so many
+    place: int = 0  # among these, in the order in which they came
+    went: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # since points were laid, as `at`
+    speed: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))  # in the frame before
+    held: bool = False  # whether its points went along
+    looks: NDArray[np.float32] | None = None  # as it did where it was found last, see `_looks`
+    alike: bool = True  # whether it did so in the last look, too
     steady: Steady = field(default_factory=Steady)
 
     def features(self, wide: float, share: float, left: float = 0.0, top: float = 0.0) -> Features:
@@ -123,25 +137,42 @@ class Portraits:
         """Forget the frames before."""
         self._followed: list[Portrait] = []
         self._last: Grey | None = None
-        self._frame = 0
+        self._laid: tuple[Grey, Points] | None = None  # points of the faces, and the picture in which those were laid
+        self._frame = self._turns = 0
+        self._fresh = True  # whether no frame of this scene was drawn yet
 
     def look(self, image: Image) -> None:
-        """Look at the next frame ``(H, W, 3)``: at all of it in one of six, and in the first after a cut."""
+        """Look at the next frame ``(H, W, 3)``: at all of it in one of six, and in the first after a cut.
+
+        Between these, faces go along with points on them.
+        """
         grey, _ = small_grey(image)
         before, self._last = self._last, grey
-        begins = before is None or before.shape != grey.shape or is_cut(before, grey)
+        begins = before is None or before.shape != grey.shape or is_new_scene(before, grey)
         if begins:
-            self._followed, self._frame = [], 0
-        if self._frame % _EVERY == 0 and min(grey.shape) >= _TINY:
-            faces = self._detector(long=_LOOK).detect(image)
-            self._follow([face for face in faces if face.score >= _SCORE], image.shape[1], at_once=begins)
+            self._followed, self._frame, self._fresh = [], 0, True
+        elif self._followed:
+            self._go_along(grey)
+        looks = self._frame % _EVERY == 0 and min(grey.shape) >= _TINY
+        if looks:
+            faces = self._detector(long=_LOOK, score=_AGAIN).detect(image)
+            self._follow(faces, image.shape[1], at_once=begins)
+            for one in self._followed:
+                now = _looks(grey, one.aim)
+                if one.lost == 0 or one.looks is None:
+                    one.looks, one.alike = now, True
+                else:
+                    one.alike = bool(np.linalg.norm(now - one.looks) < _ALIKE * np.linalg.norm(one.looks))
         self._frame += 1
         for one in self._followed:
             one.at += _GLIDE * (one.aim - one.at)
             one.marks += _GLIDE * (one.meant - one.marks)
-            one.seen = float(np.clip(one.seen + (_FADE if one.lost < _LOST else -_FADE), 0, 1))
+            stays = one.lost < (_LASTS if one.held and one.alike else _LOST)
+            one.seen = float(np.clip(one.seen + (_FADE if stays else -_FADE), 0, 1))
             one.steady.begin()
-        self._followed = [one for one in self._followed if one.seen > 0]
+        followed, self._followed = self._followed, [one for one in self._followed if one.seen > 0]
+        if looks or len(followed) > len(self._followed) or not all(one.held for one in followed):
+            self._lay(grey)
 
     def large(self, wide: int, share: Fraction) -> list[Features]:
         """Give the faces of the frame that was looked at last that are not drawn from nearer.
@@ -166,24 +197,54 @@ class Portraits:
         """
         found: list[Window] = []
         wide, tall = (max(round(side * share / 8), 4) * 8 for side in _WINDOW)
-        for one in sorted(self._followed, key=lambda one: (one.step is None, -one.at[2])):
+        for one in sorted(self._followed, key=lambda one: (one.step is None, one.place, -one.at[2])):
             across = float(one.at[2]) * frame[0] * shown
             nearer = float(WIDTH * share) / max(across, 1.0)
-            if across * coarse < _SMALLEST * share or nearer < _NEARER[0] or len(found) == most:
-                one.step = None
+            tiny = across * coarse < _SMALLEST * share * (1.0 if one.step is None else _STAYS)
+            if nearer < _NEARER[0] or len(found) == most or (tiny and one.turn == 0.0):
+                one.step, one.turn, one.place = None, 0.0, 0
                 continue
+            if one.step is None:
+                self._turns += 1
+                one.turn, one.place = float(self._fresh), self._turns
+            one.turn = float(np.clip(one.turn + (-_FADE if tiny else _FADE), 0, 1))
             exact = _STEPS * float(np.log2(min(nearer, coarse * _NEARER[1])))
             if one.step is None or abs(exact - one.step) > _DULL:
                 one.step = max(round(exact), 1)
             times = 2.0 ** (one.step / _STEPS)
             width, height = (max(round(side / (times * shown)), 1) for side in (wide, tall))
             x, y = (float(part) * frame[0] for part in one.at[:2])
-            seen = one.seen * _smallness(nearer)
+            seen = min(one.seen, one.turn) * _smallness(nearer)
             place = Place(round(x - width / 2), round(y - height / 2), width, height)
             near = wide / width
             face = one.features(frame[0] * near, 1.0, place.left * near, place.top * near)
             found.append(Window(one, place, times, seen, (wide, tall), face))
+        self._fresh = False
         return found
+
+    def _lay(self, grey: Grey) -> None:
+        """Lay points on the faces, as they are in `grey`."""
+        for one in self._followed:
+            one.went = np.zeros(2)
+        points = [one.at[:2] + one.at[2] * _GRID for one in self._followed]
+        self._laid = (grey, np.asarray(np.concatenate(points) * grey.shape[1], np.float32)) if points else None
+
+    def _go_along(self, grey: Grey) -> None:
+        """Let the faces go as most of their points went from where they were laid to `grey`."""
+        if self._laid is None:
+            return
+        before, points = self._laid
+        guess = points + np.repeat([one.went + one.speed for one in self._followed], len(_GRID), 0) * grey.shape[1]
+        there, good = follow(before, grey, points, guess.astype(np.float32))
+        ways = ((there - points) / grey.shape[1]).reshape(-1, len(_GRID), 2)
+        for one, way, sure in zip(self._followed, ways, good.reshape(-1, len(_GRID)), strict=True):
+            one.held = bool(sure.sum() >= _POINTS)
+            step = np.median(way[sure], axis=0) - one.went if one.held else _DRIFT * one.speed
+            if np.abs(step).max() * grey.shape[1] < _REST:
+                step = np.zeros(2)
+            one.speed, one.went = step, one.went + step
+            one.at[:2] += step
+            one.aim[:2] += step
 
     def _follow(self, faces: Sequence[Face], wide: int, *, at_once: bool) -> None:
         left = list(self._followed)
@@ -193,8 +254,10 @@ class Portraits:
             marks = (face.landmarks - (x + width / 2, y + height / 2)) / (now[2] * wide)
             near = min(left, key=lambda one: _apart(one.aim, now), default=None)
             if near is None or _apart(near.aim, now) > now[2]:
+                if face.score < _SCORE:
+                    continue
                 shown = 1.0 if at_once else 0.0
-                self._followed.append(Portrait(now.copy(), now, marks.copy(), marks, shown))
+                self._followed.append(Portrait(now.copy(), now.copy(), marks.copy(), marks, shown))
                 continue
             left = [one for one in left if one is not near]
             near.lost = 0
@@ -204,6 +267,19 @@ class Portraits:
                 near.meant = marks
         for one in left:
             one.lost += 1
+        if len(self._followed) > _CROWD:
+            first = sorted(self._followed, key=lambda one: (one.step is None, -one.at[2]))[:_CROWD]
+            self._followed = [one for one in self._followed if any(one is other for other in first)]
+
+
+def _looks(grey: Grey, at: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What a face looks like in `grey`: its levels, beside their mean."""
+    x, y, wide = (float(part) * grey.shape[1] for part in at)
+    step = wide / _PATCH
+    there = np.array([[step, 0, x - wide / 2], [0, step * _TALL, y - _TALL * wide / 2]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patch = cv2.warpAffine(grey, there, (_PATCH, _PATCH), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(patch - patch.mean(), np.float32)
 
 
 def _smallness(nearer: float) -> float:
