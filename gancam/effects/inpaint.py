@@ -86,7 +86,8 @@ class Inpaint(MaskedEffect):
         holes = self._made(marked)
         result, unknown = image.copy(), holes.hidden.copy()
         if recalls:
-            self.background.observe(image, holes.hidden, holes.windows)
+            stale = self._marks.slow if mask is None else None
+            self.background.observe(image, holes.hidden, holes.windows, stale)
             for window in holes.windows:
                 found = self.background.lookup(window, image, holes.hidden)
                 known = np.asarray(found.state != UNKNOWN, np.uint8)

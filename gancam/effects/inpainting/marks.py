@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from gancam import masks
-from gancam.effects.inpainting.captions import Captions, are_captions, keyed
+from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.places import boxes, polygons
 from gancam.effects.inpainting.settings import InpaintParams
@@ -107,7 +107,7 @@ class Marks:
     def remember(self, params: InpaintParams) -> bool:
         """Say whether the mask of a frame depends on those before, or is written down in their order."""
         followed = params.track or params.draw or params.faces or masks.follows(params.mask)
-        found = params.find != "nothing" or (params.key and are_captions(params.key, params.letters))
+        found = params.find != "nothing" or (params.key and params.letters != "off")
         return bool(followed or found or params.save or self.given is not None)
 
     def are(self, kind: type[MaskSource]) -> bool:
@@ -117,7 +117,14 @@ class Marks:
     @property
     def whole(self) -> bool:
         """Whether all that is marked are captions, each from its first trace to its last."""
-        return len(self.sources) == 1 and isinstance(self.sources[0], Captions)
+        only = self.sources[0] if len(self.sources) == 1 else None
+        return isinstance(only, Captions) and only.whole
+
+    @property
+    def slow(self) -> Mask | None:
+        """Where letters are new in the last frame, and were there, fainter, before: 1 there. None: nowhere."""
+        keyed = self._keyed[1] if self._keyed is not None else None
+        return keyed.slow if isinstance(keyed, Captions) and keyed in self.sources else None
 
     @property
     def tracks(self) -> list[masks.MaskTrack]:
