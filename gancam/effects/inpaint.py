@@ -202,7 +202,7 @@ class Inpaint(MaskedEffect):
 
     @property
     def unfound(self) -> str:
-        """That nothing was filled, since nobody was found, or no face."""
+        """That nothing was filled, since nobody was found, or no face, or no overlay."""
         return self._marks.unfound
 
     @property

@@ -143,6 +143,10 @@ class Marks:
         if params.find == "overlay":
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
+            if self._overlay.hurried:  # a short clip: look at each of its frames
+                self._overlay.reset(pause=0.0)
+                for frame in frames():
+                    self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
             if self._overlay.found.any():
                 self._veils = veils(self._overlay.found, frames())
@@ -189,5 +193,7 @@ class Marks:
 
     @property
     def unfound(self) -> str:
-        """That nothing was filled, since nobody was found, or no face."""
+        """That nothing was filled, since nobody was found, or no face, or no overlay."""
+        if self.sources == [self._overlay]:
+            return "".join(self._overlay.notes)
         return self._sought.unfound("nothing was filled")
