@@ -17,6 +17,8 @@ from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box
 from gancam.vision.fit import shrunk
 
+_NEXT = 0.14  # of a face's height: so far eyes and mouth reach from their middles
+
 
 class Face(NamedTuple):
     """A face in pixels of the frame."""
@@ -29,7 +31,8 @@ class Face(NamedTuple):
 class Faces(MaskSource):
     """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it.
 
-    Each is an ellipse around its box; ``detect`` gives the faces themselves.
+    Each is an ellipse around its box, and eyes, nose and mouth with what is next to them: of a face that is turned away
+    these reach beyond it. ``detect`` gives the faces themselves.
 
     Args:
         model: the file of a YuNet .onnx, as OpenCV's model zoo has it; None for the bundled one.
@@ -67,7 +70,7 @@ class Faces(MaskSource):
             raise MaskError(f"face detector {model}: OpenCV cannot run it ({first_line(error)})") from error
         self._arguments = str(self.model.absolute()), score, grow, hold, long
         self._grow, self._hold, self._long = grow, hold, long
-        self._held: list[tuple[Box, int]] = []
+        self._held: list[tuple[Face, int]] = []
 
     def __reduce__(self) -> tuple[object, ...]:  # OpenCV's detector cannot be copied
         return _made, self._arguments
@@ -93,13 +96,19 @@ class Faces(MaskSource):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 in the ellipses of the faces of `image`, and of those that are held, else 0."""
-        boxes = [face.box for face in self.detect(image)]
-        kept = [(box, age - 1) for box, age in self._held if age > 0 and not any(_overlap(box, now) for now in boxes)]
-        self._held = [(box, self._hold) for box in boxes] + kept
+        faces = self.detect(image)
+        kept = [(face, age - 1) for face, age in self._held
+                if age > 0 and not any(_overlap(face.box, now.box) for now in faces)]  # fmt: skip
+        self._held = [(face, self._hold) for face in faces] + kept
         mask = np.zeros(image.shape[:2], np.uint8)
-        for (x, y, wide, tall), _ in self._held:
+        for face, _ in self._held:
+            x, y, wide, tall = face.box
             axes = round(wide * self._grow / 2), round(tall * self._grow / 2)
             cv2.ellipse(mask, (round(x + wide / 2), round(y + tall / 2)), axes, 0, 0, 360, 1, cv2.FILLED)
+            if self._grow:
+                features = cv2.convexHull(face.landmarks.round().astype(np.int32))
+                cv2.fillConvexPoly(mask, features, 1)
+                cv2.polylines(mask, [features], True, 1, max(round(2 * _NEXT * tall), 1))
         return mask
 
     def reset(self) -> None:
