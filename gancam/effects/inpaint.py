@@ -87,7 +87,8 @@ class Inpaint(MaskedEffect):
         holes = self._made(marked)
         result, unknown = image.copy(), holes.hidden.copy()
         if recalls:
-            self.background.observe(image, holes.hidden, holes.windows)
+            stale = self._marks.slow if mask is None else None
+            self.background.observe(image, holes.hidden, holes.windows, stale)
             for window in holes.windows:
                 found = self.background.lookup(window, image, holes.hidden)
                 known = np.asarray(found.state != UNKNOWN, np.uint8)
@@ -202,7 +203,7 @@ class Inpaint(MaskedEffect):
 
     @property
     def unfound(self) -> str:
-        """That nothing was filled, since nobody was found, or no face."""
+        """That nothing was filled, since nobody was found, or no face, or no overlay."""
         return self._marks.unfound
 
     @property

@@ -96,8 +96,9 @@ def process_video(
                 raise
     if report.promised is not None:
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
-    report.notes = [note for note in report.notes if note not in notes]
-    report.notes += [f"{path.path.name}: {note}" for note in unfound(chain) if skimmed == done]
+    missing = unfound(chain) if skimmed == done else []
+    report.notes = [note for note in report.notes if note not in notes and note not in missing]
+    report.notes += [f"{path.path.name}: {note}" for note in missing]
     report.notes += late_changes(path, options, replay)
 
 
@@ -359,9 +360,11 @@ def process_image(
         for note in late_searches(chain):
             notify(note)
         _image_through(path, target, chain, overwrite, quality, notify)
+        notes = [note for effect in chain for note in effect.notes]
         for note in unfound(chain):
-            notify(f"{path}: {note}")
-        return [note for effect in chain for note in effect.notes]
+            if note not in notes:
+                notify(f"{path}: {note}")
+        return notes
 
 
 def _image_through(

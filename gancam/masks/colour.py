@@ -34,6 +34,9 @@ class ColourKey(MaskSource):
         soft: with the edge, in which the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or 3
             pixels.
 
+    Attributes:
+        lettering: as given.
+
     Raises:
         MaskError: there is no such colour, or `tolerance` is out of range.
     """
@@ -56,24 +59,28 @@ class ColourKey(MaskSource):
         if not is_number(tolerance) or not 0 < tolerance <= 200:
             raise MaskError(f"tolerance {shown(tolerance)}: needs a number of more than 0, 200 at most")
         self._lab = _lab(self.colour)
-        self._tolerance, self._soft, self._lettering = tolerance, soft, lettering
+        self._tolerance, self._soft, self.lettering = tolerance, soft, lettering
         self._unread = self._read = False  # whether it saw the colour, and letters of it
         self._grey = _colourless(self._lab)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 255 where `image` ``(H, W, 3)`` has the colour, else 0: uint8 ``(H, W)``."""
+        marked, _ = self.hard(image)
+        return softened(marked) if self._soft else marked
+
+    def hard(self, image: Image, *, lettering: bool = False) -> tuple[Mask, Mask]:
+        """Return what is marked but for its soft edge, and the letters of the colour, whether these alone are or not.
+
+        Both are 255 there, else 0, uint8 ``(H, W)``; `image` is uint8 ``(H, W, 3)`` BGR. Without `lettering` there are
+        letters only where they alone are marked.
+        """
         lab = np.asarray(cv2.cvtColor(check_image(image), cv2.COLOR_BGR2LAB), np.uint8)
-        marked = self._within(lab, self._tolerance)
-        if self._lettering:
-            self._unread |= cv2.hasNonZero(marked)
-            marked = self._letters(lab, marked)
-            self._read |= cv2.hasNonZero(marked)
-        else:
-            marked = _without_specks(marked)
-        if self._soft:
-            edge = max(round(min(marked.shape) * _EDGE), 3)
-            marked = np.asarray(cv2.dilate(marked, np.ones((2 * edge + 1,) * 2, np.uint8)), np.uint8)
-        return marked
+        marked, letters = self._within(lab, self._tolerance), np.zeros(lab.shape[:2], np.uint8)
+        self._unread |= cv2.hasNonZero(marked)
+        if lettering or self.lettering:
+            letters = self._letters(lab, marked)
+            self._read |= cv2.hasNonZero(letters)
+        return letters if self.lettering else _without_specks(marked), letters
 
     def _letters(self, lab: NDArray[np.uint8], marked: Mask) -> Mask:
         """255 where there are letters of the colour: in what is `marked`, and beside a wall by stricter tolerances."""
@@ -88,7 +95,7 @@ class ColourKey(MaskSource):
     @property
     def notes(self) -> list[str]:
         """That there is something of the colour, and none of it is lettering."""
-        if self._read or not self._unread:
+        if self._read or not (self._unread and self.lettering):
             return []
         return ["what has the colour of the key does not look like letters, and stays; letters=off fills it"]
 
@@ -104,6 +111,12 @@ class ColourKey(MaskSource):
         else:
             low[0], high[0] = self._lab[0] - 2.55 * tolerance, self._lab[0] + 2.55 * tolerance
         return np.asarray(cv2.inRange(lab, low.clip(0, 255), high.clip(0, 255)), np.uint8)
+
+
+def softened(marked: Mask) -> Mask:
+    """Enlarge what is `marked` by the edge in which its colour mixes with what is beside it."""
+    edge = max(round(min(marked.shape) * _EDGE), 3)
+    return np.asarray(cv2.dilate(marked, np.ones((2 * edge + 1,) * 2, np.uint8)), np.uint8)
 
 
 def _without_specks(marked: Mask) -> Mask:

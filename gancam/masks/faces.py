@@ -16,9 +16,11 @@ from gancam.inference.catalog import MODELS
 from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box
 from gancam.vision.fit import shrunk
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import Grey, is_new_scene, small_grey
 
 _RATE, _ROUNDED = 30, 0.002  # frames a second of those without a time; seconds by which a time may be wrong
+
+_NEXT = 0.14  # of a face's height: so far eyes and mouth reach from their middles
 
 
 class Face(NamedTuple):
@@ -32,7 +34,8 @@ class Face(NamedTuple):
 class Faces(MaskSource):
     """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it.
 
-    Each is an ellipse around its box; ``detect`` gives the faces themselves.
+    Each is an ellipse around its box, and eyes, nose and mouth with what is next to them: of a face that is turned away
+    these reach beyond it. ``detect`` gives the faces themselves.
 
     Args:
         model: the file of a YuNet .onnx, as OpenCV's model zoo has it; None for the bundled one.
@@ -73,7 +76,7 @@ class Faces(MaskSource):
             ) from error
         self._arguments = str(self.model.absolute()), score, grow, hold, long
         self._grow, self._hold, self._long = grow, hold, long
-        self._held: list[tuple[Box, float]] = []  # and the seconds for which each still is
+        self._held: list[tuple[Face, float]] = []  # and the seconds for which each still is
         self._small: Grey | None = None  # the frame before
         self._clock = 0.0
 
@@ -105,19 +108,24 @@ class Faces(MaskSource):
         now = self._clock + 1 / _RATE if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
         small, _ = small_grey(image)
-        if self._small is not None and is_cut(self._small, small):
+        if self._small is not None and is_new_scene(self._small, small):
             self._held = []
         self._small = small
-        boxes = [face.box for face in self.detect(image)]
+        faces = self.detect(image)
         whole = self._hold / _RATE
         # Of few frames a second one is kept at least: else none would be held. Times of files are rounded.
-        held = [(box, left - passed) for box, left in self._held if left == whole or left > passed - _ROUNDED]
-        kept = [one for one in held if whole > 0.0 and not any(_overlap(one[0], box) for box in boxes)]
-        self._held = [(box, whole) for box in boxes] + kept
+        held = [(face, left - passed) for face, left in self._held if left == whole or left > passed - _ROUNDED]
+        kept = [one for one in held if whole > 0.0 and not any(_overlap(one[0].box, face.box) for face in faces)]
+        self._held = [(face, whole) for face in faces] + kept
         mask = np.zeros(image.shape[:2], np.uint8)
-        for (x, y, wide, tall), _ in self._held:
+        for face, _ in self._held:
+            x, y, wide, tall = face.box
             axes = round(wide * self._grow / 2), round(tall * self._grow / 2)
             cv2.ellipse(mask, (round(x + wide / 2), round(y + tall / 2)), axes, 0, 0, 360, 1, cv2.FILLED)
+            if self._grow:
+                features = cv2.convexHull(face.landmarks.round().astype(np.int32))
+                cv2.fillConvexPoly(mask, features, 1)
+                cv2.polylines(mask, [features], True, 1, max(round(2 * _NEXT * tall), 1))
         return mask
 
     def reset(self) -> None:

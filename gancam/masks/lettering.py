@@ -24,6 +24,9 @@ _SHADE = 16.0  # grey levels between letters of a line
 _BAND = 0.35  # of the height, by which those in line reach above or below it
 _LEVEL = 0.13  # of the height, within which the feet, or the heads, of most are
 _GAP = 1.2  # of the height: between two of them in a line
+_BAR = 0.3, 1.5  # of the height, and times the width of its stroke: what is narrower is a bar, as an l, and a stripe
+_BARS = 0.7  # of a line: where more are bars, they are stripes
+_AMID, _SPECK = 4, 0.15  # times as much among letters as there are of them: stripes; of the height: what counts there
 _LETTERS = 3  # in a line, or what is as wide (a word whose letters are joined)
 _PARTS = 4  # of a line of letters before a wall: fewer are snow, gleams
 _MOST = 400  # candidates: more are leaves, water, a crowd
@@ -85,7 +88,11 @@ def letters(marked: Mask, other: Mask, light: Mask, *, strictly: bool = False) -
     member = np.zeros(count, np.bool_)
     for line in _lines(found):
         if not strictly or line.sum() >= _PARTS:
-            member |= _of_line(stats, found.some(line))
+            among = _of_line(stats, found.some(line))
+            high = float(np.median(found.tall[line]))
+            seen = among & (stats[:, 2:4].max(1) > _SPECK * high)
+            if seen.sum() <= _AMID * line.sum():
+                member |= among
     member &= set_off | (not strictly)
     member[0] = False
     if not member.any():
@@ -166,10 +173,12 @@ def _line(found: _Letters, seed: int) -> NDArray[np.bool_]:
 
 
 def _is_text(line: _Letters) -> bool:
-    """Whether what stands in line has feet, or heads, on one level."""
+    """Whether what stands in line has feet, or heads, on one level, and is not nearly all bars, as stripes are."""
     high = float(np.median(line.tall))
-    units = np.maximum((line.right - line.left) / (1.5 * high), 1.0)
-    if units.sum() < _LETTERS:
+    wide = line.right - line.left
+    units = np.maximum(wide / (1.5 * high), 1.0)
+    bars = wide < np.maximum(_BAR[0] * line.tall, _BAR[1] * line.stroke)
+    if units.sum() < _LETTERS or bars.mean() > _BARS:
         return False
     near = max(_LEVEL * high, 1.5)
     most = max(float(units[np.abs(edges - edge) <= near].sum()) for edges in (line.top, line.bottom) for edge in edges)

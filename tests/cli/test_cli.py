@@ -128,6 +128,13 @@ def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path
     assert here(*command, "--quiet").stdout == ""
 
 
+def test_an_overlay_that_was_not_found_is_told_once_quiet_or_not(clip: Path, tmp_path: Path) -> None:
+    command = ["process", clip, tmp_path / "out.mkv", "-e", "inpaint:find=overlay", "--overwrite", "--to", "0.2"]
+    assert here(*command, "--quiet").stderr.count("found no overlay") == 1
+    loud = here(*command)
+    assert (loud.stdout + loud.stderr).count("found no overlay") == 1
+
+
 def piped(data: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
     return through("process", *arguments, given=data)
 

@@ -71,6 +71,21 @@ def test_a_moving_camera_is_followed() -> None:
     assert psnr(found.picture[seen], image[window.place][seen]) > 30
 
 
+@pytest.mark.parametrize("step", [0.0, 1.5])
+def test_what_held_a_trace_of_what_is_hidden_now_is_not_shown(step: float) -> None:
+    background, mask = Background(), hole(130, 90, 40, 12)
+    for index in range(8):
+        image = scene(step * index)
+        background.skip(np.where(mask[..., None] > 0, image // 4 + 190, image) if index > 4 else image)
+    window = FrameRegion.around(cv2.boundingRect(mask), 16, mask.shape)
+    image = covered(scene(step * 8), mask)
+    background.observe(image, mask, [window], mask)
+    assert not background.lookup(window, image, mask).state[mask[window.place] > 0].any()
+    background.remember(image, mask)
+    _, found = recalled(background, covered(scene(step * 9), mask), mask)
+    assert not found.state[4:-4][mask[window.place][4:-4] > 0].any()
+
+
 def test_who_passes_beside_a_hole_while_the_camera_moves_takes_nothing_of_what_is_known() -> None:
     """It is doubted as long as they are there, and something is invented; then it is known again."""
     background, states = Background(), []

@@ -49,6 +49,70 @@ def test_a_caption_is_marked_from_its_first_trace_to_its_last() -> None:
     assert captions(clip[RISE + 2].image, time=clip[RISE + 2].time)[ink > 0].mean() < 10
 
 
+def striped(index: int) -> Image:
+    """Narrow white stripes, as of a shirt, that glide with the camera and come close to the letters."""
+    image = np.full((300, 400, 3), (60, 150, 110), np.uint8)
+    across = np.arange(400) + index
+    image[220:300, 150:260][:, across[150:260] % 5 < 2] = 250
+    image[200:216:4, 150:260] = 250
+    return image
+
+
+def over_stripes(count: int = 44) -> tuple[list[Frame], Mask]:
+    cover, colours, ink = lettering()
+    frames = []
+    for index in range(count):
+        share = cover * strength(index)
+        image = np.asarray(np.round(striped(index) * (1 - share) + colours * share), np.uint8)
+        frames.append(Frame(image, index, index / 30))
+    return frames, ink
+
+
+def test_stripes_under_a_caption_stay_and_do_not_hide_when_it_comes_and_goes() -> None:
+    clip, ink = over_stripes()
+    captions = keyed("white", 20.0, "auto")
+    assert isinstance(captions, Captions)
+    captions.learn(iter(clip))
+    beside = cv2.dilate(ink, np.ones((25, 25), np.uint8)) == 0
+    for frame in clip:
+        mask = captions(frame.image, time=frame.time) > 0
+        if strength(frame.index) > 0.1:
+            assert mask[ink > 0].mean() > 0.99, frame.index
+        assert (mask & beside).sum() < 0.02 * beside.sum(), frame.index
+
+
+def test_live_letters_that_come_slowly_are_told_from_those_that_are_there_at_once() -> None:
+    clip, ink = faded()
+    captions, slow = keyed("white", 20.0, "auto"), np.zeros_like(ink)
+    assert isinstance(captions, Captions)
+    for frame in clip:
+        captions(frame.image, time=frame.time)
+        if captions.slow is not None:
+            slow |= captions.slow
+    assert slow[ink > 0].mean() > 0.9
+    captions.reset()
+    for frame in (clip[RISE - 1], clip[RISE + FADE]):
+        captions(frame.image, time=frame.time)
+    assert captions.slow is None
+
+
+@pytest.mark.parametrize("letters", ["auto", "on"])
+def test_a_caption_of_another_colour_fades_too(letters: str) -> None:
+    clip, ink = faded()
+    cover, colours, _ = lettering()
+    yellow = []
+    for frame, scene in zip(clip, pan(len(clip), step=3.0), strict=True):
+        share = cover * strength(frame.index)
+        image = np.asarray(np.round(scene * (1 - share) + colours * (0, 1, 1) * share), np.uint8)
+        yellow.append(Frame(image, frame.index, frame.time))
+    captions = keyed("yellow", 20.0, letters)
+    assert isinstance(captions, Captions)
+    captions.learn(iter(yellow))
+    for frame in yellow:
+        if strength(frame.index) > 0.1:
+            assert (captions(frame.image, time=frame.time)[ink > 0] > 0).mean() > 0.95, frame.index
+
+
 def test_live_a_caption_is_followed_out() -> None:
     clip, ink = faded()
     captions = keyed("white", 20.0, "on")
@@ -86,7 +150,8 @@ def test_one_caption_after_the_other_and_words_that_move() -> None:
     ("colour", "letters", "kind"),
     [
         ("white", "off", ColourKey),
-        ("yellow", "auto", ColourKey),
+        ("yellow", "off", ColourKey),
+        ("yellow", "auto", Captions),
         ("yellow", "on", Captions),
         ("#808080", "auto", Captions),
     ],

@@ -417,6 +417,15 @@ def test_an_overlay_is_found_and_filled(path: Path) -> None:
     assert ahead(frames[0]) is frames[0]
 
 
+def test_an_overlay_is_found_in_a_file_of_a_second(path: Path) -> None:
+    frames, truth = composite(pan(26), "disc", 1.0)
+    clip = [Frame(image, index, index / 25) for index, image in enumerate(frames)]
+    ahead = load(path, find="overlay")
+    ahead.read_ahead(lambda: iter(clip))
+    assert ahead.notes == []
+    assert (ahead(clip[3].image, time=clip[3].time) != clip[3].image).any(2)[truth].mean() > 0.9
+
+
 def test_scratches_are_replaced_in_their_frame_or_one_later(path: Path) -> None:
     rng = np.random.default_rng(3)
     clip = [Frame(scratched(image, rng)[0], index, index / 24) for index, image in enumerate(pan(6, step=3.0))]

@@ -9,11 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 import gancam
+from gancam import masks
 from gancam.effects import load
+from gancam.effects.inpainting.marks import Marks
 from gancam.effects.inpainting.prescan import Prescan
+from gancam.effects.inpainting.settings import InpaintParams
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
+from gancam.masks.faces import Face
 from gancam.vision.blend import composite
 from tests.helpers.small import still
 
@@ -476,3 +480,24 @@ def test_inpaint_finds_small_newcomers_sooner_where_nobody_waits(people: Image, 
     effect.params.mask = "person"
     effect(wall, time=0.0)
     assert any((effect(come, time=index / 30) != come).any() for index in range(1, 7)), "13 frames where somebody waits"
+
+
+def test_what_is_filled_of_a_face_ends_within_the_head(people: Image) -> None:
+    """All features are, in faces that are turned away, too; the outline of cheeks and jaw stays."""
+    marks = Marks(None)
+    mask = marks.mask(InpaintParams.of(mask="faces"), people, 0.0)
+    assert mask is not None
+    faces = masks.Faces().detect(people)
+    assert faces
+    for face in faces:
+        x, y, wide, tall = (round(side) for side in face.box)
+        for across, down in face.landmarks.round().astype(int):
+            assert mask[down, across]
+        assert not mask[y + tall // 4 : y + 3 * tall // 4, x - wide // 8].any()
+    turned = Face((100.0, 50.0, 100.0, 150.0), np.array([[104, 100], [150, 95], [101, 130], [106, 160], [145, 158]],
+                                                             np.float32), 1.0)  # fmt: skip
+    source = masks.Faces(grow=0.95)
+    source.detect = lambda image: [turned]  # type: ignore[method-assign]
+    found = source(people)
+    assert found[95:106, 95:108].all()
+    assert found[155:166, 100:110].all()

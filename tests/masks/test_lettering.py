@@ -75,6 +75,21 @@ def test_dark_and_coloured_captions_are_told_too() -> None:
     assert not mask[:120].any()
 
 
+@pytest.mark.parametrize("period", [4, 7])
+def test_stripes_are_no_letters(period: int) -> None:
+    image = np.full((360, 480, 3), (70, 160, 110), np.uint8)
+    image[200:330, 180:330][:, np.arange(150) % period < 2] = 250
+    image[150:196:period, 180:330] = 250
+    for top in range(205, 330, 40):  # folds break them
+        image[top : top + 9, 180:330] = (70, 160, 110)
+    key = masks.ColourKey("white", soft=True, lettering=True)
+    assert not key(image).any()
+    shown, ink = captioned(image, at=0.98)
+    mask = key(shown) > 0
+    assert mask[ink > 0].mean() > 0.97
+    assert (mask & (cv2.dilate(ink, np.ones((15, 15), np.uint8)) == 0)).sum() < 0.1 * mask.sum()
+
+
 def test_nothing_is_marked_where_there_is_no_lettering() -> None:
     key = masks.ColourKey("white", soft=True, lettering=True)
     assert not key(room()).any()

@@ -130,13 +130,14 @@ class Background:
         """Where somebody may be in the last frame who was not marked: left, top, width and height."""
         return () if self._lasting is None else self._lasting.strangers
 
-    def observe(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion]) -> None:
+    def observe(self, image: Image, hidden: Grey, windows: Sequence[FrameRegion], stale: Grey | None = None) -> None:
         """Take in the next frame.
 
         Args:
             image: uint8 ``(H, W, 3)`` BGR.
             hidden: 1 where it shows what is not the scene, else 0, uint8 ``(H, W)``.
             windows: parts of it that hold all that is hidden.
+            stale: 1 where the frames before showed a trace of what is hidden now, likewise; None: nowhere.
         """
         if not self._followed:
             for copy in (self._earlier if self._rested > 1 else None, self._before if self._rested else None):
@@ -148,6 +149,8 @@ class Background:
             self._follow(image, hidden)
             self._lasting = None
         self._rested, self._followed = 0, False
+        if stale is not None:
+            self._forget(stale, windows)
         self._patchwork.look(None if self.before is None else self.before[2], hidden, people=self.people)
         if self._patchwork.anew:
             self._canvas.state[self._canvas.state == INVENTED] = UNKNOWN
@@ -286,6 +289,22 @@ class Background:
 
     def _leave(self, step: Matrix | None) -> None:
         """A canvas is left, for one that is seen from elsewhere, by `step` from this one, or for an empty one."""
+
+    def _forget(self, stale: Grey, windows: Sequence[FrameRegion]) -> None:
+        """Forget what was seen at places of the frame, and a little beside: it was no scene."""
+        stale = np.asarray(cv2.dilate(stale, square(HALO)), np.uint8)
+        for copy in (self._before, self._earlier):
+            if copy is not None and copy.hidden.shape == stale.shape:
+                copy.hidden |= stale
+        for window in windows:
+            rows, columns = self._canvas.extent(window, self.camera.matrix)
+            size = columns.stop - columns.start, rows.stop - rows.start
+            if min(size) > 0 and cv2.hasNonZero(stale[window.place]):
+                there = translation(-columns.start, -rows.start) @ np.linalg.inv(
+                    self._canvas.to_window(window, self.camera.matrix)
+                )
+                gone = cv2.warpPerspective(stale[window.place], there, size, flags=cv2.INTER_NEAREST)
+                self._canvas.state[rows, columns][gone > 0] = UNKNOWN
 
     def _foresee(self) -> None:
         """Put into a new canvas what is known of later and not yet."""

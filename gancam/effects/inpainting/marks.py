@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from gancam import masks
-from gancam.effects.inpainting.captions import Captions, are_captions, keyed
+from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.places import boxes, polygons
 from gancam.effects.inpainting.settings import InpaintParams
@@ -16,6 +16,10 @@ from gancam.masks import Mask, MaskSource
 from gancam.masks.kept import KeptSources
 from gancam.masks.opening import patiently
 from gancam.masks.sought import Sought
+
+_FACE = (
+    0.95  # times as large as its box is what is filled of a face: cheeks and jaw stay, and no wall flows in over them
+)
 
 
 class Marks:
@@ -102,7 +106,8 @@ class Marks:
             told = params.key, params.tolerance, params.letters
             marked["key", *told] = partial(keyed, *told)
         if params.faces:
-            marked["faces", params.faces] = partial(masks.Faces, None if params.faces == "on" else params.faces)
+            given = None if params.faces == "on" else params.faces
+            marked["faces", params.faces] = partial(masks.Faces, given, grow=_FACE)
         if params.find == "overlay":
             marked[("overlay",)] = lambda: self._overlay
         return marked
@@ -110,7 +115,7 @@ class Marks:
     def remember(self, params: InpaintParams) -> bool:
         """Say whether the mask of a frame depends on those before, or is written down in their order."""
         followed = params.track or params.draw or params.faces or masks.follows(params.mask)
-        found = params.find != "nothing" or (params.key and are_captions(params.key, params.letters))
+        found = params.find != "nothing" or (params.key and params.letters != "off")
         return bool(followed or found or params.save or self.given is not None)
 
     def are(self, kind: type[MaskSource]) -> bool:
@@ -120,7 +125,14 @@ class Marks:
     @property
     def whole(self) -> bool:
         """Whether all that is marked are captions, each from its first trace to its last."""
-        return len(self.sources) == 1 and isinstance(self.sources[0], Captions)
+        only = self.sources[0] if len(self.sources) == 1 else None
+        return isinstance(only, Captions) and only.whole
+
+    @property
+    def slow(self) -> Mask | None:
+        """Where letters are new in the last frame, and were there, fainter, before: 1 there. None: nowhere."""
+        found = (source for source in self.sources if isinstance(source, Captions))
+        return next((captions.slow for captions in found), None)
 
     @property
     def tracks(self) -> list[masks.MaskTrack]:
@@ -140,6 +152,10 @@ class Marks:
             self._overlay.whole = True
             for frame in frames():
                 self._overlay(frame.image, time=frame.time)
+            if self._overlay.hurried:  # a short clip: look at each of its frames
+                self._overlay.reset(pause=0.0)
+                for frame in frames():
+                    self._overlay(frame.image, time=frame.time)
             self._overlay.settle()
             self._overlay.whole = False
             if self._overlay.found.any():
@@ -190,13 +206,19 @@ class Marks:
 
     @property
     def unfound(self) -> str:
-        """That nothing was filled, since nobody was found, or no face."""
+        """That nothing was filled, since nobody was found, or no face, or no overlay."""
+        if self.sources == [self._overlay]:
+            return "".join(self._overlay.notes)
         return self._sought.unfound("nothing was filled")
 
 
 def _file(mask: str, *, invert: bool) -> MaskSource:
     """What the parameters `mask` and `invert` name."""
-    given = masks.Person(wide=True) if mask == "person" and not invert else masks.source(mask)
+    if mask == "person" and not invert:
+        return masks.Person(wide=True)
+    if mask == "faces" and not invert:
+        return masks.Faces(grow=_FACE)
+    given = masks.source(mask)
     return masks.Inverse(given) if invert and not isinstance(given, masks.MaskTrack) else given
 
 

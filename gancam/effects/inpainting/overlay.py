@@ -34,6 +34,7 @@ class Overlay(MaskSource):
     PAUSE, SLOWER = 0.12, 30  # seconds between looks; after so many looks twice that, and so on
     WINDOW = 100  # looks, of half a minute: then those so far count half
     LEAST = 12  # looks before something is said
+    SHORT = 150  # frames: less is a short clip
     STEADY = 0.75  # share of an edge's power (the mean square of its slope) that is the same in every frame
     OUTLINE = 0.25  # of the frame's shorter side: pixels of edges that an overlay has at least
     CALM = 0.72  # times as restless as the scene beside it: what is half covered, at most
@@ -45,9 +46,10 @@ class Overlay(MaskSource):
         self.whole = False
         self.reset()
 
-    def reset(self) -> None:
-        """Forget what was seen and found."""
+    def reset(self, *, pause: float = PAUSE) -> None:
+        """Forget what was seen and found, and look at frames that are so many seconds apart from now on."""
         self._forgets = False  # whether looks were halved
+        self._pause = pause
         self.found: Mask = np.zeros((0, 0), np.uint8)
         self._given: Mask = self.found
         self._count = 0
@@ -72,7 +74,7 @@ class Overlay(MaskSource):
         """Return 1 where the overlay is, by what was seen so far, else 0."""
         now = self._clock if time is None else time
         if self.found.shape != image.shape[:2]:
-            self.reset()
+            self.reset(pause=self._pause)
             self.found = self._given = np.zeros(image.shape[:2], np.uint8)
         self._clock, self._seen = now + 1 / 30, self._seen + 1
         if not self._settled:
@@ -81,7 +83,7 @@ class Overlay(MaskSource):
                 self._tick_at = min(1.25 * self._tick_at, self._tick_at + 10)
                 self._give()
         if not self._settled and now >= self._next and self.learn(image):
-            self._next = now + self.PAUSE * (1 + self._count // self.SLOWER)
+            self._next = now + self._pause * (1 + self._count // self.SLOWER)
             if self._count >= self._decide_at:
                 self.decide()
                 self._decide_at = self._count * 5 // 4
@@ -90,6 +92,11 @@ class Overlay(MaskSource):
     def add(self, marked: Mask) -> None:
         """Mark that, too: what is known of the overlay from elsewhere, uint8 ``(H, W)``."""
         self._given = self._given | marked
+
+    @property
+    def hurried(self) -> bool:
+        """Whether nothing was found in a short clip, at which was looked too rarely for that."""
+        return self._count < self.LEAST and self._seen < self.SHORT and not self.found.any()
 
     def settle(self) -> None:
         """Decide by what was seen, and learn no more."""
