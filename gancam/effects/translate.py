@@ -26,11 +26,12 @@ from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import brought_out, calmed, held
+from gancam.vision.features import Features, brought_out, calmed, held
 from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
+from gancam.vision.skin import in_own_tones
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
 from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
@@ -269,9 +270,9 @@ class Translate(ModelEffect):
         faces = [face._replace(share=face.share * amount) for face in found]
         seen = brought_out(calmed(image, faces), faces, self.card.strokes)
         self._steady.begin()
-        return held(self._shown(seen), seen, faces, self.card.strokes)
+        return held(self._shown(seen, faces), seen, faces, self.card.strokes)
 
-    def _shown(self, seen: Image) -> Image:
+    def _shown(self, seen: Image, faces: Sequence[Features]) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
@@ -281,13 +282,16 @@ class Translate(ModelEffect):
         elif self.card.strokes in _LINES:
             hatched = self.card.strokes == "hatched"
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
-        return self._calm(seen, found, self._steady)
+        return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
         if self._draws:
             shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
             return clear_darks(self._network(shown), seen, planes) if self._on_paper else self._network(shown)
         return self._network(seen)
+
+    def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
+        return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:
         return steady(seen, found, self.params.stabilise) if self.params.stabilise > 0.0 else found
@@ -304,6 +308,7 @@ class Translate(ModelEffect):
             seen = without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)
+            made = self._toned(made, seen, [window.face], self._near)
             found = self._calm(seen, made, window.portrait.steady)
             near = held(found, seen, [window.face], self.card.strokes)
             window.lay(near, drawn, self.params.faces, self._planes)
