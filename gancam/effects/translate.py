@@ -23,7 +23,7 @@ from gancam.masks.sought import Sought
 from gancam.vision import plain, strokes
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite, mixed
-from gancam.vision.chroma import chroma_of, coloured
+from gancam.vision.chroma import chroma_of, coloured, washed
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
 from gancam.vision.features import Features, brought_out, calmed, held
@@ -103,8 +103,10 @@ class Translate(ModelEffect):
             self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
         result = self._legible(image, self._style(image)) if self._draws else self._translated(image)
         if params.colours > 0.0:
-            grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
-            own = coloured(grey, chroma_of(image))
+            if self.card.strokes == "hatched":
+                own = washed(result, image)
+            else:
+                own = coloured(np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8), chroma_of(image))
             result = own if params.colours == 1.0 else mixed(own, result, params.colours)
         if params.readable > 0.0:
             shown = strokes.receding(image, params.readable)

@@ -224,6 +224,13 @@ def test_skin_is_as_dark_and_as_red_as_it_is(name: str) -> None:
         assert np.abs(drawn - tone).max() < 10, tone
 
 
+def test_skin_has_its_colour_in_a_sketch_in_colours() -> None:
+    person = np.full((120, 160, 3), 250, np.uint8)
+    cv2.ellipse(person, (80, 60), (36, 48), 0, 0, 360, (150, 172, 214), -1)
+    drawn = load("sketch", colours=1.0)(person)[40:80, 62:98].reshape(-1, 3).mean(0)
+    assert np.abs(drawn - (150, 172, 214)).max() < 20
+
+
 def test_orange_is_no_paper_in_ink() -> None:
     image = np.full((160, 160, 3), 235, np.uint8)
     image[40:120, 40:120] = (0, 140, 255)
