@@ -34,7 +34,7 @@ from gancam.vision.planes import Planes
 from gancam.vision.skin import in_own_tones
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_glow, without_veil
 from gancam.vision.writing import Writing, in_ink
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -284,6 +284,8 @@ class Translate(ModelEffect):
         elif self.card.strokes in _LINES:
             hatched = self.card.strokes == "hatched"
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
+            if not (hatched or self._on_paper):
+                found = without_glow(found, seen, self._planes)
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
