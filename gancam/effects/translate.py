@@ -34,7 +34,7 @@ from gancam.vision.planes import Planes
 from gancam.vision.skin import in_own_tones
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_glow, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, strengthened, without_glow, without_veil
 from gancam.vision.writing import Writing, in_ink
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -291,7 +291,11 @@ class Translate(ModelEffect):
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
         if self._draws:
             shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
-            return clear_darks(self._network(shown), seen, planes) if self._on_paper else self._network(shown)
+            return (
+                clear_darks(strengthened(self._network(shown)), seen, planes)
+                if self._on_paper
+                else self._network(shown)
+            )
         return self._network(seen)
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:

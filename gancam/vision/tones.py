@@ -26,6 +26,9 @@ _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 _GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture's few most colourful per cent
 _DEEP, _MIDDLE, _CLEAR = 25.0, 90.0, 0.85  # levels up to which and from which on washes are clear and are not; how far
 
+_THIN = 0.25  # how far washes are too light: of a middle tone, half of that
+_STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).astype(np.uint8)
+
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
 _GROUNDS = 4.0  # times smaller is the picture that tells of grounds
@@ -154,6 +157,11 @@ def clear_darks(drawn: Image, seen: Image, planes: Planes) -> Image:
     cv2.multiply(clear, cv2.merge([grey] * 3, dst=shares), scale=1 / 255, dst=clear)
     cv2.multiply(drawn, cv2.bitwise_not(shares, dst=shares), scale=1 / 255, dst=drawn)  # blendLinear is slower
     return np.asarray(cv2.add(drawn, clear, dst=drawn), np.uint8)
+
+
+def strengthened(drawn: Image) -> Image:
+    """Make washes, uint8 ``(H, W, 3)`` BGR, themselves stronger: networks thin all that is no line; paper stays."""
+    return np.asarray(cv2.LUT(drawn, _STRONGER, dst=drawn), np.uint8)
 
 
 def as_dark(drawn: Image, image: Image, planes: Planes | None = None, *, paper: bool = False) -> Image:

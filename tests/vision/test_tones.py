@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gancam.vision.planes import Planes
-from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_glow, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, strengthened, without_glow, without_veil
 from tests.helpers.small import still
 
 
@@ -147,3 +147,12 @@ def test_a_pale_ground_does_not_glow_around_things_and_what_is_on_it_stays() -> 
     assert (made[50:70, 70:90] == drawn[50:70, 70:90]).all()
     dark = still("otters") // 2
     assert without_glow(dark, dark) is dark
+
+
+def test_thin_washes_become_stronger_and_ink_and_paper_stay() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 256, 1), 3, axis=2)
+    made = strengthened(ramp.copy())[0, :, 0].astype(int)
+    assert (made[0], made[255]) == (0, 255)
+    assert (np.diff(made) >= 0).all()
+    assert 10 <= 128 - made[128] <= 20
+    assert 255 - made[250] <= 8
