@@ -23,18 +23,19 @@ from gancam.masks.sought import Sought
 from gancam.vision import plain, strokes
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite, mixed
-from gancam.vision.chroma import chroma_of, coloured
+from gancam.vision.chroma import chroma_of, coloured, washed
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import brought_out, calmed, held
+from gancam.vision.features import Features, brought_out, calmed, held
 from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
+from gancam.vision.skin import in_own_tones
 from gancam.vision.sparks import with_sparks
 from gancam.vision.steady import Steady
 from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, strengthened, without_glow, without_veil
 from gancam.vision.writing import Writing, in_ink, on_ground
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
@@ -103,8 +104,10 @@ class Translate(ModelEffect):
             self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
         result = self._legible(image, self._style(image)) if self._draws else self._translated(image)
         if params.colours > 0.0:
-            grey = np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8)
-            own = coloured(grey, chroma_of(image))
+            if self.card.strokes == "hatched":
+                own = washed(result, image)
+            else:
+                own = coloured(np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8), chroma_of(image))
             result = own if params.colours == 1.0 else mixed(own, result, params.colours)
         if params.readable > 0.0:
             shown = strokes.receding(image, params.readable)
@@ -272,9 +275,9 @@ class Translate(ModelEffect):
         faces = [face._replace(share=face.share * amount) for face in found]
         seen = brought_out(calmed(image, faces), faces, self.card.strokes)
         self._steady.begin()
-        return held(self._shown(seen), seen, faces, self.card.strokes)
+        return held(self._shown(seen, faces), seen, faces, self.card.strokes)
 
-    def _shown(self, seen: Image) -> Image:
+    def _shown(self, seen: Image, faces: Sequence[Features]) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
@@ -284,13 +287,22 @@ class Translate(ModelEffect):
         elif self.card.strokes in _LINES:
             hatched = self.card.strokes == "hatched"
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
-        return self._calm(seen, found, self._steady)
+            if not (hatched or self._on_paper):
+                found = without_glow(found, seen, self._planes)
+        return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
         if self._draws:
             shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
-            return clear_darks(self._network(shown), seen, planes) if self._on_paper else self._network(shown)
+            return (
+                clear_darks(strengthened(self._network(shown)), seen, planes)
+                if self._on_paper
+                else self._network(shown)
+            )
         return self._network(seen)
+
+    def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
+        return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found
 
     def _calm(self, seen: Image, found: Image, steady: Steady) -> Image:
         return steady(seen, found, self.params.stabilise) if self.params.stabilise > 0.0 else found
@@ -307,6 +319,7 @@ class Translate(ModelEffect):
             seen = without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)
+            made = self._toned(made, seen, [window.face], self._near)
             found = self._calm(seen, made, window.portrait.steady)
             near = held(found, seen, [window.face], self.card.strokes)
             window.lay(near, drawn, self.params.faces, self._planes)

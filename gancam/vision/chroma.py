@@ -6,12 +6,15 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
 _SHRUNK = 4  # times smaller than the picture, where luma and chroma are compared in 3x3
 _FLAT = 20.0  # squared grey levels by which luma varies there where it tells little of chroma
 _STRAYED = 12.0  # levels by which chroma may be off; by much more it is the picture's own
 _FEWEST = 8  # pixels a side that are compared
+_WASH, _HATCHES, _LETTER = 320, 9, 5  # pixels of the longer side of a wash, and of that of hatching and of lines
+_LIGHTER = 3.0  # times that a wash is, at most
 _OF_CR, _OF_CB = (1.402, -0.714), (1.772, -0.344)  # what red and green, blue and green change by (ITU-T T.871, 7)
 
 
@@ -35,6 +38,29 @@ def coloured(grey: NDArray[np.uint8], chroma: NDArray[np.int16]) -> Image:
         fitting = light + here * np.minimum(room.min(1, keepdims=True), 1.0)
         result.reshape(-1, 3)[places] = np.round(fitting).astype(np.uint8)
     return result
+
+
+def washed(drawn: Image, image: Image) -> Image:
+    """Lay the colours of `image` under a drawing in ink: where there is but paper they are as dark as they are.
+
+    What luma leaves no room for, colours of skin on white, would be paper else. Under hatching they are lighter, so
+    that both together are as dark as `image`, and strokes stay black.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`.
+        image: The same size.
+    """
+    height, width = image.shape[:2]
+    size = within((width, height), _WASH)
+    own, ink = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (image, drawn))
+    own = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((_LETTER, _LETTER), np.uint8))  # lines are in ink already
+    window = (_HATCHES, _HATCHES)
+    most = cv2.dilate(cv2.blur(cv2.cvtColor(ink, cv2.COLOR_BGR2GRAY), window), np.ones(window, np.uint8))
+    for channel in cv2.split(own):
+        most = cv2.max(most, channel)
+    light = np.minimum(np.float32(255) / np.maximum(most, np.float32(1)), np.float32(_LIGHTER))
+    wash = cv2.blur(cv2.multiply(own, cv2.merge([light] * 3), dtype=cv2.CV_8U), (3, 3))
+    return np.asarray(cv2.multiply(drawn, cv2.resize(wash, (width, height)), scale=1 / 255), np.uint8)
 
 
 class Settled:

@@ -18,6 +18,13 @@ def shrunk(size: tuple[int, int], times: float, *, least: int = 1) -> tuple[int,
     return max(round(size[0] / times), least), max(round(size[1] / times), least)
 
 
+def halved(image: Image, size: tuple[int, int]) -> Image:
+    """Give `image`, uint8 ``(H, W, 3)``, in a smaller `size` (width, height), shrunk by halves first: faster."""
+    while image.shape[1] >= 2 * size[0] and image.shape[0] % 2 == image.shape[1] % 2 == 0:
+        image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def within(size: tuple[int, int], longest: int) -> tuple[int, int]:
     """Give (width, height) made smaller where a side is over `longest`, so that none is."""
     return scaled(size, min(longest / max(size), 1.0))

@@ -6,7 +6,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.fit import shrunk
+from gancam.vision.fit import halved, shrunk
 from gancam.vision.planes import Planes
 
 Plane = NDArray[np.float32]  # (h, w), or (h, w, 3)
@@ -45,14 +45,14 @@ def evened(
     """
     planes, (height, width) = planes or Planes(), seen.shape[:2]
     size = shrunk((width, height), _SMALL)
-    there = _halved(seen, size)
+    there = halved(seen, size)
     plain = _plain(there)
     share = plain * _ramp(_mean(plain, _AROUND), *_MUCH)
     if share.max() < _SOME:
         return drawn
-    made = _halved(drawn, size)
+    made = halved(drawn, size)
     if grey:
-        there, made = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY) for one in (there, made))
+        there, made = (np.asarray(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), np.uint8) for one in (there, made))
     channels = 1 if grey else 3
     apart, near = (planes(name, made.shape, np.float32) for name in ("apart", "near"))
     one = _follow(made, there, plain, near, planes)
@@ -98,7 +98,7 @@ def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
         planes: Where it works; None: in new arrays.
     """
     planes, (height, width) = planes or Planes(), seen.shape[:2]
-    there = _halved(seen, shrunk((width, height), _SMALL))
+    there = halved(seen, shrunk((width, height), _SMALL))
     bright = _ramp(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), *_BRIGHT)
     if bright.max() < _SOME:
         return drawn
@@ -110,13 +110,6 @@ def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
     cv2.resize(less, (width, height), dst=calm)
     cv2.subtract(1.0, calm, dst=lively)  # type: ignore[call-overload]
     return np.asarray(cv2.blendLinear(seen, drawn, calm, lively, dst=drawn), np.uint8)
-
-
-def _halved(image: Image, size: tuple[int, int]) -> MatLike:
-    """Give `image` in `size`, shrunk by halves first, which is faster."""
-    while image.shape[1] >= 2 * size[0] and image.shape[0] % 2 == image.shape[1] % 2 == 0:
-        image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _plain(seen: MatLike) -> Plane:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
-from gancam.vision.fit import within
+from gancam.vision.fit import halved, shrunk, within
 from gancam.vision.planes import Planes
 
 _SMALL = 320  # pixels of the longer side on which shade is looked for
@@ -26,8 +26,14 @@ _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 _GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture's few most colourful per cent
 _DEEP, _MIDDLE, _CLEAR = 25.0, 90.0, 0.85  # levels up to which and from which on washes are clear and are not; how far
 
+_THIN = 0.25  # how far washes are too light: of a middle tone, half of that
+_STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).astype(np.uint8)
+
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
+_GROUNDS = 4.0  # times smaller is the picture that tells of grounds
+_OVER = 8.0  # levels by which a drawing of a pale ground may be lighter than that
+_GROUND = 150.0, 185.0  # levels of the darkest channel up to which a place is no pale ground, and from which on it is
 _STEP = 4  # pixels: every so many are looked at for it
 _VIVID, _TINGE = 1.5, 0.1  # times and saturation more that something dark may have in a drawing
 
@@ -153,6 +159,11 @@ def clear_darks(drawn: Image, seen: Image, planes: Planes) -> Image:
     return np.asarray(cv2.add(drawn, clear, dst=drawn), np.uint8)
 
 
+def strengthened(drawn: Image) -> Image:
+    """Make washes, uint8 ``(H, W, 3)`` BGR, themselves stronger: networks thin all that is no line; paper stays."""
+    return np.asarray(cv2.LUT(drawn, _STRONGER, dst=drawn), np.uint8)
+
+
 def as_dark(drawn: Image, image: Image, planes: Planes | None = None, *, paper: bool = False) -> Image:
     """Darken a drawing, itself, where the picture is black, or almost: night and shadows are no grey paint.
 
@@ -182,3 +193,27 @@ def as_dark(drawn: Image, image: Image, planes: Planes | None = None, *, paper: 
     cv2.resize(cv2.convertScaleAbs(np.minimum(share, 1), alpha=255), (width, height), dst=grey)
     shade = cv2.merge([grey] * 3, dst=planes("shade", image.shape, np.uint8))
     return np.asarray(cv2.multiply(drawn, shade, dst=drawn, scale=1 / 255), np.uint8)
+
+
+def without_glow(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
+    """Darken a drawing, itself, where a pale ground grows white around things: it is as light there as elsewhere.
+
+    Networks make the light side of an edge lighter, which before white and grey is a glow along the outline.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`.
+        seen: The same size.
+        planes: Where it works; None: in new arrays.
+    """
+    planes, (height, width) = planes or Planes(), seen.shape[:2]
+    there = cv2.blur(halved(seen, shrunk((width, height), _GROUNDS)), (3, 3))
+    blue, green, red = cv2.split(there)
+    other = (_GROUND[1] - np.arange(256)) / (_GROUND[1] - _GROUND[0])
+    free = cv2.LUT(cv2.min(cv2.min(blue, green), red), np.rint(_OVER + (255 - _OVER) * np.clip(other, 0, 1)))
+    free = free.astype(np.uint8)
+    if int(free.min()) == 255:
+        return drawn
+    ground = cv2.dilate(cv2.min(there, cv2.merge([cv2.bitwise_not(free)] * 3)), np.ones((5, 5), np.uint8))
+    most = cv2.add(ground, cv2.merge([cv2.erode(free, np.ones((3, 3), np.uint8))] * 3))
+    bound = cv2.resize(most, (width, height), dst=planes("ground", seen.shape, np.uint8))
+    return np.asarray(cv2.min(drawn, bound, dst=drawn), np.uint8)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.vision.chroma import Settled
+from gancam.vision.chroma import Settled, washed
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
 
@@ -71,3 +71,18 @@ def test_levels_that_come_and_go_in_a_video_stay() -> None:
     assert np.abs(stayed[3] - stayed[2]).mean() < 0.5 * np.abs(came[3] - came[2]).mean()
     held.reset()
     assert np.array_equal(held(frames[3], 1.0, still=True), alone[3])
+
+
+def test_a_wash_under_ink_has_the_colours_of_what_is_drawn_and_leaves_ink_and_paper() -> None:
+    """Luma of white paper has no room for colours: skin was paper, while all else had its own."""
+    image = np.full((120, 160, 3), 255, np.uint8)
+    image[:, 40:80], image[:, 80:120] = (60, 84, 128), (178, 198, 232)
+    drawn = np.full_like(image, 255)
+    drawn[:, 79:82] = 0
+    made = washed(drawn, image).astype(int)
+    for columns in (slice(50, 70), slice(92, 110), slice(130, 160)):
+        assert np.abs(made[:, columns] - image[:, columns]).max() <= 2
+    assert made[:, 80].max() == 0
+    drawn[:, 40:80][::2] = 0  # hatching
+    hatched = washed(drawn, image)[20:100, 50:70].reshape(-1, 3).mean(0)
+    assert np.abs(hatched - (60, 84, 128)).max() < 16

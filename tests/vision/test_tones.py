@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from gancam.vision.planes import Planes
-from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, without_veil
+from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, strengthened, without_glow, without_veil
 from tests.helpers.small import still
 
 
@@ -129,3 +129,30 @@ def test_a_picture_without_colours_gets_none_and_one_with_a_little_keeps_them() 
     coloured = grey.copy()
     coloured[:30, :30] = (40, 60, 160)
     assert np.array_equal(as_grey(drawn.copy(), coloured), drawn)
+
+
+def test_a_pale_ground_does_not_glow_around_things_and_what_is_on_it_stays() -> None:
+    """Comics left a white rim around a pepper on grey, as what is even is set right but next to an edge."""
+    image = np.full((120, 160, 3), (235, 226, 224), np.uint8)
+    image[40:80, 60:100] = (20, 40, 220)
+    drawn = image.copy()
+    drawn[28:92, 48:112] = 255
+    drawn[40:80, 60:100] = (0, 20, 255)
+    drawn[40:80, 60:63] = 0
+    made = without_glow(drawn.copy(), image)
+    ground = np.ones((120, 160), bool)
+    ground[40:80, 60:100] = False
+    assert (made[ground].max(0) <= np.array((235, 226, 224)) + 20).all()
+    assert (made[ground].mean(0) <= np.array((235, 226, 224)) + 5).all()
+    assert (made[50:70, 70:90] == drawn[50:70, 70:90]).all()
+    dark = still("otters") // 2
+    assert without_glow(dark, dark) is dark
+
+
+def test_thin_washes_become_stronger_and_ink_and_paper_stay() -> None:
+    ramp = np.repeat(np.arange(256, dtype=np.uint8).reshape(1, 256, 1), 3, axis=2)
+    made = strengthened(ramp.copy())[0, :, 0].astype(int)
+    assert (made[0], made[255]) == (0, 255)
+    assert (np.diff(made) >= 0).all()
+    assert 10 <= 128 - made[128] <= 20
+    assert 255 - made[250] <= 8
