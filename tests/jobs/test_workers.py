@@ -91,9 +91,8 @@ def test_effects_that_remember_see_every_frame(tmp_path: Path, long: Path) -> No
             ["sr-x2-fast:threshold=4"],
             "sr-x2-fast needs the frames in order; with sr-x2-fast:threshold=off several share it",
         ),
-        (["inpaint:key=red"], "inpaint needs the frames in order; with inpaint:memory=off several share it"),
         (
-            ["inpaint:key=white"],
+            ["inpaint:key=red"],
             "inpaint needs the frames in order; with inpaint:letters=off:memory=off several share it",
         ),
         (["inpaint:mask=person"], "inpaint needs the frames in order; several are for several videos"),

@@ -295,7 +295,7 @@ def test_a_detector_is_refused_in_a_line_that_can_be_read(tmp_path: Path) -> Non
         adapt(MODELS / "detectors" / "yunet.onnx", tmp_path / "made.onnx", given_as=Path("my detector.onnx"))
     text = str(error.value)
     assert text.startswith("my detector.onnx: none of its ")
-    assert re.search(r"takes input float32 \(any, 3, any, any\); gives cls_8 float32 \(.*\), .* and 9 more$", text)
+    assert re.search(r"takes input float32 \(1, 3, any, any\); gives cls_8 float32 \(.*\), .* and 9 more$", text)
     assert len(text) < 400
 
 
