@@ -25,6 +25,8 @@ _AROUND = 7, 7  # pixels of the small picture over which tones are compared, twi
 _EDGE = 3, 3  # the same, by which that ends before the edge of skin: nothing beside it grows dark
 _OVAL = 0.5, 0.62, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
+_LIFTED, _LIFT = 1.15, 0.6  # how much lighter all else may be drawn, at most, and how far skin goes along with it
+_WARM = 1.1  # times as colourful as it was: beside what a style makes strong it would look grey
 _LEAST = 0.05  # share of skin at the most a picture has: less is none
 
 
@@ -32,7 +34,8 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
     """Give skin in a drawing, itself, the light and the colour that were seen there; lines and shades stay.
 
     Networks make all skin orange, dark skin pale, and paper of pale skin. Around each place the mean of a drawing that
-    is no line is made that of what was seen, channel by channel. Skin is told by its hue, and by faces: that shines.
+    is no line is made that of what was seen, channel by channel, and lighter as far as all else was drawn lighter.
+    Skin is told by its hue, and by faces: that shines.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`; it is changed.
@@ -49,9 +52,10 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
     if float(skin.max()) < _LEAST:
         return drawn
     light, ink = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY).astype(np.float32) for one in (there, made))
-    tone = skin * _ramp(ink / np.maximum(light, 1), *_LINE)
-    weight = cv2.merge([tone + np.float32(1e-4)] * 3)
+    tones = _ramp(ink / np.maximum(light, 1), *_LINE)
+    weight = cv2.merge([tones * skin + np.float32(1e-4)] * 3)
     own, new = (_around(cv2.multiply(one, weight, dtype=cv2.CV_32F)) for one in (there, made))
+    own = _strong(own, _lift(ink, light, tones * (1 - skin)))
     more = np.clip(own / np.maximum(new, np.float32(1e-3)), *_TIMES) - np.float32(1)
     share = cv2.blur(cv2.erode(skin, np.ones(_EDGE, np.uint8)), _EDGE)
     more *= cv2.merge([share * np.float32(_UNIT)] * 3)
@@ -61,6 +65,21 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
         dst=planes("skin tones", drawn.shape, np.uint8),
     )
     return np.asarray(cv2.multiply(drawn, factors, dst=drawn, scale=1 / _UNIT), np.uint8)
+
+
+def _lift(ink: Plane, light: Plane, rest: Plane) -> float:
+    """How much lighter skin is to be than it was: by some of what the `rest` of a drawing is."""
+    seen = float(cv2.mean(cv2.multiply(light, rest))[0])
+    if seen < 1.0:
+        return 1.0
+    drawn = float(cv2.mean(cv2.multiply(ink, rest))[0])
+    return float(min(max(drawn / seen, 1.0), _LIFTED) ** _LIFT)
+
+
+def _strong(tone: MatLike, lift: float) -> MatLike:
+    """`tone` lighter and more colourful, its luma else as it is."""
+    grey = cv2.merge([cv2.cvtColor(tone, cv2.COLOR_BGR2GRAY)] * 3)
+    return np.maximum(cv2.addWeighted(tone, lift * _WARM, grey, lift * (1.0 - _WARM), 0.0), np.float32(0))
 
 
 def _skin(there: MatLike) -> Plane:
