@@ -44,12 +44,14 @@ class Features(NamedTuple):
         width: Of the face.
         marks: ``(5, 2)``: right eye, left eye, nose, right and left corner of the mouth.
         share: 0..1: how far it counts.
+        seen: 0..1: how far it is there; it comes and goes softly.
     """
 
     middle: tuple[float, float]
     width: float
     marks: NDArray[np.float64]
     share: float = 1.0
+    seen: float = 1.0
 
 
 class _Reach(NamedTuple):

@@ -15,7 +15,7 @@ from gancam.vision.planes import Planes
 Plane = NDArray[np.float32]  # (h, w)
 
 _SMALL = 4.0  # times smaller is the picture in which tones are compared
-_HUE, _SOFT = (-10.0, 44.0), 8.0  # degrees between which a colour may be that of skin, and over which it is less so
+_HUE, _SOFT = (-14.0, 60.0), 16.0  # degrees between which a colour may be that of skin, and over which it is less so
 _APART = 125.0, 165.0  # levels between channels up to which it may be, and from which on it is not: oranges, peppers
 _DULL, _BRIGHT = (0.02, 0.13), (120.0, 190.0)  # saturations up to which a dark and a bright colour is grey; levels
 _TINGED = 0.08  # of saturation above that from which on it may be skin in full
@@ -23,7 +23,9 @@ _BLACK = 14.0, 30.0  # levels of red up to which nothing is told of hues, and fr
 _LINE = 0.35, 0.7  # as light as that, of what was seen, a drawing is a line, and a tone
 _AROUND = 7, 7  # pixels of the small picture over which tones are compared, twice
 _EDGE = 3, 3  # the same, by which that ends before the edge of skin: nothing beside it grows dark
-_OVAL = 0.5, 0.62, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
+_OVAL = 0.42, 0.52, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
+_BODY, _BELOW_FACE, _FADES = (4.5, 5.0), 2.5, 1.4  # the same of who has it, how far below, and times that to no more
+_COARSE = 8  # times smaller, again, is that told
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
 _LIFTED, _LIFT = 1.15, 0.6  # how much lighter all else may be drawn, at most, and how far skin goes along with it
 _WARM = 1.1  # times as colourful as it was: beside what a style makes strong it would look grey
@@ -35,7 +37,8 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
 
     Networks make all skin orange, dark skin pale, and paper of pale skin. Around each place the mean of a drawing that
     is no line is made that of what was seen, channel by channel, and lighter as far as all else was drawn lighter.
-    Skin is told by its hue, and by faces: that shines.
+    Skin is told by its hue, around faces as far as a body reaches, and by the faces: that shines. So sunsets, lamps and
+    sand without people stay as they were drawn.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`; it is changed.
@@ -45,8 +48,11 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
     """
     planes, (height, width) = planes or Planes(), seen.shape[:2]
     size = shrunk((width, height), _SMALL)
+    body = _bodies(faces, size, width / size[0])
+    if body is None:
+        return drawn
     there, made = halved(seen, size), halved(drawn, size)
-    skin = _skin(there)
+    skin = _skin(there) * body
     for face in faces:
         _add_oval(skin, face, width / size[0])
     if float(skin.max()) < _LEAST:
@@ -94,6 +100,22 @@ def _skin(there: MatLike) -> Plane:
     skin *= _ramp(red, *_BLACK)
     skin[np.maximum(blue, green) > red] = 0
     return np.asarray(skin, np.float32)
+
+
+def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> Plane | None:
+    """Where somebody with one of these faces may be, 0 to 1, in a picture of `size`; None: nobody is there."""
+    found = [face for face in faces if face.seen > 0]
+    if not found:
+        return None
+    width, height = (-(-side // _COARSE) for side in size)
+    body, step = np.zeros((height, width), np.float32), shrink * _COARSE
+    for face in found:
+        (x, y), wide = face.middle, face.width
+        to_right = (((np.arange(width, dtype=np.float32) + 0.5) * step - x) / (_BODY[0] * wide)) ** 2
+        to_below = (((np.arange(height, dtype=np.float32) + 0.5) * step - y) / wide - _BELOW_FACE) ** 2 / _BODY[1] ** 2
+        inside = _ramp(-np.sqrt(to_right + to_below[:, None]), -_FADES, -1)
+        np.maximum(body, inside * np.float32(face.seen), out=body)
+    return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _add_oval(skin: Plane, face: Features, shrink: float) -> None:

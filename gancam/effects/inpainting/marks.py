@@ -17,9 +17,7 @@ from gancam.masks.kept import KeptSources
 from gancam.masks.opening import patiently
 from gancam.masks.sought import Sought
 
-_FACE = (
-    0.95  # times as large as its box is what is filled of a face: cheeks and jaw stay, and no wall flows in over them
-)
+_FACE = 1.0  # times as large as its box is what is filled of a face: the jaw stays, and no wall flows in over it
 
 
 class Marks:

@@ -66,7 +66,7 @@ class Portrait:
         """Give it in pixels of a frame that is so `wide`, or of a part of that which begins at `left` and `top`."""
         x, y, width = (float(part) * wide for part in self.at)
         middle = x - left, y - top
-        return Features(middle, width, self.marks * width + middle, self.seen * share)
+        return Features(middle, width, self.marks * width + middle, self.seen * share, self.seen)
 
 
 @dataclass(frozen=True)
