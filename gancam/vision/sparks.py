@@ -10,10 +10,8 @@ from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
 _SEEN, _GLANCE = 640, 96  # pixels of the longer side: where points are looked for, and of a first glance
-_DARK, _NIGHT = (
-    64,
-    (0.6, 0.75),
-)  # level under which it is dark; its share of a picture from which on points come
+_DARK = 64  # level under which it is dark
+_NIGHT = 0.6, 0.75  # share of a picture that is so, from which on points are seen, and all of them
 _LONG = 9  # pixels that a point is smaller than, every way
 _LEAST, _NOISE = 20.0, 5.0  # levels that it is lighter than around at least; times as much as places around are
 _AROUND = 31  # pixels of the side of what is around: curls and noise glint everywhere
