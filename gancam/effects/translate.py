@@ -292,14 +292,11 @@ class Translate(ModelEffect):
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
-        if self._draws:
-            shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
-            return (
-                clear_darks(strengthened(self._network(shown)), seen, planes)
-                if self._on_paper
-                else self._network(shown)
-            )
-        return self._network(seen)
+        if not self._draws:
+            return self._network(seen)
+        shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+        found = self._network(shown)
+        return clear_darks(strengthened(found), seen, planes) if self._on_paper else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
         return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found

@@ -1,12 +1,11 @@
 """Whether what a network is half sure of is somebody, the same from frame to frame."""
 
-from functools import lru_cache
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.motion import shift
 
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
 _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
@@ -54,19 +53,12 @@ def rests(before: Image, now: Image) -> Plane:
 def step_between(before: Image, now: Image) -> tuple[float, float] | None:
     """Return by how many pixels, to the right and down, a camera moved the picture; None where that is not clear.
 
-    It is the peak of their phase correlation (Kuglin and Hines 1975).
-
     Args:
         before: small picture, uint8 ``(h, w, 3)``.
         now: the next one, of the same size.
     """
-    one, other = (cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float32) for small in (before, now))
-    (right, down), response = cv2.phaseCorrelate(one, other, _hanning(one.shape))
-    if response < _FOUND or max(abs(right) / one.shape[1], abs(down) / one.shape[0]) > _FARTHEST:
+    one, other = (np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8) for small in (before, now))
+    (right, down), clear = shift(one, other)
+    if clear < _FOUND or max(abs(right) / one.shape[1], abs(down) / one.shape[0]) > _FARTHEST:
         return None
     return right, down
-
-
-@lru_cache(maxsize=8)
-def _hanning(shape: tuple[int, ...]) -> Plane:
-    return np.asarray(cv2.createHanningWindow(shape[::-1], cv2.CV_32F), np.float32)

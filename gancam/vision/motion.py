@@ -6,6 +6,7 @@ from frame to frame, so errors do not add up; the motion of the frame before onl
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -58,7 +59,7 @@ def is_new_scene(before: Grey, now: Grey) -> bool:
     if before.shape != now.shape or min(now.shape) < _LEAST:
         return True
     height, width = now.shape
-    x, y = (round(way) for way in shift(before, now))
+    x, y = (round(way) for way in shift(before, now)[0])
     if abs(x) > _FARTHEST * width or abs(y) > _FARTHEST * height:
         return True
     there = now[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
@@ -66,14 +67,18 @@ def is_new_scene(before: Grey, now: Grey) -> bool:
     return cv2.norm(here, there, cv2.NORM_L1) > min(_CUT * here.size, cv2.norm(before, now, cv2.NORM_L1) / 2)
 
 
-def shift(before: Grey, now: Grey) -> tuple[float, float]:
-    """Find how far a picture, uint8 ``(h, w)``, went to the right and down, in pixels.
+def shift(before: Grey, now: Grey) -> tuple[tuple[float, float], float]:
+    """Find how far a picture, uint8 ``(h, w)``, went to the right and down, in pixels, and how clearly, 0 to 1.
 
     It is the peak of the phase correlation (Kuglin and Hines, The phase correlation image alignment method, 1975).
     """
-    window = cv2.createHanningWindow(now.shape[::-1], cv2.CV_32F)
-    (right, down), _ = cv2.phaseCorrelate(before.astype(np.float32), now.astype(np.float32), window)
-    return float(right), float(down)
+    (right, down), clear = cv2.phaseCorrelate(before.astype(np.float32), now.astype(np.float32), _hanning(now.shape))
+    return (float(right), float(down)), float(clear)
+
+
+@lru_cache(maxsize=16)
+def _hanning(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.asarray(cv2.createHanningWindow(shape[::-1], cv2.CV_32F), np.float32)
 
 
 def corners(grey: Grey, where: Grey | None = None, *, most: int = 400, apart: float = 5.0) -> Points:

@@ -81,7 +81,7 @@ class Writing:
         if min(wide, tall) < _LEAST_SHIFTED:
             return
         box = slice(y, y + tall), slice(x, x + wide)
-        went = np.array(shift(before[box], now[box]))
+        went = np.array(shift(before[box], now[box])[0])
         if np.abs(went).max() > min(wide, tall) / 4:
             return
         way = np.array([[1, 0, went[0]], [0, 1, went[1]]])

@@ -7,12 +7,13 @@ can be followed out only, and what was seen where it came slowly is known to hol
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import Floats, floats
 from gancam.effects.inpainting.warp import disc, square
@@ -130,12 +131,7 @@ class Captions(MaskSource):
         if before is None or before[0].shape != grey.shape:
             return
         new = np.asarray((marked > 0) & (before[1] == 0), np.uint8)
-        if not cv2.hasNonZero(new):
-            return
-        near = disc(max(round(min(marked.shape) * _JOINED), 3))
-        count, each, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(new, near), connectivity=8)
-        for label, (x, y, wide, tall, _) in enumerate(boxes[1:count].tolist(), 1):
-            place = slice(y, y + tall), slice(x, x + wide)
+        for label, place, each in _groups(new):
             mine = (each[place] == label) & (new[place] > 0)
             look = _edges(grey[place], np.asarray(mine & (hard[place] > 0), np.uint8))
             if _share(_slopes(before[0][place]), look) > _CAME:
@@ -210,12 +206,7 @@ class Captions(MaskSource):
 
     def _add(self, stands: Mask, grey: Mask, number: int) -> None:
         """Begin captions with letters that belong to none; one of which more is seen begins anew, with all of it."""
-        if not cv2.hasNonZero(stands):
-            return
-        near = disc(max(round(min(stands.shape) * _JOINED), 3))
-        count, each, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(stands, near), connectivity=8)
-        for label, (x, y, wide, tall, _) in enumerate(boxes[1:count].tolist(), 1):
-            place = slice(y, y + tall), slice(x, x + wide)
+        for label, place, each in _groups(stands):
             ink = np.asarray((each[place] == label) & (stands[place] > 0), np.uint8)
             known, parts = np.zeros(grey.shape, np.uint8), list[_Caption]()
             for one in self._standing:
@@ -240,6 +231,16 @@ def _trace_back(one: _Caption, before: Iterable[tuple[int, Mask]]) -> None:
         if not one.fades(grey, trail):
             return
         one.begins = number
+
+
+def _groups(letters: Mask) -> Iterator[tuple[int, tuple[slice, slice], NDArray[np.int32]]]:
+    """The captions that `letters` join to: the number of each, its place, and whose number each pixel has."""
+    if not cv2.hasNonZero(letters):
+        return
+    near = disc(max(round(min(letters.shape) * _JOINED), 3))
+    count, each, boxes, _ = cv2.connectedComponentsWithStats(cv2.dilate(letters, near), connectivity=8)
+    for label, (x, y, wide, tall, _) in enumerate(boxes[1:count].tolist(), 1):
+        yield label, (slice(y, y + tall), slice(x, x + wide)), np.asarray(each, np.int32)
 
 
 def _without_strays(hard: Mask, captions: Mask, places: Sequence[tuple[slice, slice]]) -> Mask:
