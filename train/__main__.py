@@ -106,6 +106,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint-seconds", type=seconds, default=120.0, help="how often a checkpoint is written (default: 120)"
     )
+    parser.add_argument(
+        "--keep-every", type=count, metavar="N", default=0,
+        help="keep the checkpoint of every Nth iteration beside the newest, as checkpoint-0002000.pt, to export or "
+        "to --start from",
+    )  # fmt: skip
     return parser
 
 
@@ -205,7 +210,8 @@ def _train(
         with claimed(run) if group.rank == 0 else nullcontext(), group.joined(device):
             loop.train(
                 chosen, options.data, run, device=device, evaluate_on=options.judge, stop_after=options.stop_after,
-                watchers=watchers, every=Every(checkpoint_seconds=options.checkpoint_seconds), read_model=read_model,
+                watchers=watchers, read_model=read_model,
+                every=Every(checkpoint_seconds=options.checkpoint_seconds, kept_checkpoint=options.keep_every),
             )  # fmt: skip
     except loop.Interrupted as stop:
         return "" if group.rank else str(stop), 128 + stop.number

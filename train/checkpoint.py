@@ -17,9 +17,14 @@ from train import old_names
 LATEST = "checkpoint.pt"
 
 
-def save(run: Path, state: dict[str, Any]) -> Path:
-    """Write `state` (tensors, numbers, strings, containers of them) as the run's checkpoint. Raises ``OSError``."""
-    path = run / LATEST
+def kept(iteration: int) -> str:
+    """Name the file of the checkpoint that stays, of an iteration."""
+    return f"checkpoint-{iteration:07d}.pt"
+
+
+def save(run: Path, state: dict[str, Any], name: str = LATEST) -> Path:
+    """Write `state` (tensors, numbers, strings, containers of them) as a checkpoint of the run. Raises ``OSError``."""
+    path = run / name
     partial = path.with_suffix(".part")
     try:
         with partial.open("wb") as file:
@@ -30,9 +35,9 @@ def save(run: Path, state: dict[str, Any]) -> Path:
     except (OSError, RuntimeError) as error:
         full = _is_full(error, run)
         partial.unlink(missing_ok=True)
-        kept = "; the checkpoint before it is untouched" if path.exists() else ""
+        before = "; the checkpoint before it is untouched" if (run / LATEST).exists() else ""
         why = "the disk is full" if full else getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise OSError(f"cannot write {path}: {why}{kept}") from error
+        raise OSError(f"cannot write {path}: {why}{before}") from error
     return path
 
 

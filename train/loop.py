@@ -292,17 +292,17 @@ def train(
         if evaluate_on is not None:
             report.judge(training.iteration, training.ema)
     with _signals() as received:
-        number = _iterate(training, report, run, end, every.checkpoint_seconds, received)
+        number = _iterate(training, report, run, end, every, received)
         report.finish(training.iteration, training.ema)
         if number or received:
             raise Interrupted(number or received[0])
     return report.figures
 
 
-def _iterate(training: _Training, report: Report, run: Path, end: int, seconds: float, received: Sequence[int]) -> int:
+def _iterate(training: _Training, report: Report, run: Path, end: int, every: Every, received: Sequence[int]) -> int:
     """Train up to iteration `end`, or until a watcher or a signal in `received` stops it; return that signal, or 0.
 
-    A checkpoint is written every so many `seconds`, before each judging, and last.
+    A checkpoint is written as often as `every` says, before each judging, and last.
     """
     saved = time.monotonic()
     number = watched = 0.0
@@ -311,15 +311,19 @@ def _iterate(training: _Training, report: Report, run: Path, end: int, seconds: 
         try:
             terms, lr = training.step()
             last = training.iteration == end or report.judges(training.iteration)  # kept, whatever judging comes to
-            asked = (received[0] if received else 0, report.stop, time.monotonic() - saved > seconds)
+            asked = (received[0] if received else 0, report.stop, time.monotonic() - saved > every.checkpoint_seconds)
             number, watched, overdue = training.group.largest(*asked, device=training.device)
-            state = training.state() if number or watched or last or overdue else None
+            kept = every.kept_checkpoint and training.iteration % every.kept_checkpoint == 0
+            state = training.state() if number or watched or last or overdue or kept else None
         except Diverged as error:
             _roll_back(training, run, error)
             report.forget()
             continue
         if state is not None:
             training.group.first_alone(partial(checkpoint.save, run, state), training.device)
+            if kept:
+                name = checkpoint.kept(training.iteration)
+                training.group.first_alone(partial(checkpoint.save, run, state, name), training.device)
             saved = time.monotonic()
         report.step(training.iteration, phase, terms, lr, training.ema)
     return int(number)

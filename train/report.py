@@ -34,6 +34,7 @@ class Every:
     log: int = 100  # iterations
     evaluate: int = 2000  # iterations; a sample sheet is written with it
     checkpoint_seconds: float = 120.0
+    kept_checkpoint: int = 0  # iterations; 0: none is kept but the newest
     sheets: tuple[float, ...] = SHEETS  # seconds
 
 

@@ -14,7 +14,7 @@ from gancam.inference.importing.safety import is_foreign, is_onnx, metadata
 from gancam.inference.importing.sayings import said
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
-from gancam.inference.runs import exported, is_run
+from gancam.inference.runs import checkpoint_of, exported
 from gancam.inference.variants import read_card, variants
 
 log = logging.getLogger(__name__)
@@ -80,8 +80,8 @@ def _found(name: str | Path) -> Path:
     if str(name) in known:
         return _with_card(known[str(name)])
     path = Path(name)
-    if is_run(path):
-        return exported(path)
+    if checkpoint := checkpoint_of(path):
+        return exported(checkpoint)
     if path.suffix.lower() == ".onnx" or is_onnx(path):
         if variants(path):
             return _with_card(path)
@@ -91,9 +91,7 @@ def _found(name: str | Path) -> Path:
     if other := other_format(path):
         raise ModelError(f"{name} is {other}")
     if path.suffix or path.name != str(name):
-        raise NotFound(
-            f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or the folder of a training run"
-        )
+        raise NotFound(f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or a training run")
     raise NotFound(f"no model {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
 
 

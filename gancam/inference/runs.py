@@ -1,4 +1,4 @@
-"""Training runs: how gancam reaches the PyTorch side, which it never imports, and a run's folder as a model.
+"""Training runs: how gancam reaches the PyTorch side, which it never imports, and a run's checkpoint as a model.
 
 `train` and `export` are packages of their own, beside `gancam` in a checkout and inside it, in ``_pytorch``, where it
 is installed, so that neither name is taken from anybody else's. They run in processes of their own.
@@ -17,7 +17,9 @@ from gancam.errors import GancamError, MissingExtra, ModelError
 from gancam.inference.variants import read_card
 
 log = logging.getLogger(__name__)
-CHECKPOINT = "checkpoint.pt"  # the file by which the folder of a run is known
+CHECKPOINT = "checkpoint.pt"  # the newest, by which the folder of a run is known
+_KEPT = re.compile(r"checkpoint-\d{7,}\.pt")  # of an iteration, beside it
+_OF_RUNS = "tensorboard"  # what is beside them from the first second on: others call their files checkpoint.pt, too
 FOLDER = "model"  # within it, for what is exported of it
 _INSTALL = {"train": 'pip install "gancam[train]"', "export": 'pip install "gancam[export]"'}
 _NEEDED = {"train": ("torch", "onnx", "PIL", "tensorboard", "matplotlib"), "export": ("torch", "onnx", "PIL")}
@@ -51,32 +53,37 @@ def command(module: str, arguments: Sequence[str]) -> tuple[list[str], dict[str,
     }
 
 
-def is_run(path: Path) -> bool:
-    """Whether `path` is the folder of a training run."""
-    return (path / CHECKPOINT).is_file()
+def checkpoint_of(path: Path) -> Path | None:
+    """Name the checkpoint that `path`, the folder of a training run or one of its checkpoints, stands for."""
+    if (path / CHECKPOINT).is_file():
+        return path / CHECKPOINT
+    named = _KEPT.fullmatch(path.name) or (path.name == CHECKPOINT and path.with_name(_OF_RUNS).is_dir())
+    return path if named and path.is_file() else None
 
 
-def model_of(run: Path) -> Path:
-    """Name the file that is exported of a run; it need not be there."""
+def model_of(checkpoint: Path) -> Path:
+    """Name the file that is exported of a run's checkpoint; it need not be there."""
+    run = checkpoint.parent
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", run.resolve().name).strip("-") or "run"
-    return run / FOLDER / f"{name}.onnx"
+    return run / FOLDER / f"{name}{checkpoint.stem.removeprefix('checkpoint')}.onnx"
 
 
-def exported(run: Path) -> Path:
-    """Give the model file of a run's newest checkpoint, exporting it in a process of its own where there is none.
+def exported(checkpoint: Path) -> Path:
+    """Give the model file of a run's checkpoint, exporting it in a process of its own where there is none.
 
     Raises:
         MissingExtra: It must be exported, and PyTorch is not installed.
         ModelError: It cannot be exported; the message has the exporter's.
     """
-    file = model_of(run)
-    if _is_whole(file) and file.stat().st_mtime_ns >= (run / CHECKPOINT).stat().st_mtime_ns:
+    file = model_of(checkpoint)
+    run = checkpoint.parent if checkpoint.name == CHECKPOINT else checkpoint  # as one says it
+    if _is_whole(file) and file.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns:
         return file
     try:
-        words, environment = command("export.preview", [str(run), str(file)])
+        words, environment = command("export.preview", [str(checkpoint), str(file)])
     except MissingExtra as error:
         raise MissingExtra(
-            f'{run} is a training run, whose export needs PyTorch: {_INSTALL["export"]}, or "gancam export {run} -o '
+            f'{run} is of a training run, whose export needs PyTorch: {_INSTALL["export"]}, or "gancam export {run} -o '
             f'{file.parent}" where it was trained'
         ) from error
     log.info("exporting %s to %s", run, file)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, open_effect, slots
-from gancam.inference.runs import CHECKPOINT, is_run
+from gancam.inference.runs import checkpoint_of
 from gancam.sources.ranges import check_range
 
 
@@ -100,7 +100,7 @@ class EffectChainSpec:
                 precision, threads = effect.model.precision, effect.model.threads
             return effect
 
-        return WatchedEffect(path / CHECKPOINT if is_run(path) else path, again, split=split, dropped=dropped)
+        return WatchedEffect(checkpoint_of(path) or path, again, split=split, dropped=dropped)
 
 
 class LoadedChain:

@@ -1,4 +1,4 @@
-"""The folder of a training run as a model."""
+"""Checkpoints of a training run as models."""
 
 import os
 from collections.abc import Sequence
@@ -18,10 +18,25 @@ def test_a_run_is_exported_anew_where_a_crash_left_a_part(tmp_path: Path, monkey
     monkeypatch.setattr(runs, "command", asked)
     run = tmp_path / "run"
     (run / runs.FOLDER).mkdir(parents=True)
-    (run / runs.CHECKPOINT).touch()
-    os.utime(run / runs.CHECKPOINT, (0, 0))
-    made = write_models(run / runs.FOLDER, network(), "run")
-    assert runs.exported(run) == made
-    made.write_bytes(made.read_bytes()[:-100])
-    with pytest.raises(MissingExtra):
-        runs.exported(run)
+    for name, file in {runs.CHECKPOINT: "run", "checkpoint-0002000.pt": "run-0002000"}.items():
+        checkpoint = run / name
+        checkpoint.touch()
+        os.utime(checkpoint, (0, 0))
+        made = write_models(run / runs.FOLDER, network(), file)
+        assert runs.exported(checkpoint) == made
+        made.write_bytes(made.read_bytes()[:-100])
+        with pytest.raises(MissingExtra):
+            runs.exported(checkpoint)
+
+
+def test_the_folder_of_a_run_and_its_checkpoints_are_known(tmp_path: Path) -> None:
+    newest, kept, foreign = (tmp_path / name for name in ("checkpoint.pt", "checkpoint-0002000.pt", "other.pt"))
+    for file in (newest, kept, foreign):
+        assert runs.checkpoint_of(file) is None
+        file.touch()
+    assert runs.checkpoint_of(tmp_path) == newest
+    assert runs.checkpoint_of(kept) == kept
+    assert runs.checkpoint_of(foreign) is None
+    assert runs.checkpoint_of(newest) is None  # other programs' files have this name, too
+    (tmp_path / "tensorboard").mkdir()
+    assert runs.checkpoint_of(newest) == newest

@@ -200,6 +200,22 @@ def test_a_checkpoint_is_there_before_it_is_judged(photos: Path, tmp_path: Path)
     assert checkpoint.load(tmp_path / "run")["iteration"] == 2
 
 
+def test_checkpoints_that_are_kept_begin_another_run(photos: Path, tmp_path: Path) -> None:
+    plan, run = tmp_path / "plan.toml", tmp_path / "run"
+    plan.write_text(restorer(iterations=5))
+    words = [str(plan), "--data", str(photos), "--device", "cpu", "--precision", "fp32"]
+    assert command.main([*words, "--run", str(run), "--keep-every", "2"]) == 0
+    kept = {path.name: checkpoint.load(path)["iteration"] for path in run.glob("*.pt")}
+    assert kept == {"checkpoint.pt": 5, "checkpoint-0000002.pt": 2, "checkpoint-0000004.pt": 4}
+    alone = tmp_path / "alone"
+    assert command.main([*words, "--run", str(alone), "--stop-after", "4"]) == 0
+    assert [path.name for path in alone.glob("*.pt")] == ["checkpoint.pt"]
+    early, same = (checkpoint.load(path)["ema"] for path in (run / "checkpoint-0000004.pt", alone))
+    assert all(torch.equal(early[name], same[name]) for name in same)
+    start = str(run / "checkpoint-0000002.pt")
+    assert command.main([*words, "--run", str(tmp_path / "other"), "--start", start]) == 0
+
+
 def test_what_is_over_says_so_and_is_judged_where_that_is_asked_for(
     photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -300,7 +316,7 @@ def test_what_would_fail_later_or_means_nothing_is_refused_first(
     assert not run.exists()
     assert "no recipe 'nothing'" in command_line(["nothing"], capsys)
     assert "--data is missing: what is recipe 'plan' trained on?" in command_line([str(plan)], capsys)
-    for option in ("--stop-after", "--threads"):
+    for option in ("--stop-after", "--threads", "--keep-every"):
         for value in ("0", "-1", "x"):
             with pytest.raises(SystemExit) as end:
                 command.main([*words, option, value])
