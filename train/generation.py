@@ -34,7 +34,6 @@ from train.program import Parser, count, fail
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
-GAP = 2  # pixels between the pictures of a sheet
 DIGITS = tuple("0123456789")
 MISFIT = "the installed torchvision is of another PyTorch: install both from one place, or uninstall torchvision"
 CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are standard normal
@@ -85,17 +84,6 @@ def sample(generator: LatentGenerator, z: Tensor, *, batch: int = 64) -> NDArray
 def _pixels(images: Tensor) -> NDArray[np.uint8]:  # [NCHW] -> [NHWC]
     pixels: NDArray[np.uint8] = images.float().clamp(0, 1).mul(255.0).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return pixels
-
-
-def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """``(n, h, w, c)`` side by side, row by row, with `GAP` white pixels between: RGB ``(H, W, 3)``."""
-    count, height, width, channels = images.shape
-    rows = -(-count // columns)
-    grid = np.full((rows * columns, height + GAP, width + GAP, channels), 255, np.uint8)
-    grid[:count, :height, :width] = images
-    grid = grid.reshape(rows, columns, height + GAP, width + GAP, channels).transpose(0, 2, 1, 3, 4)
-    flat = grid.reshape(rows * (height + GAP), columns * (width + GAP), channels)[:-GAP, :-GAP]
-    return np.repeat(flat, 3, axis=2) if channels == 1 else flat
 
 
 def feature_network(device: torch.device, *, side: int = efficientnet.SIDE) -> FeatureNetwork:

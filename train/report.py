@@ -8,19 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image as Pillow
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from train.recipe import Phase, Recipe
+from train.sheets import enlarged
 from train.tasks import Task
 from train.watch import Progress, Watcher
 
 NEWEST = "samples.png"  # the newest sheet, by one name for whoever looks again and again
-WIDE = 512  # pixels of a sheet, at least
 SHEETS = (10.0, 30.0, 60.0, 120.0, 240.0)  # seconds of a sitting after which a sheet is due, and then after as many
 SHARE = 0.05  # of the time that pictures for watchers may take
 LOST = 1e4  # of an adversarial loss: beyond it nothing is learnt any more
@@ -176,7 +174,7 @@ class Report:
 
     def _sheet(self, iteration: int, ema: nn.Module) -> None:
         """Write a sheet of samples, and note when the next is due."""
-        picture = _enlarged(self._task.preview(ema))
+        picture = enlarged(self._task.preview(ema))
         path = self._run / f"samples-{iteration:07d}.png"
         Pillow.fromarray(picture).save(path)
         partial = self._run / f".{NEWEST}.part"
@@ -213,12 +211,6 @@ class Report:
     def _append(self, line: Mapping[str, object]) -> None:
         with (self._run / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-
-
-def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Repeat each pixel of a sheet ``(H, W, 3)`` as many times as it takes to be `WIDE` pixels wide."""
-    times = max(-(-WIDE // picture.shape[1]), 1)
-    return picture.repeat(times, 0).repeat(times, 1)
 
 
 def _again(began: float, seconds: float) -> float:

@@ -69,16 +69,11 @@ def test_large_sets_are_compared_in_parts() -> None:
     assert generation.neighbours(many, cloud(300, seed=1))["precision"] > 0.7
 
 
-def test_variety_and_sheet() -> None:
+def test_variety() -> None:
     rng = np.random.default_rng(0)
     reals = rng.integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
     assert generation.variety(reals, reals) == pytest.approx(1.0)
     assert generation.variety(np.repeat(reals[:1], 50, axis=0), reals) == 0.0
-    sheet = generation.sheet(reals[:5, :, :, :1], 3)
-    assert sheet.shape == (18, 28, 3)
-    assert np.array_equal(sheet[10:, 10:18, 0], reals[4, :, :, 0])
-    assert (sheet[8:10] == 255).all()
-    assert (sheet[10:, 18:] == 255).all()
 
 
 def test_samples_depend_on_the_seed_alone() -> None:

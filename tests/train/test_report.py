@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from tests.helpers.training import restorer, same
-from train import checkpoint, loop, recipe, report
+from train import checkpoint, loop, recipe
 from train.console import Console, describe
 from train.report import NEWEST, Every
 from train.watch import Progress, Watcher
@@ -178,11 +178,3 @@ lr_discriminator = 1e-2
     assert "try augmentation" in said[0]
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["alarm"] for line in log if "never wrong" in line.get("alarm", "")]
-
-
-def test_small_sheets_are_enlarged_by_whole_numbers() -> None:
-    small = np.random.default_rng(0).integers(0, 256, (20, 100, 3), np.uint8)
-    large = report._enlarged(small)
-    assert large.shape == (120, 600, 3)
-    assert np.array_equal(large[::6, ::6], small)
-    assert report._enlarged(large).shape == large.shape

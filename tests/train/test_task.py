@@ -8,7 +8,7 @@ import torch
 from PIL import Image as Pillow
 
 from tests.helpers.training import JUDGE, check_that_each_term_teaches_the_generator_alone, restorer
-from train import recipe, tasks
+from train import recipe, sheets, tasks
 from train.networks.sr import SuperResolution
 from train.tasks.super_resolution import TERMS, SuperResolutionTask
 
@@ -103,8 +103,9 @@ def test_a_plane_stays_a_plane(task: SuperResolutionTask) -> None:
 
 def test_the_sheet_is_the_same_each_time(task: SuperResolutionTask) -> None:
     sheet = task.preview(task.generator)
-    assert sheet.shape == (6 * 32, 3 * 32, 3)
+    assert sheet.shape == (2 * sheets.LETTER + 6 * (6 * 32 + 5 * sheets.GAP), 6 * (3 * 32 + 2 * sheets.GAP), 3)
     assert np.array_equal(sheet, task.preview(task.generator))
     other = task.preview(SuperResolution(scale=2, channels=4, depth=1, expansion=4))
-    assert np.array_equal(sheet[:, 64:], other[:, 64:])  # the truth stays
-    assert not np.array_equal(sheet[:, 32:64], other[:, 32:64])
+    made, truth = (slice(6 * (32 + sheets.GAP) * column, 6 * (32 + sheets.GAP) * (column + 1)) for column in (1, 2))
+    assert np.array_equal(sheet[:, truth], other[:, truth])
+    assert not np.array_equal(sheet[:, made], other[:, made])

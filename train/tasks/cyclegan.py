@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import augment, generation, losses, networks
+from train import augment, generation, losses, networks, sheets
 from train.data import Pictures
 from train.options import Count, Share
 from train.recipe import Recipe
@@ -176,14 +176,14 @@ class CycleGanTask:
         return torch.stack(shown)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """Rows of As, what becomes of them, Bs, what becomes of them."""
+        """Columns of As, what becomes of them, Bs, what becomes of them."""
         assert isinstance(generator, Both)
-        rows = []
-        for pictures, network in ((self.a, generator.ab), (self.b, generator.ba)):
+        parts = []
+        for name, other, pictures, network in (("A", "B", self.a, generator.ab), ("B", "A", self.b, generator.ba)):
             chosen = pictures.images[np.linspace(0, len(pictures.images) - 1, 2 * SHEET).astype(int)]
             for part in np.split(chosen, 2):
-                rows += [part, self._run(network, part)]
-        return generation.sheet(np.concatenate(rows), SHEET)
+                parts += [(name, list(part)), (f"{name} to {other}", list(self._run(network, part)))]
+        return sheets.columns(parts)
 
     @torch.no_grad()
     def _run(self, network: nn.Module, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

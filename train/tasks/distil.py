@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from train import evaluate, foreign
+from train import evaluate, foreign, sheets
 from train.data import Photos, Pixels, digest, dihedral, resize
 from train.options import Count, Share
 from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
@@ -105,13 +105,19 @@ class DistilTask(SuperResolutionTask):
         return self.pool.low, self.pool.high, self.pool.taught
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """Rows of input (bicubic), output, the teacher's and the original: the six busiest of some patches."""
+        """Columns of input (bicubic), output, the teacher's and the original: the six busiest of some patches."""
         busiest = np.argsort([-float(patch.std()) for patch in self.pool.high[:24]])[:6]
-        rows = []
-        for low, high, taught in zip(*(part[busiest] for part in self._parts()), strict=True):
-            made = evaluate.run(generator, np.ascontiguousarray(low))
-            rows.append(np.hstack([*(resize(picture, high.shape[:2]) for picture in (low, made)), taught, high]))
-        return np.vstack(rows)
+        lows, highs, taught = (part[busiest] for part in self._parts())
+        made = [evaluate.run(generator, np.ascontiguousarray(low)) for low in lows]
+        size = highs.shape[1:3]
+        return sheets.columns(
+            [
+                ("input", [resize(low, size) for low in lows]),
+                ("made", [resize(picture, size) for picture in made]),
+                ("teacher", list(taught)),
+                ("original", list(highs)),
+            ]
+        )
 
 
 def _digest(path: Path) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import evaluate, holes, losses, networks
+from train import evaluate, holes, losses, networks, sheets
 from train.data import Photos, Pixels, dihedral, warped
 from train.networks.inpaint import Inpaint
 from train.options import Count, Share
@@ -156,14 +156,14 @@ class InpaintingTask:
         return Losses(total, terms)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """Rows of picture with hole (grey), fill and truth: six crops, the same each time."""
+        """Columns of picture with hole (grey), fill and truth: six crops, the same each time."""
         rng = np.random.default_rng(0)
-        rows = []
-        for _ in range(6):
-            truth, hole = self._pair(rng, self.sides[-1])
-            given = np.where(hole[..., None] > 0, np.uint8(128), truth)
-            rows.append(np.hstack([given, evaluate.run_inpainting(generator, given, hole), truth]))
-        return np.vstack(rows)
+        pairs = [self._pair(rng, self.sides[-1]) for _ in range(6)]
+        given = [np.where(hole[..., None] > 0, np.uint8(128), truth) for truth, hole in pairs]
+        filled = [
+            evaluate.run_inpainting(generator, picture, hole) for picture, (_, hole) in zip(given, pairs, strict=True)
+        ]
+        return sheets.columns([("hole", given), ("filled", filled), ("original", [truth for truth, _ in pairs])])
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""

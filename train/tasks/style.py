@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import evaluate, losses, networks
+from train import evaluate, losses, networks, sheets
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.options import Count
@@ -190,10 +190,15 @@ class StyleTask:
         for index in np.linspace(0, len(self.photos.images) - 1, 4).astype(int):
             image = self.photos.images[index][:256, :384]
             image = image[: image.shape[0] // multiple * multiple, : image.shape[1] // multiple * multiple]
-            rows.append(np.hstack([image, evaluate.run(generator, np.ascontiguousarray(image))]))
-        width = max(row.shape[1] for row in [*rows, self.styles[0]])
-        sheets = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in [self.styles[0], *rows]]
-        return np.vstack(sheets)
+            rows.append((image, evaluate.run(generator, np.ascontiguousarray(image))))
+        parts = [
+            sheets.columns([("style", self.styles[:1])]),
+            sheets.columns(list(zip(("photo", "painted"), zip(*rows, strict=True), strict=True))),
+        ]
+        width = max(part.shape[1] for part in parts)
+        return np.vstack(
+            [np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255) for part in parts]
+        )
 
     @torch.no_grad()
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:

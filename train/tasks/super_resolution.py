@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import degrade, evaluate, losses, networks
+from train import degrade, evaluate, losses, networks, sheets
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, resize, warped
 from train.options import Count, Share
 from train.recipe import Recipe
@@ -215,14 +215,16 @@ class SuperResolutionTask:
         return discriminator_losses(self.discriminator, self.adversarial_loss, truth, seen, r1=self.r1)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """Rows of input (bicubic), output and truth: the six busiest of some patches, the same each time."""
+        """Columns of input (bicubic), output and truth: the six busiest of some patches, the same each time."""
         pairs = self._pairs(np.random.default_rng(0), 24)
         busiest = sorted(pairs, key=lambda pair: -float(pair[1].std()))[:6]
-        rows = []
-        for low, high in busiest:
-            size = high.shape[:2]
-            rows.append(np.hstack([resize(low, size), evaluate.run(generator, np.ascontiguousarray(low)), high]))
-        return np.vstack(rows)
+        return sheets.columns(
+            [
+                ("input", [resize(low, high.shape[:2]) for low, high in busiest]),
+                ("made", [evaluate.run(generator, np.ascontiguousarray(low)) for low, _ in busiest]),
+                ("original", [high for _, high in busiest]),
+            ]
+        )
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """Measure the generator on `folder`, or on what was held back."""

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import degrade, evaluate, losses, networks, painted
+from train import degrade, evaluate, losses, networks, painted, sheets
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
 from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
@@ -224,16 +224,15 @@ class TranslationTask:
         return judged_pairs(judged_on(truths, folder), self.multiple, self.pairs)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """What the network sees, what it makes of it, and the truth."""
+        """Columns of what the network sees, what it makes of it, and the truth."""
         rows = []
         for seen, truth in self._judged_on(None)[:6]:
             shape = min(truth.shape[0], 256) // 32 * 32, min(truth.shape[1], 256) // 32 * 32
             seen, truth = (np.ascontiguousarray(image[: shape[0], : shape[1]]) for image in (seen, truth))
             looked = self._seeing.look(tensor(seen[None], self.device))
             shown = (looked.clamp(0, 1) * 255).byte().expand(-1, 3, -1, -1)[0].permute(1, 2, 0).cpu().numpy()
-            rows.append(np.hstack([shown, evaluate.run(generator, seen), truth]))
-        width = max(row.shape[1] for row in rows)
-        return np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
+            rows.append((shown, evaluate.run(generator, seen), truth))
+        return sheets.columns(list(zip(("seen", "made", "wanted"), zip(*rows, strict=True), strict=True)))
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """The figures of `evaluate.translation`."""

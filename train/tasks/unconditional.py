@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import augment, generation, losses, networks
+from train import augment, generation, losses, networks, sheets
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.options import Bounds, Count, Share
@@ -233,10 +233,10 @@ class UnconditionalTask:
         assert isinstance(generator, LatentGenerator)
         if not self.classes:
             images = generation.sample(generator, generation.latents(generator, SHEET * SHEET, seed=0))
-            return generation.sheet(images, SHEET)
+            return sheets.grid(images, SHEET)
         kinds = torch.arange(self.classes * SHEET) % self.classes
         images = generation.sample(generator, generation.latents(generator, len(kinds), seed=0, kinds=kinds))
-        return generation.sheet(images, self.classes)
+        return sheets.grid(images, self.classes)
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """``variety``, and where there is a network to look with, the Frechet distance of a quick look.
