@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-from gancam.vision.text import draw_text, text_width
 from train.data.images import Pixels
 
 GAP = 2  # pixels between the pictures of a sheet
 WIDE = 512  # pixels of a sheet, at least
-LETTER = 10  # pixels of a capital of a heading
+HEAD = 20  # pixels of the strip of headings
 INK = (60, 60, 60)
 
 
@@ -54,10 +54,10 @@ def columns(parts: Sequence[tuple[str, Sequence[Pixels]]]) -> NDArray[np.uint8]:
         left += width + GAP
     large = enlarged(sheet)
     times = large.shape[1] // sheet.shape[1]
-    head = np.full((2 * LETTER, large.shape[1], 3), 255, np.uint8)
+    head = Image.new("RGB", (large.shape[1], HEAD), "white")
+    pen, font = ImageDraw.Draw(head), ImageFont.load_default(size=0.7 * HEAD)
     left = 0
     for (name, _), width in zip(parts, widths, strict=True):
-        middle = (left + width / 2) * times
-        draw_text(head, name, (max(round(middle - text_width(name, LETTER) / 2), 0), LETTER * 3 // 2), LETTER, INK)
+        pen.text(((left + width / 2) * times, HEAD / 2), name, INK, font, anchor="mm")
         left += width + GAP
-    return np.vstack([head, large])
+    return np.vstack([np.asarray(head), large])

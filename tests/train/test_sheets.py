@@ -26,8 +26,8 @@ def test_columns_have_headings_and_rows_that_line_up() -> None:
     rng = np.random.default_rng(0)
     tall, wide, odd = (rng.integers(0, 200, (*size, 3), np.uint8) for size in ((40, 30), (20, 50), (30, 48)))
     sheet = sheets.columns([("input", [tall, wide]), ("made", [tall, odd])])
-    head, body = sheet[: 2 * sheets.LETTER], sheet[2 * sheets.LETTER :: 6, ::6]
-    assert sheet.shape == (20 + 6 * 72, 6 * 100, 3)
+    head, body = sheet[: sheets.HEAD], sheet[sheets.HEAD :: 6, ::6]
+    assert sheet.shape == (sheets.HEAD + 6 * 72, 6 * 100, 3)
     assert np.array_equal(body[:40, :30], tall)
     assert np.array_equal(body[42:62, :50], wide)
     assert np.array_equal(body[42:, 52:], odd)

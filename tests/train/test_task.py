@@ -103,7 +103,7 @@ def test_a_plane_stays_a_plane(task: SuperResolutionTask) -> None:
 
 def test_the_sheet_is_the_same_each_time(task: SuperResolutionTask) -> None:
     sheet = task.preview(task.generator)
-    assert sheet.shape == (2 * sheets.LETTER + 6 * (6 * 32 + 5 * sheets.GAP), 6 * (3 * 32 + 2 * sheets.GAP), 3)
+    assert sheet.shape == (sheets.HEAD + 6 * (6 * 32 + 5 * sheets.GAP), 6 * (3 * 32 + 2 * sheets.GAP), 3)
     assert np.array_equal(sheet, task.preview(task.generator))
     other = task.preview(SuperResolution(scale=2, channels=4, depth=1, expansion=4))
     made, truth = (slice(6 * (32 + sheets.GAP) * column, 6 * (32 + sheets.GAP) * (column + 1)) for column in (1, 2))
