@@ -70,7 +70,7 @@ class Off(EffectWrapper):
         return {}
 
     def reset(self) -> None:
-        """Do nothing: the effect is reset when it plays again."""
+        """Do nothing: ``Ladder.reset`` resets the effect that played before."""
 
 
 class Ladder:
@@ -83,6 +83,7 @@ class Ladder:
 
     def __init__(self, slot: EffectSlot) -> None:
         self._slot, self._effect = slot, slot.effect
+        self._played: Effect = slot.effect  # last, which the slot has unless it is left out
         self.ways: list[Effect] = [slot.effect]
         self.costs = [0.0]  # in seconds, where nothing else runs
         self._active = 0
@@ -110,14 +111,21 @@ class Ladder:
         return self.ways[way].level or self._slot.name
 
     def play(self, way: int) -> None:
-        """Put a way into the slot."""
-        chosen = self.ways[way]
-        if chosen is not self._slot.effect:
-            if isinstance(self._slot.effect, Carried):
-                self._slot.effect.reset()  # its thread ends
-            chosen.reset()
+        """Put a way into the slot: it continues where the one that played before left off."""
+        chosen, before = self.ways[way], self._slot.effect
+        if chosen is not before:
+            if isinstance(before, Carried):
+                before.rest()
+            if not isinstance(chosen, Off):
+                _own(chosen).continue_from(_own(self._played))
+                self._played = chosen
             self._slot.effect = chosen
         self._active = way
+
+    def reset(self) -> None:
+        """Have what will play again forget the frames, while the effect is left out."""
+        if isinstance(self._slot.effect, Off):
+            _own(self._played).reset()
 
     def take_time(self) -> None:
         """Tell the effect, and the ways to play it."""
@@ -212,6 +220,11 @@ class Ladder:
             assert failure is not None
             raise failure
         return trials
+
+
+def _own(way: Effect) -> Effect:
+    """The effect that remembers, of one that may be carried by motion."""
+    return way.effect if isinstance(way, Carried) else way
 
 
 class _Trial(NamedTuple):

@@ -142,7 +142,8 @@ class WatchedEffect(EffectWrapper):
                 self._over.append(self._before)
             new.params = self.params
             self.effect, self._before = new, self.effect
-            if not self._split:
+            if not self._split:  # else both play, each with its own memory
+                new.continue_from(self._before)
                 self._over.append(self._before)
                 self._before = None
         self.loaded, self._fresh = self.loaded + 1, 3

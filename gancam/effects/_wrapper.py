@@ -108,6 +108,15 @@ class EffectChain(Effect):
         for effect in self.inside:
             effect.reset()
 
+    def continue_from(self, before: Effect) -> None:
+        """Have each continue from the one in its place in `before`; where that has not as many, all begin anew."""
+        others = before.inside if isinstance(before, EffectChain) else ()
+        if len(others) != len(self.inside):
+            super().continue_from(before)
+            return
+        for effect, other in zip(self.inside, others, strict=True):
+            effect.continue_from(other)
+
     def close(self) -> None:
         """Close all, also those after one that fails."""
         with ExitStack() as over:

@@ -260,6 +260,11 @@ class ImageModel(Model):
         """Forget the frames before, where the network carries anything of them: a cut, a seek, another video."""
         self.network.reset()
 
+    def continue_from(self, before: "ImageModel") -> None:
+        """Take what `before`, the same network in another precision, carries of the frames; see ``reset``."""
+        if before is not self:
+            self.network.continue_from(before.network)
+
     @property
     def texture_step(self) -> int:
         """Pixels of a picture by which its texture can be moved where it runs now; 0: that lies where it is."""
