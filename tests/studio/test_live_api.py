@@ -115,9 +115,9 @@ def test_what_a_model_s_card_says_is_the_default(tmp_path: Path, monkeypatch: py
 
 def test_an_effect_that_fails_is_turned_off_and_tells_why(tmp_path: Path) -> None:
     with studio(tmp_path) as client:
-        play_test(client)
         client.post("/api/effects", json={"model": "inpaint"})
         client.patch("/api/controls", json={"inpaint.track": True})  # and nothing to follow
+        play_test(client)
         wait_for(lambda: state(client)["effects"][0]["error"])
         effect = state(client)["effects"][0]
         assert "needs a mask" in effect["error"]
