@@ -35,7 +35,6 @@ from gancam.sinks import Sink
 from gancam.sources import TestPattern
 from tests.helpers.command import here, refused
 from tests.helpers.small import lightest, network, still, translator_network, write_models, write_translator
-from train.data import crop_to_multiple, downscale
 
 SMALL = np.zeros((3, 5, 3), np.uint8)
 
@@ -727,6 +726,8 @@ def test_ones_own_model_has_no_kin_and_a_precision_asked_for_is_kept(path: Path)
 
 
 def test_every_way_is_better_than_bicubic_and_worse_than_the_one_before() -> None:
+    from train.data import crop_to_multiple, downscale
+
     def quality(upscale: Callable[[Image], Image]) -> float:
         figures = []
         for name in ("otters", "sign", "lake", "spices"):

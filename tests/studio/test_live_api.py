@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 
 from gancam.inference.variants import read_card
@@ -97,6 +96,8 @@ def test_parameters_change_all_or_none(tmp_path: Path) -> None:
 
 
 def test_what_a_model_s_card_says_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnx
+
     monkeypatch.setenv("GANCAM_MODELS", str(tmp_path / "own"))
     (tmp_path / "own").mkdir()
     path = write_models(tmp_path, network())
