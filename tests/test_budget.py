@@ -530,7 +530,9 @@ def test_an_effect_that_offers_nothing_is_played_as_it_is() -> None:
 
     budget = Budget([plain, work_at(machine, 0.02, 0.01)], 1 / 30, clock=machine.clock)
     assert (budget(SMALL) == 255).all()
-    assert budget.playing == "plain + 10 ms"
+    assert budget.playing == "plain + 20 ms"  # what a function takes is learnt while it plays
+    assert play(budget, machine, 3)[-1] == "plain + 10 ms"
+    assert changes(play(budget, machine, 20)) == 0
     assert budget.name == "plain + Work"
 
 

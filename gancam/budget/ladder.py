@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gancam.budget.carried import Carried
-from gancam.effects import Effect, EffectSlot, EffectWrapper
+from gancam.effects import Effect, EffectSlot, EffectWrapper, FunctionEffect
 from gancam.errors import GancamError
 from gancam.frame import Image
 
@@ -89,6 +89,7 @@ class Ladder:
         self._active = 0
         self._carried: list[Carried] = []  # while it is measured
         self._load = 1.0  # how much dearer it is as things are
+        self._learns = False  # whether its cost is not measured before it plays
         self._least = 0.0  # seconds that it takes at least where it is not left out, where nothing else runs
 
     def anew(self) -> EffectSlot:
@@ -136,6 +137,9 @@ class Ladder:
         """Hear what it took lately, of `seconds` for a frame."""
         if not self._slot.on:
             return
+        if self._learns and self._active == 0:
+            self.costs[0] = self._least = took
+            return
         cost = self.costs[self._active]
         load = took / max(cost, 1e-6)
         if cost < _TINY * seconds:  # half of what such a level takes is chance: it can only tell that there is room
@@ -164,6 +168,8 @@ class Ladder:
     def _measure(
         self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool, off: bool
     ) -> tuple[int, int]:
+        if not self._effect.knows_size(size) or isinstance(self._effect, FunctionEffect):
+            return self._untried(size, off=off)
         levels, began = deque(self._effect.quality_levels()), clock()
         trials = self._candidates(levels, size, clock, seconds, carry=carry, off=off)
         _time_in_turn(trials, size, clock, over=began + _WAIT)
@@ -180,6 +186,13 @@ class Ladder:
             way.reset()
             way.params = self._effect.params
         return self._effect.output_size(size)
+
+    def _untried(self, size: tuple[int, int], *, off: bool) -> tuple[int, int]:
+        """Learn what it costs while it plays: a function may remember noise, which it cannot be told to forget."""
+        self._learns = True
+        self.ways = [self._effect, Off(self._effect)] if off else [self._effect]
+        self.costs = [0.0] * len(self.ways)
+        return self._effect.output_size(size) if self._effect.knows_size(size) else size
 
     def _candidates(
         self, levels: deque[Sequence[Effect]], size: tuple[int, int], clock: Clock, seconds: float, *,

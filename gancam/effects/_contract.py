@@ -167,6 +167,10 @@ class Effect(ABC):
         """Give (width, height) of the output for an input of `size`, likewise. Raises ``InputError`` for no size."""
         return check_size(size)
 
+    def knows_size(self, size: tuple[int, int]) -> bool:
+        """Tell whether ``output_size`` knows what becomes of `size`, and need not try a picture that is none."""
+        return True
+
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model whose call is all that it would do to the next frame, of `size` (width, height), as it is set.
 

@@ -196,7 +196,7 @@ class WatchedEffect(EffectWrapper):
 
     def _warm_up(self, new: Effect) -> None:
         """Have it prepare memory, which the first call does: the thread that plays need not wait."""
-        if self._size is not None:
+        if self._size is not None and new.knows_size(self._size):  # else it may be a function that remembers
             with suppress(GancamError):  # of a black picture
                 new(np.zeros((self._size[1], self._size[0], 3), np.uint8), time=0.0)
                 new.reset()

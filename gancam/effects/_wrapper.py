@@ -103,6 +103,14 @@ class EffectChain(Effect):
             size = effect.output_size(size)
         return size
 
+    def knows_size(self, size: tuple[int, int]) -> bool:
+        """Tell whether all do."""
+        for effect in self.inside:
+            if not effect.knows_size(size):
+                return False
+            size = effect.output_size(size)
+        return True
+
     def reset(self) -> None:
         """Reset all."""
         for effect in self.inside:
