@@ -15,7 +15,7 @@ from typing import Self, TypeAlias, overload
 import cv2
 import numpy as np
 
-from gancam.effects import EffectLike, FunctionEffect, as_effects, loaded_here
+from gancam.effects import EffectLike, as_effects, loaded_here
 from gancam.errors import GancamError, InputError, NotFound, SourceError, shown
 from gancam.frame import Frame, Image, check_size
 from gancam.media.animated import is_animated
@@ -267,7 +267,7 @@ class VideoCapture:
         with self._lock:
             size = source.size
             for effect in self._effects:
-                if isinstance(effect, FunctionEffect) and not effect.knows(size):
+                if not effect.knows_size(size):
                     break
                 size = effect.output_size(size)
             else:

@@ -33,6 +33,7 @@ class Frame:
     alpha: Image | None = None  # opacity, (H, W), where the source has it
     duration: float | None = None  # seconds until the next frame, or the end; None where that is not known
     decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
+    made: "Frame | None" = None  # what effects have made of it already, to find out its size
 
     def with_image(self, image: Image) -> Self:
         """Replace the image, and keep true what belongs to it.

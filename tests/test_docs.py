@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import typer
 
-import gancam.cli.main  # noqa: F401 - it registers the commands
 from export import __main__ as export
 from gancam.cli.app import app
+from gancam.cli.commands import load_commands
 from gancam.effects.morphing.settings import MorphParams
 from gancam.inference.catalog import menu
 from gancam.inference.figures import telling
@@ -228,6 +228,7 @@ def test_every_page_can_be_made(generate: ModuleType) -> None:
 
 def test_every_option_of_the_command_line_is_there(generate: ModuleType) -> None:
     text = generate.commands()
+    load_commands()
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         assert f"## gancam {name}" in text
         for option in command.params:
@@ -279,6 +280,7 @@ def test_links_of_files_outside_the_site_lead_somewhere() -> None:
 
 
 def test_commands_of_the_pages_exist() -> None:
+    load_commands()
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for file in [ROOT / "README.md", *PAGES]:
         blocks = re.findall(r"^```\n(.*?)^```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 
 from gancam._native import apart, denormals_as_zero, environment, quiet_opencv
@@ -200,6 +199,8 @@ def test_threads_share_a_value_and_wait_for_another() -> None:
 
 def halved(folder: Path) -> tuple[Any, Any]:
     """A session of ``y = x / 2`` and an x that two threads share."""
+    import onnx
+
     value = onnx.helper.make_tensor_value_info
     half = onnx.helper.make_tensor("half", onnx.TensorProto.FLOAT, [], [0.5])
     graph = onnx.helper.make_graph(

@@ -32,13 +32,14 @@ class Budget(EffectChain):
 
     Where an effect offers cheaper ways to do the same (its ``quality_levels``: another precision, a smaller model, a
     smaller picture inside), the best are played that fit. What each takes is measured here, on noise of the first
-    picture's size, before that is played, or by ``prepare``; from then on what plays is measured all the time, and the
-    others are reckoned to have become dearer and cheaper with it. It goes down when the median of a second misses the
-    time by more than 5 %, at once to what should fit; up when what is better would have left 15 % over for two seconds.
-    What missed is left alone for 5 s, then 10, 20 and so on, so that it settles. When not even the cheapest fits, it
-    says so once and plays that.
+    picture's size, before that is played, or by ``prepare`` (of plain functions while they play); from then on what
+    plays is measured all the time, and the others are reckoned to have become dearer and cheaper with it. It goes down
+    when the median of a second misses the time by more than 5 %, at once to what should fit; up when what is better
+    would have left 15 % over for two seconds. What missed is left alone for 5 s, then 10, 20 and so on, so that it
+    settles. When not even the cheapest fits, it says so once and plays that.
 
-    The size of the output never changes; parameters, and whether an effect is on, go on from one level to the next.
+    The size of the output never changes; parameters, whether an effect is on, and what it remembers of the frames
+    (``Effect.continue_from``) go on from one level to the next.
     Calls are safe from several threads; they queue. A copy measures anew, and has no `notify`.
 
     Args:
@@ -132,6 +133,13 @@ class Budget(EffectChain):
         with self._lock:
             self._fit((image.shape[1], image.shape[0]))
             super().skim(image, time=time)
+
+    def reset(self) -> None:
+        """Reset its effects, those that are left out just now, too."""
+        with self._lock:
+            super().reset()
+            for ladder in self._ladders:
+                ladder.reset()
 
     def take_time(self) -> None:
         """Tell its effects, in all the ways to play them."""

@@ -118,15 +118,16 @@ class Carried(EffectWrapper):
 
     def reset(self) -> None:
         """Forget what was made, and end the thread."""
-        self._end()
+        self.rest()
         self.effect.reset()
 
     def close(self) -> None:
         """End the thread, and close the effect."""
-        self._end()
+        self.rest()
         self.effect.close()
 
-    def _end(self) -> None:
+    def rest(self) -> None:
+        """Forget what was made, and end the thread; the effect remembers what it saw."""
         thread, self._thread = self._thread, None
         if thread is not None:
             with self._change:

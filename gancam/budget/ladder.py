@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gancam.budget.carried import Carried
-from gancam.effects import Effect, EffectSlot, EffectWrapper
+from gancam.effects import Effect, EffectSlot, EffectWrapper, FunctionEffect
 from gancam.errors import GancamError
 from gancam.frame import Image
 
@@ -70,7 +70,7 @@ class Off(EffectWrapper):
         return {}
 
     def reset(self) -> None:
-        """Do nothing: the effect is reset when it plays again."""
+        """Do nothing: ``Ladder.reset`` resets the effect that played before."""
 
 
 class Ladder:
@@ -83,11 +83,13 @@ class Ladder:
 
     def __init__(self, slot: EffectSlot) -> None:
         self._slot, self._effect = slot, slot.effect
+        self._played: Effect = slot.effect  # last, which the slot has unless it is left out
         self.ways: list[Effect] = [slot.effect]
         self.costs = [0.0]  # in seconds, where nothing else runs
         self._active = 0
         self._carried: list[Carried] = []  # while it is measured
         self._load = 1.0  # how much dearer it is as things are
+        self._learns = False  # whether its cost is not measured before it plays
         self._least = 0.0  # seconds that it takes at least where it is not left out, where nothing else runs
 
     def anew(self) -> EffectSlot:
@@ -110,14 +112,21 @@ class Ladder:
         return self.ways[way].level or self._slot.name
 
     def play(self, way: int) -> None:
-        """Put a way into the slot."""
-        chosen = self.ways[way]
-        if chosen is not self._slot.effect:
-            if isinstance(self._slot.effect, Carried):
-                self._slot.effect.reset()  # its thread ends
-            chosen.reset()
+        """Put a way into the slot: it continues where the one that played before left off."""
+        chosen, before = self.ways[way], self._slot.effect
+        if chosen is not before:
+            if isinstance(before, Carried):
+                before.rest()
+            if not isinstance(chosen, Off):
+                _own(chosen).continue_from(_own(self._played))
+                self._played = chosen
             self._slot.effect = chosen
         self._active = way
+
+    def reset(self) -> None:
+        """Have what will play again forget the frames, while the effect is left out."""
+        if isinstance(self._slot.effect, Off):
+            _own(self._played).reset()
 
     def take_time(self) -> None:
         """Tell the effect, and the ways to play it."""
@@ -127,6 +136,9 @@ class Ladder:
     def learn(self, took: float, seconds: float) -> None:
         """Hear what it took lately, of `seconds` for a frame."""
         if not self._slot.on:
+            return
+        if self._learns and self._active == 0:
+            self.costs[0] = self._least = took
             return
         cost = self.costs[self._active]
         load = took / max(cost, 1e-6)
@@ -156,6 +168,8 @@ class Ladder:
     def _measure(
         self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool, off: bool
     ) -> tuple[int, int]:
+        if not self._effect.knows_size(size) or isinstance(self._effect, FunctionEffect):
+            return self._untried(size, off=off)
         levels, began = deque(self._effect.quality_levels()), clock()
         trials = self._candidates(levels, size, clock, seconds, carry=carry, off=off)
         _time_in_turn(trials, size, clock, over=began + _WAIT)
@@ -172,6 +186,13 @@ class Ladder:
             way.reset()
             way.params = self._effect.params
         return self._effect.output_size(size)
+
+    def _untried(self, size: tuple[int, int], *, off: bool) -> tuple[int, int]:
+        """Learn what it costs while it plays: a function may remember noise, which it cannot be told to forget."""
+        self._learns = True
+        self.ways = [self._effect, Off(self._effect)] if off else [self._effect]
+        self.costs = [0.0] * len(self.ways)
+        return self._effect.output_size(size) if self._effect.knows_size(size) else size
 
     def _candidates(
         self, levels: deque[Sequence[Effect]], size: tuple[int, int], clock: Clock, seconds: float, *,
@@ -212,6 +233,11 @@ class Ladder:
             assert failure is not None
             raise failure
         return trials
+
+
+def _own(way: Effect) -> Effect:
+    """The effect that remembers, of one that may be carried by motion."""
+    return way.effect if isinstance(way, Carried) else way
 
 
 class _Trial(NamedTuple):

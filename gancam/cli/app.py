@@ -7,12 +7,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from gancam.inference.model import MOST_THREADS
-
-_COMMANDS = (
-    "process", "live", "studio", "demo", "models", "sample", "morph", "train", "export", "import", "verify", "bench",
-    "doctor",
-)  # fmt: skip
+from gancam.cli.commands import COMMANDS
+from gancam.inference.hardware import MOST_THREADS
 
 
 class Command(TyperCommand):
@@ -38,7 +34,7 @@ class _Commands(TyperGroup):
                     option.metavar = option.opts[-1].lstrip("-").upper()
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return sorted(self.commands, key=_COMMANDS.index)
+        return sorted(self.commands, key=COMMANDS.index)
 
 
 app = typer.Typer(

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from gancam import pipeline
 from gancam.errors import SinkError
 from gancam.media.messages import cause
+
+if TYPE_CHECKING:
+    from gancam import pipeline
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
@@ -124,7 +127,7 @@ def wrote(path: Path, *, until: float | None = None) -> str:
 
 
 @contextmanager
-def progress_bar(frames: int | None, quiet: bool) -> Iterator[pipeline.Progress | None]:
+def progress_bar(frames: int | None, quiet: bool) -> Iterator["pipeline.Progress | None"]:
     """Show a bar on stderr, from the first frame on.
 
     Args:

@@ -46,6 +46,7 @@ from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.files import refuse_source, same_file
+from gancam.jobs.first_frame import BegunSource, know_size
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
@@ -57,6 +58,7 @@ from gancam.sinks.stats import StatsLog, is_stats_log
 from gancam.sinks.video import EncodedSink
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
+from gancam.sources import Source
 from gancam.sources.camera import Camera
 from gancam.sources.extent import frames_until
 from gancam.sources.live import SIZE
@@ -229,7 +231,7 @@ def _play(options: LiveOptions) -> None:
         if (microphone := _microphone(options.sound)) is not None:
             ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
             heard = ears.notes
-        effects = _open_effects(options, feed, controls, report)
+        effects, source = _open_effects(options, feed, controls, report)
         opened.callback(effects.close)
         remotes = [
             opened.enter_context(closing(open_control(one, controls, print_warning, effects)))
@@ -247,7 +249,7 @@ def _play(options: LiveOptions) -> None:
 
         def play() -> None:
             on_frame: list[FrameCallback] = [effects.before, controls]
-            run(feed, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=fail)
+            run(source, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=fail)
 
         try:
             with _stop_after(options.seconds, feed.close):
@@ -322,8 +324,13 @@ def outside_effects(report: Report, made: tuple[int, int], came: tuple[int, int]
     return f"{said}: -e none, or an effect that keeps the size (restore-x1), makes {came[0]}x{came[1]}"
 
 
-def _open_effects(options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report) -> LiveEffects:
-    """Make what plays the effects: where only a window waits they are loaded beside it, else here."""
+def _open_effects(
+    options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report
+) -> tuple[LiveEffects, Source]:
+    """Make what plays the effects, and give the source: where only a window waits they are loaded beside it, else here.
+
+    Effects that cannot say what size they give are shown the first frame.
+    """
     specs, recipe = options.recipe.specs, options.recipe
     sound = Path(options.source) if Path(options.source).is_file() else None
     lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
@@ -343,14 +350,17 @@ def _open_effects(options: LiveOptions, feed: "LiveSource", controls: Controls, 
     try:
         if lone:
             effects.choose(name_of(specs))
-            return effects
+            return effects, feed
         chain = effects.load(name_of(specs), specs)
+        known = know_size(chain.slots, feed.size)
+        source = feed if known else BegunSource(feed, chain.slots, peeked=feed.peek())
+        size = source.made_size if isinstance(source, BegunSource) else output_size(chain.slots, feed.size)
         resizable = {"window", "mjpeg"} >= {target.partition(":")[0] for target in options.outputs}
-        effects.play(chain, fixed=None if resizable else output_size(chain.slots, feed.size))
+        effects.play(chain, fixed=None if resizable else size)
     except BaseException:
         effects.close()
         raise
-    return effects
+    return effects, source
 
 
 def _open_outputs(

@@ -10,11 +10,10 @@ import numpy as np
 from gancam.budget import Budget
 from gancam.cli.checks import NONE
 from gancam.cli.menu import Thumbnails, parse_chain
-from gancam.control import Controls, EffectMenu
+from gancam.control import Controls, EffectMenu, LastGood
 from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
-from gancam.params import Value
 from gancam.vision.fit import fit
 
 _GIVE_UP = 2.0  # seconds that close() waits for the thread: no network can be interrupted while it is loaded or tried
@@ -30,28 +29,17 @@ class Chain:
         slots: The effects.
         budget: What chooses how well they play; None where they play as they are.
         seconds: What each took so far, by name.
-        played: The parameters with which each made its last frame.
+        good: The parameters with which each made its last frame.
     """
 
     name: str
     slots: list[EffectSlot] = field(default_factory=list)
     budget: Budget | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    played: list[dict[str, Value]] = field(default_factory=list)
+    good: LastGood = field(init=False)
 
-    def keep(self) -> None:
-        """Note that a frame was made with the parameters as they are."""
-        self.played = [slot.params.values() for slot in self.slots]
-
-    def take_back(self) -> bool:
-        """Set the parameters as they were at the last frame that was made; say whether any had been changed."""
-        changed = False
-        for slot, values in zip(self.slots, self.played, strict=False):
-            now = slot.params.values()
-            for name in [name for name, value in values.items() if now.get(name) != value]:
-                slot.params.set(name, values[name])
-                changed = True
-        return changed
+    def __post_init__(self) -> None:
+        self.good = LastGood(self.slots)
 
     @property
     def effects(self) -> Sequence[Effect]:
@@ -156,13 +144,14 @@ class LiveEffects(EffectChain, EffectMenu):
         try:
             made = self._through(chain, image, time)
         except GancamError as error:
-            if not chain.take_back():
+            taken_back = chain.good.take_back()
+            if not taken_back:
                 raise
-            self._warn(f"{error}; what was changed is as it was before")
+            self._warn(f"{error}; {taken_back}")
             with self._change:
                 self._news = str(error)
             made = self._through(chain, image, time)
-        chain.keep()
+        chain.good.keep()
         return made if self._fixed is None else fit(made, self._fixed)
 
     def _through(self, chain: Chain, image: Image, time: float | None) -> Image:

@@ -13,19 +13,8 @@ from typing import Annotated, NoReturn
 import typer
 
 import gancam
-from gancam.cli import (  # noqa: F401 - their commands
-    bench,
-    demo,
-    generate,
-    importing,
-    inspect,
-    live,
-    models,
-    process,
-    studio,
-    training,
-)
 from gancam.cli.app import app
+from gancam.cli.commands import load_commands
 from gancam.cli.console import Terminated, errors, finish_stdout, prepare_streams
 from gancam.errors import GancamError, behind
 from gancam.files import wrong_path
@@ -60,6 +49,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     Ctrl-C, SIGTERM and SIGHUP.
     """
     _tracebacks.debug = False
+    load_commands(sys.argv[1:] if arguments is None else arguments)
     prepare_streams()
     if not logging.getLogger().handlers:
         handler = logging.StreamHandler()

@@ -9,6 +9,7 @@ Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strengt
 
 from gancam.control.controls import Control, Controls, Switchable, Warn
 from gancam.control.file import ControlFile
+from gancam.control.last_good import LastGood
 from gancam.control.menu import EffectMenu
 from gancam.control.open import Remote, check_control, open_control
 from gancam.control.recording import Replay
@@ -21,6 +22,7 @@ __all__ = [
     "ControlServer",
     "Controls",
     "EffectMenu",
+    "LastGood",
     "Remote",
     "Replay",
     "Switchable",

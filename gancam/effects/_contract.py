@@ -167,6 +167,10 @@ class Effect(ABC):
         """Give (width, height) of the output for an input of `size`, likewise. Raises ``InputError`` for no size."""
         return check_size(size)
 
+    def knows_size(self, size: tuple[int, int]) -> bool:
+        """Tell whether ``output_size`` knows what becomes of `size`, and need not try a picture that is none."""
+        return True
+
     def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
         """Name the model whose call is all that it would do to the next frame, of `size` (width, height), as it is set.
 
@@ -177,6 +181,16 @@ class Effect(ABC):
 
     def reset(self) -> None:
         """Forget what was seen: a seek, a cut, a new source."""
+
+    def continue_from(self, before: "Effect") -> None:
+        """Take what `before` remembers of the frames, as far as that fits.
+
+        Called between two frames, when this one is played in the place of `before`: another of its ``quality_levels``,
+        or the same effect of a newer file. That may be of another class, and may be played again later: then it
+        continues from this one. Where nothing else is written this one begins anew.
+        """
+        if before is not self:
+            self.reset()
 
     def close(self) -> None:
         """Finish what outlives the frames (a file of masks, say).
@@ -317,6 +331,18 @@ class ModelEffect(Effect):
         with self._lock:
             self._scene = None
             self._forget()
+
+    def _exchange(self, before: "ModelEffect", *names: str) -> None:
+        """Take those attributes of `before` that remember its frames, and leave it those that this one has."""
+        mine, others = vars(self), vars(before)
+        for name in names:
+            mine[name], others[name] = others[name], mine[name]
+
+    def _take_states(self, before: "ModelEffect") -> None:
+        """Take what the network of `before` carries, which is this one in any precision, shown frames of that size."""
+        self._scene = before._scene
+        if isinstance(self.model, ImageModel) and isinstance(before.model, ImageModel):
+            self.model.continue_from(before.model)
 
     @abstractmethod
     def compute(self, image: Image, time: float | None) -> Image:

@@ -53,7 +53,7 @@ class FunctionEffect(Effect):
         """The function's name; of another callable that of its class."""
         return self._name
 
-    def knows(self, size: tuple[int, int]) -> bool:
+    def knows_size(self, size: tuple[int, int]) -> bool:
         """Tell whether it saw an image of that (width, height), and so need not be tried on a black one."""
         return size in self._sizes
 

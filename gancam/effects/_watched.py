@@ -142,7 +142,8 @@ class WatchedEffect(EffectWrapper):
                 self._over.append(self._before)
             new.params = self.params
             self.effect, self._before = new, self.effect
-            if not self._split:
+            if not self._split:  # else both play, each with its own memory
+                new.continue_from(self._before)
                 self._over.append(self._before)
                 self._before = None
         self.loaded, self._fresh = self.loaded + 1, 3
@@ -195,7 +196,7 @@ class WatchedEffect(EffectWrapper):
 
     def _warm_up(self, new: Effect) -> None:
         """Have it prepare memory, which the first call does: the thread that plays need not wait."""
-        if self._size is not None:
+        if self._size is not None and new.knows_size(self._size):  # else it may be a function that remembers
             with suppress(GancamError):  # of a black picture
                 new(np.zeros((self._size[1], self._size[0], 3), np.uint8), time=0.0)
                 new.reset()

@@ -103,10 +103,27 @@ class EffectChain(Effect):
             size = effect.output_size(size)
         return size
 
+    def knows_size(self, size: tuple[int, int]) -> bool:
+        """Tell whether all do."""
+        for effect in self.inside:
+            if not effect.knows_size(size):
+                return False
+            size = effect.output_size(size)
+        return True
+
     def reset(self) -> None:
         """Reset all."""
         for effect in self.inside:
             effect.reset()
+
+    def continue_from(self, before: Effect) -> None:
+        """Have each continue from the one in its place in `before`; where that has not as many, all begin anew."""
+        others = before.inside if isinstance(before, EffectChain) else ()
+        if len(others) != len(self.inside):
+            super().continue_from(before)
+            return
+        for effect, other in zip(self.inside, others, strict=True):
+            effect.continue_from(other)
 
     def close(self) -> None:
         """Close all, also those after one that fails."""

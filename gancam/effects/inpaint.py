@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects._contract import MaskedEffect
+from gancam.effects._contract import Effect, MaskedEffect
 from gancam.effects._told import Told
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.bystanders import Bystanders
@@ -130,6 +130,14 @@ class Inpaint(MaskedEffect):
             self._told.clear()
             self._scratches.reset()
             self._marks.reset()
+
+    def continue_from(self, before: Effect) -> None:
+        """Take what was seen, followed and drawn; see ``Effect``."""
+        if not isinstance(before, Inpaint):
+            super().continue_from(before)
+        elif before is not self:
+            with self._lock, before._lock:
+                self._exchange(before, "background", "_grain", "_told", "_scratches", "_marks", "_holes")
 
     def take_time(self) -> None:
         """Look for people more often from now on: nobody waits for the frames."""

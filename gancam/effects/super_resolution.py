@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import Effect, ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image, check_size
 from gancam.inference.catalog import MODELS, menu
@@ -198,6 +198,17 @@ class SuperResolution(ModelEffect):
             self._changed.reset()
             self._calm.reset()
             self._settled.reset()
+
+    def continue_from(self, before: Effect) -> None:
+        """Take what was averaged of the frames before; what another model made of them is made anew."""
+        if before is self:
+            return
+        self.reset()
+        if isinstance(before, SuperResolution):
+            with self._lock, before._lock:
+                self._exchange(before, "_calm", "_settled")
+                if (self.card.name, self._share) == (before.card.name, before._share):
+                    self._take_states(before)
 
     @property
     def remembers(self) -> bool:

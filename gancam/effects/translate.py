@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from gancam import masks
-from gancam.effects._contract import ModelEffect
+from gancam.effects._contract import Effect, ModelEffect
 from gancam.effects._told import Told
 from gancam.effects.translation.portraits import Portraits
 from gancam.effects.translation.settings import TranslateParams
@@ -50,6 +50,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
+_MEMORY = "_source", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought"  # of the frames before
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 
@@ -204,6 +205,17 @@ class Translate(ModelEffect):
                 memory.reset()
             for source in self._masks():
                 source.reset()
+
+    def continue_from(self, before: Effect) -> None:
+        """Take what was seen of the scene, of faces, letters and colours, and who marks what; see ``Effect``."""
+        if not isinstance(before, Translate):
+            super().continue_from(before)
+        elif before is not self:
+            with self._lock, before._lock:
+                self._forget()
+                self._exchange(before, *_MEMORY)
+                if self._share == before._share:
+                    self._take_states(before)
 
     def _style(self, image: Image) -> Image:
         """Translate what is within black bars, which stay as they are, and keep dark what is.

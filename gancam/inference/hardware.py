@@ -13,6 +13,7 @@ from typing import Any
 
 from gancam.inference.control_groups import cores_allowed, memory_allowed, read_text
 
+MOST_THREADS = 1024  # of one call: ONNX Runtime takes minutes to start tens of thousands, and nothing ends it
 _VECTORS = r"s?sse|avx|fma|f16c|fp16|amx|asimd|neon|sve|sme(?!p)|i8mm|bf16"
 _DECIDE = r"avx2|avx512f|avx(?:512)?_?vnni(?:_int8)?|avx10\S*|amx_int8|asimd|asimddp|i8mm|sve2?|sme"
 _KIN = 0.9  # of the fastest core's speed: what has less is of another kind

@@ -21,6 +21,7 @@ from gancam.inference.autotune import Choice, choose, usable
 from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard, Precision
 from gancam.inference.cuda import cuda_is_likely
+from gancam.inference.hardware import MOST_THREADS
 from gancam.inference.network import GeneratorNetwork, ImageNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.place import Place
 from gancam.inference.providers import GpuOptions, check_device, kind_of, number_of
@@ -28,7 +29,6 @@ from gancam.inference.variants import file_digest, variants
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-MOST_THREADS = 1024  # of one call: ONNX Runtime takes minutes to start tens of thousands, and nothing ends it
 _WORDS = {"cpu": "the CPU", "cuda": "CUDA"}
 
 
@@ -259,6 +259,11 @@ class ImageModel(Model):
     def reset(self) -> None:
         """Forget the frames before, where the network carries anything of them: a cut, a seek, another video."""
         self.network.reset()
+
+    def continue_from(self, before: "ImageModel") -> None:
+        """Take what `before`, the same network in another precision, carries of the frames; see ``reset``."""
+        if before is not self:
+            self.network.continue_from(before.network)
 
     @property
     def texture_step(self) -> int:

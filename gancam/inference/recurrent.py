@@ -1,14 +1,17 @@
 """What recurrent graphs carry from one frame of a video to the next."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.inference.binding import Tensor
 
 IMAGE, FIRST, MADE = "image", "first", "image_out"  # the parts of a recurrent graph that are no states
 OUT = "_out"  # what the name of a state ends with where it comes out
+Kept: TypeAlias = Mapping[tuple[int, ...], Mapping[int, Mapping[str, NDArray[np.generic]]]]
+"""States by the size of frames, the tile and their names."""
 _MOST = 8  # sizes of frames of which states are kept
 _TYPES = {
     "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8,
@@ -51,6 +54,7 @@ class States:
                                             _TYPES[part.type]))
             for part in inputs if part.name in self.names
         }  # fmt: skip
+        self._types = {part.name: _TYPES[part.type] for part in inputs if part.name in self.names}
         self._kept: dict[tuple[int, ...], dict[int, list[Tensor]]] = {}
 
     def given(self, sides: tuple[int, ...], tile: int = 0) -> dict[str, Tensor]:
@@ -67,6 +71,27 @@ class States:
         self._kept[sides] = of_size
         if len(self._kept) > _MOST:
             del self._kept[next(iter(self._kept))]
+
+    def arrays(self) -> Kept:
+        """Give copies of what is kept, in the memory of the host."""
+        return {
+            sides: {
+                tile: {name: tensor.array() for name, tensor in zip(self.names, tensors, strict=True)}
+                for tile, tensors in of_size.items()
+            }
+            for sides, of_size in self._kept.items()
+        }
+
+    def take(self, kept: Kept) -> None:
+        """Keep what ``arrays`` gave of the same network in another precision; where names differ, nothing is kept."""
+        self.forget()
+        if any(list(states) != self.names for of_size in kept.values() for states in of_size.values()):
+            return
+        for sides, of_size in kept.items():
+            self._kept[sides] = {
+                tile: [Tensor.over(np.ascontiguousarray(value, self._types[name])) for name, value in states.items()]
+                for tile, states in of_size.items()
+            }
 
     def forget(self) -> None:
         """Forget the frames before."""

@@ -17,7 +17,7 @@ from gancam.errors import GancamError
 from gancam.files import cache_folder, replace_file
 from gancam.inference.cuda import driver_version, gpus
 from gancam.inference.hardware import cpu_model, instructions, usable_cores
-from gancam.inference.packages import runtime
+from gancam.inference.packages import runtime_version
 from gancam.inference.providers import number_of
 from gancam.inference.variants import file_digest
 
@@ -86,7 +86,7 @@ def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
         "files": {kind: file_digest(path) for kind, path in sorted(files.items())},
         "device": device, "hardware": hardware(device), "instructions": list(instructions()),
         "cores": usable_cores(),
-        "onnxruntime": str(runtime().__version__),
+        "onnxruntime": runtime_version(),
         **({"shown": TILED_ON_GPU} if device != "cpu" else {}),
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ from gancam.jobs.checks import (
     refuse_idle,
     refuse_mixture,
 )
+from gancam.jobs.first_frame import BegunSource, know_size
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.animated import is_webp
@@ -71,7 +72,9 @@ def process_video(
     chain = slots(effects)
     controls = Controls(chain)
     replay = None if options.params is None else Replay(options.params, controls)
-    source, video_options = open_video(path, target, chain, options)
+    turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
+    turns += reads_ahead(path, chain, options, notify)
+    source, video_options = open_video(path, target, chain, options, turns)
     with source:
         check_writing(target, options)
         sink = _sink(path, target, chain, options, video_options)
@@ -83,8 +86,6 @@ def process_video(
         source.skip(done - skimmed)
         for note in notes:
             notify(note)
-        turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
-        turns += reads_ahead(path, chain, options, notify)
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
@@ -270,9 +271,15 @@ def _tone_map(source: FileSource, options: ProcessOptions) -> None:
 
 
 def open_video(
-    path: str | os.PathLike[str], target: str | os.PathLike[str], chain: Sequence[Effect], options: ProcessOptions
-) -> tuple[FileSource, VideoOptions]:
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    chain: Sequence[Effect],
+    options: ProcessOptions,
+    on_frame: Sequence[FrameCallback] = (),
+) -> tuple[FileSource | BegunSource, VideoOptions]:
     """Open the source, and say what its sink needs to know of it and of `options`.
+
+    Of what cannot say its size, as a plain function, the first frame is made, with `on_frame` called before.
 
     Raises:
         GancamError: What sources raise.
@@ -299,8 +306,10 @@ def open_video(
             if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
                 source.keep_decoded(whole=False)
         info = replace(source.footage, alpha=source.footage.alpha or veils(chain))
-        return source, VideoOptions(
-            fps=source.fps, size=output_size(chain, source.size), codec=options.codec, encoder=options.encoder,
+        begun = None if know_size(chain, source.size) else BegunSource(source, chain, on_frame)
+        size = output_size(chain, source.size) if begun is None else begun.made_size
+        return begun or source, VideoOptions(
+            fps=source.fps, size=size, codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=info,
             chroma=options.chroma,
             part=(options.first, options.end),
@@ -387,8 +396,11 @@ def _image_through(
     for note in read.notes:
         notify(f"{path}: {note}")
     first = read.pictures[0].image
-    check_size(target, output_size(chain, (first.shape[1], first.shape[0])))
+    size = first.shape[1], first.shape[0]
+    if know_size(chain, size):
+        check_size(target, output_size(chain, size))
     pictures = _through_all(read.pictures, chain)
+    check_size(target, (pictures[0].image.shape[1], pictures[0].image.shape[0]))
     made = replace(read, pictures=[replace(one, alpha=None) for one in pictures] if flat else pictures)
     for lost in write_pictures(target, made, overwrite=overwrite, quality=quality):
         notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")

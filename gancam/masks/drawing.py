@@ -14,6 +14,7 @@ from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
 from gancam.masks.mask import Fixed, Mask, MaskSource, check_number
 from gancam.masks.tracking import Tracked
+from gancam.vision.matching import Picture
 from gancam.vision.pad import DrawingPad
 
 _FAR = 30_000  # pixels beside the frame
@@ -64,25 +65,28 @@ class Drawn(MaskSource, DrawingPad):
             self._shape = (image.shape[0], image.shape[1])
             self.clear()
         new: Tracked | None = None
+        begins = self._follow and not self._drawing and self._fresh.any()
+        followed = [piece for piece in self._pieces if isinstance(piece, Tracked)]
+        if begins or followed:  # what is found in the picture serves all strokes
+            picture = Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8))
         if self._fresh.any() and not self._drawing:
-            new = self._taken_up(image, time) if self._follow else None
+            new = self._taken_up(image, picture, time) if begins else None
             self._pieces.append(new or _Stroke.of(self._fresh))
             if new is None:
                 self._fixed |= self._fresh
             self._fresh = np.zeros_like(self._fresh)
         mask = self._fixed | self._fresh
-        followed = [piece for piece in self._pieces if isinstance(piece, Tracked)]
-        if followed:
-            grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-            for piece in followed:
-                mask |= piece.mask if piece is new else piece.track(image, grey, time)
+        for piece in followed:
+            mask |= piece.track(image, picture, time)
+        if new is not None:
+            mask |= new.mask
         self._seen = mask
         return mask
 
-    def _taken_up(self, image: Image, time: float | None) -> Tracked | None:
+    def _taken_up(self, image: Image, picture: Picture, time: float | None) -> Tracked | None:
         tracked = Tracked(Fixed(self._fresh))
         try:
-            tracked(image, time=time)
+            tracked.track(image, picture, time)
         except MaskError as error:
             self._told.append(f"what was drawn stays where it is: {error}")
             return None

@@ -17,7 +17,7 @@ from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
 from gancam.vision.correlation import CorrelationFilter
-from gancam.vision.matching import similarity
+from gancam.vision.matching import Picture
 from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
@@ -65,6 +65,7 @@ class Tracked(MaskSource):
         self._notes: deque[str] = deque(maxlen=self.NOTES)
         self.mask: Mask = np.zeros((1, 1), np.uint8)
         self._first: _Seen | None = None
+        self._begun: Picture | None = None  # the first frame
         self._key: _Seen | None = None  # the object as it was when its points were chosen
         self._last: NDArray[np.uint8] | None = None  # the frame before
         self._matrix = np.eye(3)  # first frame -> now
@@ -75,8 +76,11 @@ class Tracked(MaskSource):
         self._clock = 0.0
         self._waited = 0
         self._left: float | None = None  # when it was seen last, while it is not
-        self._shown: NDArray[np.uint8] | None = None  # the frame before, whether or not it was seen there
-        self._sure = np.zeros((1, 1), np.uint8), np.eye(3)  # a frame in which it did not bend, and how it had moved
+        self._shown: Picture | None = None  # the frame before, whether or not it was seen there
+        self._sure = (
+            Picture(np.zeros((1, 1), np.uint8)),
+            np.eye(3),
+        )  # a frame in which it did not bend, and how it had moved
         self._astray = 0  # frames since that
 
     @property
@@ -93,34 +97,35 @@ class Tracked(MaskSource):
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
         image = check_image(image)
-        return self.track(image, np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), time)
+        return self.track(image, Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)), time)
 
-    def track(self, image: Image, grey: NDArray[np.uint8], time: float | None) -> Mask:
-        """The same for who has `image` in grey: that is made once for several that are followed."""
+    def track(self, image: Image, picture: Picture, time: float | None) -> Mask:
+        """The same for who has `image` in grey: what is found in that serves several that are followed."""
+        grey = picture.grey
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
         if self._first is None or self._first.grey.shape != grey.shape:
-            self._start(image, grey)
+            self._start(image, picture)
         elif not self.lost:
-            self._go_on(image, grey, passed, time)
+            self._go_on(image, picture, passed, time)
         elif self._waited < self.PAUSE:
             self._waited += 1
         else:
             self._waited = 0
-            if self._again(image, grey):
+            if self._again(image, picture):
                 self.lost, self._unseen = False, 0.0
                 self._notes.append("found the followed object again" + ("" if time is None else f" at {time:.2f} s"))
         self.mask = self._moved_mask(grey.shape)
         return self.mask
 
-    def _go_on(self, image: Image, grey: NDArray[np.uint8], passed: float, time: float | None) -> None:
+    def _go_on(self, image: Image, picture: Picture, passed: float, time: float | None) -> None:
         """Follow into the next frame, as what is rigid, else as what bends; else hold the mask, and at last lose it."""
         assert self._looks is not None
         before = self._shown if (self._astray + 1) % self.RETRY else self._sure[0]
-        self._shown, self._astray = grey, self._astray + 1
-        jumped = before is not None and cv2.norm(before, grey, cv2.NORM_L1) > self.JUMP * grey.size
-        if self._step(grey) or (jumped and self._along(grey)):
-            self._sure, self._astray = (grey, self._matrix), 0
+        self._shown, self._astray = picture, self._astray + 1
+        grey = picture.grey
+        if self._step(grey) or (before is not None and picture.change(before) > self.JUMP and self._along(picture)):
+            self._sure, self._astray = (picture, self._matrix), 0
             self._firm = self._firm + 1 if self._rigid >= self.STIFF else 0
             self._in_view(time)
             self._seen_at(image)
@@ -147,11 +152,12 @@ class Tracked(MaskSource):
             self._notes.append(f"did not see the followed object from {self._left:.2f} to {time:.2f} s: {held}")
         self._unseen = 0.0
 
-    def _along(self, grey: NDArray[np.uint8]) -> bool:
+    def _along(self, picture: Picture) -> bool:
         """Follow into a frame to which the scene jumped, as by a fast zoom: whether the object went along with it."""
-        assert self._first is not None
-        for before, matrix in (self._sure, (self._first.grey, np.eye(3))):
-            step = similarity(before, grey)
+        assert self._begun is not None
+        grey = picture.grey
+        for before, matrix in (self._sure, (self._begun, np.eye(3))):
+            step = picture.motion_since(before)
             if step is None or motion.stays(step, grey.shape, self.MOVED):
                 continue  # what is not there any more has gone by itself
             if self._is_it(grey, step @ matrix):
@@ -160,10 +166,11 @@ class Tracked(MaskSource):
                 return True
         return False
 
-    def _again(self, image: Image, grey: NDArray[np.uint8]) -> bool:
+    def _again(self, image: Image, picture: Picture) -> bool:
         """Look for what is lost: all over the picture as it was, and where it was lost, bent."""
         assert self._looks is not None
-        if self._along(grey) or self._search(grey):
+        grey = picture.grey
+        if self._along(picture) or self._search(picture):
             self._firm = self.FIRM
             self._seen_at(image)
             return True
@@ -191,8 +198,8 @@ class Tracked(MaskSource):
         assert self._looks is not None
         return not bool((self._looks.centre > 0).all() and (self._looks.centre < (shape[1], shape[0])).all())
 
-    def _start(self, image: Image, grey: NDArray[np.uint8]) -> None:
-        mask = self._what(image)
+    def _start(self, image: Image, picture: Picture) -> None:
+        mask, grey = self._what(image), picture.grey
         if not mask.any():
             raise MaskError("nothing is marked in the first frame: there is nothing to follow")
         box = cv2.boundingRect(mask)
@@ -207,7 +214,7 @@ class Tracked(MaskSource):
         self._firm, self._unseen, self._rigid = self.FIRM, 0.0, 1.0
         self._middle = x + wide / 2, y + tall / 2
         self._looks = CorrelationFilter(image, (x, y, wide, tall))
-        self._sure, self._shown, self._astray = (grey, self._matrix), grey, 0
+        self._begun, self._sure, self._shown, self._astray = picture, (picture, self._matrix), picture, 0
         self._first = _Seen(grey, points, np.eye(3), mask, box)
         self._key, self._last = self._first, grey
         self._patterns = [self._look(grey, np.eye(3)).astype(np.float32)] * 2
@@ -284,9 +291,10 @@ class Tracked(MaskSource):
         there = upright @ np.linalg.inv(matrix)
         return np.asarray(cv2.warpPerspective(grey, there, (self.SIDE, self.SIDE), flags=cv2.INTER_AREA), np.uint8)
 
-    def _search(self, grey: NDArray[np.uint8]) -> bool:
+    def _search(self, picture: Picture) -> bool:
         """Look for the lost object in the whole picture, at the size and angle it was last seen in."""
         assert self._first is not None
+        grey, small = picture.grey, picture.small
         shrink = max(max(grey.shape) / SMALL, 1.0)
         x, y, wide, tall = self._first.box
         linear = self._matrix.copy()
@@ -294,7 +302,6 @@ class Tracked(MaskSource):
         edges = motion.moved(np.array([[0, 0], [wide, 0], [wide, tall], [0, tall]], np.float32), linear)
         low, high = edges.min(0), edges.max(0)
         size = np.maximum(np.round((high - low) / shrink), 1).astype(int)
-        small = np.asarray(cv2.resize(grey, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA), np.uint8)
         if min(size) < 6 or size[0] > small.shape[1] or size[1] > small.shape[0]:
             return False
         shift = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]], np.float64)

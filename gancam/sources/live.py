@@ -375,6 +375,15 @@ class LiveSource(Source):
                 moment = self._last if self._own_clock else time.monotonic() - reader.arrivals[0]
                 yield self._frame(self._placeholder(), moment, None)
 
+    def peek(self) -> Frame | None:
+        """Give the picture that would be played now, which stays to be played; None where there is none just now."""
+        with self._reader.change:
+            newest = self._reader.newest
+        if newest is None:
+            return None
+        image = np.ascontiguousarray(newest.image[:, ::-1]) if self.mirrored else newest.image
+        return Frame(image, 0, 0.0, captured=newest.captured)
+
     def _begin(self, pace: Pace) -> None:
         """Let what waited for this begin: its first picture counts as captured now."""
         reader = self._reader

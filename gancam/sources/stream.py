@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -16,8 +16,10 @@ from av.codec.context import Flags
 from gancam.errors import SourceError
 from gancam.frame import Image
 from gancam.media.colour import ToBgr, converted_as
+from gancam.media.hdr import HdrMetadata
 from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
+from gancam.media.tone import HDR, ToneMap
 from gancam.sources.decoders import in_one_piece
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 from gancam.vision.fit import squared
@@ -66,10 +68,16 @@ class Stream(LiveSource):
     ) -> None:
         backend = StreamBackend(url, silence=max(2 * patience, 2.0), sound=Sound() if listen else None, square=square)
         super().__init__(backend, patience=patience, reconnect=reconnect, sound=backend.sound)
+        self._backend = backend
         self.aspect = Fraction(1) if square else backend.aspect
         self.tell_squared(backend.aspect / self.aspect)
         if backend.interlaced:
             self.tell(f"{self.name}: is interlaced, its fields stay combed")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What its colours lose, too."""
+        return [*self._backend.said, *super().notes]
 
 
 class StreamBackend:
@@ -84,6 +92,7 @@ class StreamBackend:
     Attributes:
         aspect: Width over height of a pixel as it comes.
         interlaced: Whether pictures of two fields came.
+        said: What the colours of its pictures lose: bits, and HDR, which is tone-mapped.
     """
 
     finite = False
@@ -101,6 +110,9 @@ class StreamBackend:
         self._container: av.container.InputContainer | None = None
         self._pictures: Iterator[LivePicture] = iter(())
         self._convert = ToBgr()
+        self.said: list[str] = []
+        self._kind = 8, 0  # bits a sample and transfer characteristics of the last picture
+        self._tone_map: ToneMap | None = None
         self._came, self._longer = False, 1
 
     def open(self, longer: int = 1) -> None:
@@ -162,14 +174,34 @@ class StreamBackend:
                     assert isinstance(frame, av.VideoFrame)
                     bad = 0
                     self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+                    self._look_at_colours(frame, stream)
                     yield LivePicture(self._image(frame), moment)
+
+    def _look_at_colours(self, frame: av.VideoFrame, stream: av.VideoStream) -> None:
+        """Find out, where pictures become others, whether they are of HDR, as ``VideoFile.tone_map``."""
+        context = stream.codec_context
+        kind = max((part.bits for part in frame.format.components), default=8), int(context.color_trc)
+        if kind == self._kind:
+            return
+        self._kind, self._tone_map = kind, None
+        (depth, transfer), said = kind, ""
+        if depth > 8:
+            said = f"{self.name}: its {depth} bits a sample are read as 8"
+        if depth > 8 and transfer in HDR:
+            self._tone_map = ToneMap(transfer, int(context.color_primaries), HdrMetadata.of_frame(frame))
+            said = f"{self.name}: its HDR ({HDR[transfer]}) is tone-mapped to SDR"
+        if said and said not in self.said:
+            self.said.append(said)
 
     def _image(self, frame: av.VideoFrame) -> Image:
         if frame.interlaced_frame:
             self.interlaced = True
             frame = in_one_piece(frame)
-        frame.colorspace = converted_as(int(frame.colorspace))
-        image = np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
+        if self._tone_map is not None:
+            image = self._tone_map(frame)
+        else:
+            frame.colorspace = converted_as(int(frame.colorspace))
+            image = np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
         return squared(image, self.aspect) if self._square else image
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from gancam.media.info import VideoInfo
 from gancam.media.messages import no_video
 from gancam.media.paths import IMAGES, check_readable
 from gancam.media.streams import picture_of
-from gancam.media.tone import HLG, PQ, ToneMap
+from gancam.media.tone import HDR, ToneMap
 from gancam.sources._reading import Reading
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
@@ -129,7 +129,7 @@ class VideoFile(Source):
             aspect=aspect if aspect > 0 else Fraction(1),
             colour=decoded_colour(stream),
             depth=depth,
-            hdr={16: "PQ", 18: "HLG"}.get(int(stream.codec_context.color_trc), ""),
+            hdr=HDR.get(int(stream.codec_context.color_trc), ""),
             pixels=pixels,
         )
 
@@ -220,7 +220,7 @@ class VideoFile(Source):
         info = self._footage
         if not info.hdr or info.depth <= 8:
             return False
-        transfer = PQ if info.hdr == "PQ" else HLG
+        transfer = next(one for one, name in HDR.items() if name == info.hdr)
         self._decoder.tone_map(ToneMap(transfer, info.colour.primaries, info.mastering))
         self._footage = replace(info, colour=Colour(), hdr="", mastering=HdrMetadata(), depth=8)
         said = f"{self._path.name}: its HDR ({info.hdr}) is tone-mapped to SDR"

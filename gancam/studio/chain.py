@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gancam.control import Controls
+from gancam.control import Controls, LastGood
 from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, unique_names
 from gancam.errors import GancamError, InputError
 from gancam.frame import Frame, Image
@@ -27,13 +27,18 @@ class Link:
         model: The name or path that it was asked for by.
         slot: The effect, which can be turned off.
         ms: Milliseconds a frame, lately.
-        error: Why it was turned off; empty while it works.
+        error: Why it was turned off, or which value was not taken; empty while all is well.
+        good: The parameters with which it made its last frame.
     """
 
     model: str
     slot: EffectSlot
     ms: float = 0.0
     error: str = ""
+    good: LastGood = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.good = LastGood([self.slot])
 
     @property
     def name(self) -> str:
@@ -44,7 +49,8 @@ class Link:
 class LiveChain(EffectChain):
     """One effect that is many: they come, go and change places between two frames.
 
-    An effect that fails is turned off and tells why; the others go on.
+    A value with which an effect fails is told, and set back to the one that made the last frame. An effect that fails
+    all the same is turned off and tells why; the others go on.
 
     Args:
         gate: Changes wait here for the end of a frame.
@@ -83,12 +89,19 @@ class LiveChain(EffectChain):
         try:
             image = link.slot(image, time=moment)
         except GancamError as error:
-            link.slot.on, link.error = False, str(error)
-            self._changed()
-            return image
+            return self._failed(link, image, moment, error)
+        link.good.keep()
         spent = 1000 * (time.perf_counter() - began)
         link.ms += (spent - link.ms) * (_SMOOTH if link.ms else 1.0)
         return image
+
+    def _failed(self, link: Link, image: Image, moment: float | None, error: GancamError) -> Image:
+        """Try again with the parameters of the frame before, or turn the effect off; what comes of `image` then."""
+        taken_back = link.good.take_back()
+        link.error = f"{error}; {taken_back}" if taken_back else str(error)
+        link.slot.on = bool(taken_back)
+        self._changed()
+        return self._through(link, image, moment) if taken_back else image
 
     def listen_to(self, path: Path | None) -> None:
         """Have effects that follow sound follow that of `path`, those to come too, where they were given no other."""
@@ -139,7 +152,7 @@ class LiveChain(EffectChain):
     def request(self, values: Mapping[str, object]) -> dict[str, Value]:
         """Change parameters from the next frame on, all in the same one; see ``Controls.request``.
 
-        An effect that had failed is turned on again by any change of it.
+        What was told of an effect that had failed is forgotten, and it is turned on again, by any change of it.
         """
         values = dict(values)
         for link in self.links:

@@ -169,13 +169,17 @@ class Session:
                 "state": player.state, "kind": None if request is None else request.kind,
                 "label": "" if request is None else request.label,
                 "error": self.storage.hide_paths(player.error), "size": size,
-                "output": None if size is None else self.chain.output_size(size), "mirrored": player.mirrored,
+                "output": self._output(size), "mirrored": player.mirrored,
             },
             "effects": [self._effect(link) for link in self.chain.links],
             "recording": self.screen.recorder.recording,
             "saidCount": self.screen.said_count,
             "said": [self.storage.hide_paths(line) for line in self.screen.said],
         }  # fmt: skip
+
+    def _output(self, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        """What becomes of `size`; that itself where an effect that cannot say it has made no picture yet."""
+        return size if size is None or not self.chain.knows_size(size) else self.chain.output_size(size)
 
     def _effect(self, link: Link) -> dict[str, object]:
         pad, card, known = link.slot.pad, link.slot.card, link.slot.parameters

@@ -20,6 +20,7 @@ from rich.console import Console
 
 from gancam.cli import console
 from gancam.cli.app import app
+from gancam.cli.commands import COMMANDS, load_commands
 from gancam.cli.main import main
 from gancam.cli.models import _print_one
 from gancam.inference.catalog import find
@@ -444,7 +445,19 @@ def test_what_was_tried_is_told_in_words() -> None:
     assert f"commit {entry.card.commit.removesuffix('-dirty')}" in lines
 
 
+def test_a_command_loads_what_it_needs_and_no_other() -> None:
+    lines = ["import sys", "from gancam.cli.main import main", "try: main(['models'])", "finally: print(*sys.modules)"]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    loaded = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.split()
+    assert {"gancam.cli.models", "gancam.effects"} <= set(loaded)
+    for heavy in ("av", "onnxruntime", "gancam.cli.live", "gancam.jobs.process", "gancam.sinks"):
+        assert heavy not in loaded, heavy
+    load_commands()
+    assert set(typer.main.get_command(app).commands) == set(COMMANDS)  # type: ignore[attr-defined]
+
+
 def test_every_help_text_stands_alone() -> None:
+    load_commands()
     root = typer.main.get_command(app)
     for command in [root, *root.commands.values()]:  # type: ignore[attr-defined]
         for part in command.params:

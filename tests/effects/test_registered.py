@@ -15,6 +15,7 @@ from gancam.effects import EffectSpec, _registered, _spec, check_spec, effect_na
 from gancam.frame import Image
 from gancam.jobs.spec import EffectChainSpec
 from gancam.studio.menu import models
+from tests.helpers.clips import make_clip
 from tests.helpers.command import gancam as command
 from tests.helpers.command import here, refused
 
@@ -73,6 +74,18 @@ class Caller:
 
 half = Caller()
 number = 3
+
+def remembering():
+    seen = []
+
+    def trail(image):
+        seen.append(image.copy())
+        return seen[-2].repeat(2, axis=0) if len(seen) > 1 else image.repeat(2, axis=0)
+
+    trail.seen = seen
+    return trail
+
+trail = remembering()
 '''
 ENTRIES = """[gancam.effects]
 dim = dimmer:Dim
@@ -83,6 +96,7 @@ needy = dimmer:Needy
 negative = dimmer:negative
 half = dimmer:half
 number = dimmer:number
+trail = dimmer:trail
 missing = dimmer:nothing
 sketch = dimmer:negative
 """
@@ -226,3 +240,38 @@ def test_a_chain_has_it_among_others() -> None:
     for effect in chain:
         image = effect(image)
     assert (image == int(155 * 0.8)).all()
+
+
+def test_a_function_that_remembers_sees_each_frame_of_the_video_once(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mkv", images=[np.full((16, 16, 3), 40 * at + 40, np.uint8) for at in range(4)])
+    for words in (
+        ["process", clip, tmp_path / "b.mkv", "-e", "trail", "-q"],
+        ["process", clip, tmp_path / "c.mkv", "-e", "dim:by=0", "-e", "trail", "-q"],
+        ["live", clip, "-e", "trail", "--to", tmp_path / "d.mkv"],
+        ["live", clip, "-e", "trail", "--to", tmp_path / "e.mkv", "--target-fps", "5"],
+    ):
+        forget()
+        sys.modules.pop("dimmer", None)
+        done = here(*words)
+        assert done.returncode == 0, done.stderr
+        seen = [int(image.mean() / 40 + 0.5) for image in sys.modules["dimmer"].trail.seen]
+        if words[0] == "process":
+            assert seen == [1, 2, 3, 4]
+        assert seen == sorted(set(seen))
+        assert seen[0] == 1
+        made = words[2] if words[0] == "process" else words[5]
+        with gancam.VideoFile(Path(str(made))) as video:
+            assert video.size == (16, 32)
+
+
+def test_a_budget_does_not_show_noise_to_a_function() -> None:
+    seen: list[int] = []
+
+    def counts(image: Image) -> Image:
+        seen.append(int(image[0, 0, 0]))
+        return image
+
+    budget = gancam.Budget(counts, 1.0)
+    for at in range(3):
+        budget(np.full((6, 8, 3), at, np.uint8))
+    assert seen == [0, 1, 2]

@@ -94,6 +94,34 @@ def test_the_first_is_let_go_too(two: tuple[Path, Path], tmp_path: Path) -> None
     slot.close()
 
 
+def test_the_newer_one_goes_on_with_what_the_one_before_remembers(tmp_path: Path) -> None:
+    class Follows(Effect):
+        seen = 0
+
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            self.seen += 1
+            return image
+
+        def reset(self) -> None:
+            self.seen = 0
+
+        def continue_from(self, before: Effect) -> None:
+            assert isinstance(before, Follows)
+            self.seen = before.seen
+
+    file = tmp_path / "a"
+    file.write_text("1")
+    watched = WatchedEffect(file, Follows)
+    watched(FRAME)
+    watched(FRAME)
+    file.write_text("22")
+    until(lambda: watched._next is not None)
+    watched(FRAME)
+    assert isinstance(watched.effect, Follows)
+    assert (watched.loaded, watched.effect.seen) == (1, 3)
+    watched.close()
+
+
 def test_what_cannot_be_played_is_told_and_the_one_before_goes_on(
     two: tuple[Path, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,23 +1,31 @@
-"""Small real models for tests: an untrained network, exported as trained ones are."""
+"""Small real models for tests: an untrained network, exported as trained ones are.
+
+PyTorch and onnx are loaded where a network is made, so that who only looks at photos needs neither.
+"""
+
+from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import onnx
 import pytest
-import torch
 
-from export import cells, inpainting, super_resolution, translation, translation_int8, unconditional
 from gancam.frame import Image
 from gancam.inference.card import Keeps, Layout, ModelCard
-from train.networks import stylegan, translator
-from train.networks.inpaint import Inpaint
-from train.networks.latent import LatentGenerator
-from train.networks.sr import SuperResolution
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+    from train.networks import stylegan, translator
+    from train.networks.inpaint import Inpaint
+    from train.networks.latent import LatentGenerator
+    from train.networks.sr import SuperResolution
 
 _int8: dict[tuple[object, ...], onnx.ModelProto] = {}  # quantising takes a second and more: once for all tests
 STILLS = Path(__file__).parent.parent.parent / "samples" / "stills"
@@ -47,6 +55,10 @@ def network(
     scale: int = 2, *, channels: int = 16, depth: int = 1, unshuffle: int = 1, seed: int = 0
 ) -> SuperResolution:
     """Random weights, but a residual of some size, so that its convolutions are seen in the output."""
+    import torch
+
+    from train.networks.sr import SuperResolution
+
     torch.manual_seed(seed)
     made = SuperResolution(scale=scale, channels=channels, depth=depth, expansion=8, unshuffle=unshuffle).eval()
     with torch.no_grad():
@@ -57,6 +69,8 @@ def network(
 
 
 def save(model: onnx.ModelProto, path: Path, card: ModelCard) -> Path:
+    import onnx
+
     onnx.helper.set_model_props(model, card.to_metadata())
     onnx.save(model, path)
     return path
@@ -64,6 +78,8 @@ def save(model: onnx.ModelProto, path: Path, card: ModelCard) -> Path:
 
 def _once(made: torch.nn.Module, quantise: Callable[[], onnx.ModelProto]) -> onnx.ModelProto:
     """What `quantise` makes of the network `made`, which is the same for the same weights."""
+    import onnx
+
     weights = (tensor.numpy().tobytes() for tensor in made.state_dict().values())
     about = {name: value for name, value in vars(made).items() if isinstance(value, str | int)}
     key = type(made), str(about), hashlib.sha256(b"".join(weights)).hexdigest()
@@ -76,6 +92,8 @@ def _once(made: torch.nn.Module, quantise: Callable[[], onnx.ModelProto]) -> onn
 
 def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Path:
     """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    from export import super_resolution
+
     card = ModelCard(
         name=name, effect="super_resolution", scale=made.scale, receptive_field=made.receptive_field, licence="CC0",
         multiple=made.multiple,
@@ -91,6 +109,10 @@ def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Pa
 
 def generator(resolution: int = 16, *, latent: int = 12, seed: int = 0) -> stylegan.StyleGenerator:
     """Random weights, with noise and biases of some size, and pictures of some contrast."""
+    import torch
+
+    from train.networks import stylegan
+
     torch.manual_seed(seed)
     made = stylegan.build(resolution=resolution, channels=8, most=16, latent=latent, depth=2).eval()
     with torch.no_grad():
@@ -106,6 +128,10 @@ def write_generator(
     folder: Path, made: LatentGenerator, name: str = "tiny", *, licence: str = "CC0", half: bool = True
 ) -> Path:
     """fp32 and, unless `half` is False, fp16 of `made` below `folder`; gives the path of the model."""
+    import torch
+
+    from export import unconditional
+
     card = ModelCard(
         name=name, effect="morph", layout="latent", licence=licence, latent=made.latent, layers=made.layers,
         resolution=made(torch.zeros(1, made.latent)).shape[-1],
@@ -127,6 +153,11 @@ def translator_network(
     seed: int = 0,
 ) -> translator.Translator:
     """Random weights, with the statistics that a moment of training leaves, and an output that is seen."""
+    import torch
+
+    from export import cells
+    from train.networks import translator
+
     torch.manual_seed(seed)
     made = translator.build(
         widths=(16, 24), depth=1, unshuffle=unshuffle, front=front, keep=keep, pattern=pattern, grain=grain,
@@ -151,6 +182,8 @@ def write_translator(
     keeps: Keeps | None = None,
 ) -> Path:
     """fp32 and, unless `int8` is False, int8 of `made` below `folder`; gives the path of the model."""
+    from export import cells, translation, translation_int8
+
     card = ModelCard(
         name=name, effect=effect, licence="CC0", multiple=made.multiple, minimum=made.multiple,
         receptive_field=cells.reach(made), work_size=work_size,
@@ -166,6 +199,10 @@ def write_translator(
 
 def filler(*, seed: int = 0) -> Inpaint:
     """Random weights, with a residual of some size."""
+    import torch
+
+    from train.networks.inpaint import Inpaint
+
     torch.manual_seed(seed)
     made = Inpaint(widths=(8, 8, 8, 8), depth=2).eval()
     with torch.no_grad():
@@ -175,6 +212,8 @@ def filler(*, seed: int = 0) -> Inpaint:
 
 def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
     """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    from export import inpainting
+
     card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
     save(inpainting.deployed(made), folder / f"{name}.onnx", card)
     save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))

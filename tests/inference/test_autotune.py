@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 
 from gancam.errors import DeviceError, ModelError
@@ -52,6 +51,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def path(tmp_path: Path, made: Path) -> Path:
     """Other files each time: nothing is known of them in this process."""
+    import onnx
+
     for file in variants(made).values():
         graph = onnx.load(file)
         onnx.helper.set_model_props(graph, {one.key: one.value for one in graph.metadata_props} | {"at": str(tmp_path)})

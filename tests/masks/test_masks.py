@@ -13,7 +13,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -524,6 +523,8 @@ def test_a_face_detector_must_be_one(tmp_path: Path) -> None:
 
 def test_the_bundled_face_detector_runs_with_opencv_4() -> None:
     """OpenCV 4.13 and 4.14 refuse the shape of what has no size yet."""
+    import onnx
+
     graph = onnx.load(MODELS / "detectors" / "yunet.onnx").graph
     assert not {node.op_type for node in graph.node} & {"Shape", "Gather"}
 

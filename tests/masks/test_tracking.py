@@ -7,6 +7,7 @@ import pytest
 from gancam import masks
 from gancam.frame import Image
 from gancam.masks.mask import Mask
+from gancam.vision import matching
 from gancam.vision.motion import Matrix
 from tests.helpers.small import still
 
@@ -61,3 +62,32 @@ def test_a_pause_in_which_it_was_not_seen_is_told() -> None:
         tracked(image, time=index / 25)
     assert len(tracked.notes) == 1
     assert "from 0.12 to 0.52 s" in tracked.notes[0]
+
+
+def test_what_is_found_in_a_picture_serves_all_strokes_that_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = np.random.default_rng(4).integers(0, 256, (60, 80, 3), np.uint8).repeat(4, axis=0).repeat(4, axis=1)
+    drawn, boxes = masks.Drawn(follow=True), [(20, 20, 60, 50), (120, 40, 60, 50), (60, 120, 60, 60)]
+    drawn(scene)
+    for left, top, wide, tall in boxes:
+        drawn.box((left, top), (left + wide - 1, top + tall - 1))
+        drawn(scene)
+    alone = [masks.Tracked(box) for box in boxes]
+    for one in alone:
+        one(scene)
+    matched: list[object] = []
+    once = matching._similarity
+
+    def counted(before: matching.Picture, now: matching.Picture) -> Matrix | None:
+        matched.append(now)
+        return once(before, now)
+
+    monkeypatch.setattr(matching, "_similarity", counted)
+    for step in (3, 6, 90, 93):  # at 90 the scene jumps
+        now = np.ascontiguousarray(np.roll(scene, step, axis=1))
+        wanted = np.bitwise_or.reduce([one(now) for one in alone])
+        apart = len(matched)
+        matched.clear()
+        assert (drawn(now) == wanted).all()
+        assert len(matched) <= 2
+        assert apart >= 3 * len(matched)
+        matched.clear()

@@ -1,5 +1,8 @@
 """HDR into SDR: greys stay grey and in order, paper stays nearly white, files say what they are."""
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +13,13 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.tone import HLG, PQ
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
+from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip
 from tests.helpers.jobs import Echo
 
 GREYS = np.repeat(np.linspace(0, 255, 24).round().astype(np.uint8), 4)
-PAPER = {PQ: 148, HLG: 191}  # what 203 cd/m2 are, of 255 (ITU-R BT.2408)
-SKIN = {PQ: 97, HLG: 97}  # 26 cd/m2: a grey of 18 percent is 38 % in both
+PAPER = {PQ: 148, HLG: 191, 1: 191}  # what 203 cd/m2 are, of 255 (ITU-R BT.2408)
+SKIN = {PQ: 97, HLG: 97, 1: 97}  # 26 cd/m2: a grey of 18 percent is 38 % in both
 
 
 def hdr(path: Path, transfer: int) -> Path:
@@ -67,3 +71,28 @@ def test_what_is_written_says_that_it_is_sdr(tmp_path: Path, transfer: int) -> N
             colour = video.footage.colour
             assert (colour.matrix, colour.primaries, colour.transfer) == colours
             assert video.footage.hdr == hdr_of_it
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("transfer", [PQ, HLG, 1])
+def test_streams_are_tone_mapped_as_files_are_and_say_so(tmp_path: Path, transfer: int) -> None:
+    clip = hdr(tmp_path / "a.mkv", transfer)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_address[1]}/a.mkv"
+            with Stream(url, reconnect=0) as stream, VideoFile(clip) as video:
+                video.tone_map()
+                wanted = [note.replace("a.mkv: ", f"{url}: ") for note in video.notes]
+                shown = next(iter(stream)).image
+                assert [note for note in stream.notes if " its " in note] == wanted
+                assert len(wanted) == 1
+                assert any(np.abs(shown.astype(int) - frame.image).max() <= 1 for frame in video)
+        finally:
+            server.shutdown()
+            thread.join()

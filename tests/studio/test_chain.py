@@ -1,5 +1,6 @@
 """Effects that come and go while they play."""
 
+import numpy as np
 import pytest
 
 from gancam.effects import Effect, EffectSlot, EffectSpec
@@ -60,3 +61,28 @@ def test_effects_that_do_not_come_into_the_chain_are_closed(
             chain.remove("a")
     assert [effect.is_closed for effect in opened] == [False, True, True, True]
     assert [link.name for link in chain.links] == ["a"]
+
+
+def test_a_value_that_an_effect_cannot_play_is_told_and_set_back() -> None:
+    chain, image = LiveChain(FrameGate(), lambda: None), np.zeros((48, 64, 3), np.uint8)
+    link = chain.add(EffectSpec("inpaint", {"box": "8/8/9/9"}))
+    made = chain(image, time=0.0)
+    changes: list[tuple[dict[str, object], str]] = [
+        ({"inpaint.track": True}, "nothing to hold on to"),  # all is black
+        ({"inpaint.track": True, "inpaint.box": ""}, "inpaint: box=nothing was set back to 8/8/9/9"),
+    ]
+    for wrong, says in changes:
+        chain.request(wrong)
+        assert (chain(image, time=0.0) == made).all()
+        assert says in link.error
+        assert "inpaint: track=on was set back to off" in link.error
+        assert link.slot.on
+        assert (link.slot.params.value("box"), link.slot.params.value("track")) == ("8/8/9/9", False)
+        chain.request({"inpaint.grow": 8})
+        assert link.error == ""
+    chain.request({"inpaint.on": False, "inpaint.box": "", "inpaint.track": True})
+    assert chain(image, time=0.0) is image  # which makes nothing with those
+    chain.request({"inpaint.on": True})
+    assert (chain(image, time=0.0) == made).all()
+    assert "track=on was set back to off" in link.error
+    chain.remove("inpaint")

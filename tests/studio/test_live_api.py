@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 
 from gancam.inference.variants import read_card
@@ -97,6 +96,8 @@ def test_parameters_change_all_or_none(tmp_path: Path) -> None:
 
 
 def test_what_a_model_s_card_says_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnx
+
     monkeypatch.setenv("GANCAM_MODELS", str(tmp_path / "own"))
     (tmp_path / "own").mkdir()
     path = write_models(tmp_path, network())
@@ -115,9 +116,9 @@ def test_what_a_model_s_card_says_is_the_default(tmp_path: Path, monkeypatch: py
 
 def test_an_effect_that_fails_is_turned_off_and_tells_why(tmp_path: Path) -> None:
     with studio(tmp_path) as client:
-        play_test(client)
         client.post("/api/effects", json={"model": "inpaint"})
         client.patch("/api/controls", json={"inpaint.track": True})  # and nothing to follow
+        play_test(client)
         wait_for(lambda: state(client)["effects"][0]["error"])
         effect = state(client)["effects"][0]
         assert "needs a mask" in effect["error"]

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four pictures with smooth and sharp places."""
+    from PIL import Image as Pillow
+
     folder = tmp_path_factory.mktemp("photos")
     for index in range(4):
         rng = np.random.default_rng(index)

@@ -85,6 +85,9 @@ class ImageNetwork(Network):
     def reset(self) -> None:
         """Forget the frames before, where the graph carries anything of them."""
 
+    def continue_from(self, before: "ImageNetwork") -> None:
+        """Take what `before`, the same network in another precision, carries of the frames, where it does."""
+
     def turn(self) -> int:
         """Count how often a chain that it begins was asked for a picture."""
         return next(self._turns)
@@ -179,6 +182,14 @@ class RecurrentNetwork(ImageNetwork):
         """Forget the frames before."""
         with self._lock:
             self._states.forget()
+
+    def continue_from(self, before: ImageNetwork) -> None:
+        """Take the states of `before`."""
+        if isinstance(before, RecurrentNetwork):
+            with before._lock:
+                states = before._states.arrays()
+            with self._lock:
+                self._states.take(states)
 
     def _check(self) -> int:
         if not fits(self._session.get_inputs(), self._session.get_outputs()):

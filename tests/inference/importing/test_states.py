@@ -56,6 +56,17 @@ def recurrent(folder: Path, *, parts: int = 1) -> Path:
     return written(graph, folder, {"src": BOTH, "r1i": kind}, {"fgr": BOTH, "r1o": kind})
 
 
+def test_states_go_on_in_another_copy_of_the_network(tmp_path: Path) -> None:
+    source = recurrent(tmp_path)
+    source.with_suffix(".toml").write_text('range = "0..1"\norder = "rgb"\n')
+    path = adapted(source).path
+    whole, first, second = (gancam.load(path, device="cpu", precision="fp32", threads=1) for _ in range(3))
+    for at, frame in enumerate(photos(6)):
+        one, other = (first, second) if at % 4 < 2 else (second, first)
+        one.continue_from(other)
+        assert (one(frame, time=at / 30) == whole(frame, time=at / 30)).all()
+
+
 @pytest.mark.parametrize("parts", [1, 4])
 def test_states_go_from_frame_to_frame_and_end_at_cuts(parts: int, tmp_path: Path) -> None:
     source = recurrent(tmp_path, parts=parts)
