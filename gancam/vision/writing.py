@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import within
-from gancam.vision.motion import Grey, is_new_scene, shift, small_grey
+from gancam.vision.motion import Grey, shift
+from gancam.vision.scenes import Look
 
 Place = tuple[int, int, int, int]  # left, top, width and height of a box
 _SEEN = 960  # pixels of the longer side on which letters are looked for
@@ -43,21 +44,22 @@ class Writing:
 
     def reset(self) -> None:
         """Forget the frames before."""
-        self._last: Grey | None = None
         self._frame = 0
-        self._size: tuple[int, ...] = ()
         self._found = self._sure = self._shown = np.zeros((1, 1), np.uint8)
         self._much = False  # whether so much is written on that it is a page
         self._rest = np.zeros(2)  # pixels of these that writing went, and those did not
 
-    def look(self, image: Image) -> None:
-        """Look at the next frame, uint8 ``(H, W, 3)`` BGR: for writing in some, and in the first after a cut."""
-        grey, _ = small_grey(image)
-        begins = self._last is None or is_new_scene(self._last, grey) or self._size != image.shape
-        self._size = image.shape
-        if self._last is not None and not begins and max(self._found.any(), self._shown.any()):
-            self._go_along(self._last, grey)
-        self._last, self._frame = grey, 0 if begins else self._frame + 1
+    def look(self, image: Image, look: Look) -> None:
+        """Look at the next frame, uint8 ``(H, W, 3)`` BGR, for writing: at some, and at the first of a scene.
+
+        Args:
+            image: The frame.
+            look: What `Scenes` gives of it.
+        """
+        begins = look.before is None
+        if look.before is not None and max(self._found.any(), self._shown.any()):
+            self._go_along(look.before, look.grey)
+        self._frame = 0 if begins else self._frame + 1
         if self._frame % (_EVERY_KNOWN if self._found.any() else _EVERY) == 0:
             before, self._found = self._found, written(image, None if begins else self._sure)
             if begins:
