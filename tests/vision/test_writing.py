@@ -117,6 +117,22 @@ def test_a_page_is_found_with_its_short_words_and_scrolls_without_change() -> No
         assert (seen[letters] > 200).mean() > 0.99, frame
 
 
+def test_a_page_that_stays_is_shown_as_it_was_and_what_is_added_is_found() -> None:
+    writing, page, rng = Video(), _page(), np.random.default_rng(0)
+    page[180:] = 245
+    shown = []
+    for frame in range(24):
+        if frame == 14:
+            draw_text(page, "a line that was added", (150, 300), 9, (40, 40, 40))
+        writing.show(np.clip(page + rng.normal(0, 1, page.shape), 0, 255).astype(np.uint8))
+        seen = writing.shown((640, 360))
+        assert seen is not None
+        shown.append(seen)
+    assert all(np.array_equal(seen, shown[6]) for seen in shown[6:14])
+    assert shown[13][290:300, 150:240].max() == 0
+    assert shown[-1][290:300, 150:240].min() > 200
+
+
 def test_a_title_stays_where_it_is_when_the_scene_behind_it_moves() -> None:
     rng = np.random.default_rng(0)
     scene = np.repeat(np.repeat(rng.integers(60, 110, (60, 160, 3), np.uint8), 6, 0), 6, 1)
