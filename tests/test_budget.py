@@ -841,6 +841,23 @@ def test_what_is_carried_never_waits_and_moves_with_the_picture() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "gancam-carry"]
 
 
+def test_nothing_is_carried_over_a_cut() -> None:
+    effect = Tint()
+    carried = Carried(effect)
+    before, after = (np.asarray(cv2.resize(still(name), (320, 240)) // 2, np.uint8) for name in ("lake", "otters"))
+    carried(before)
+    carried.settle()
+    effect.may.clear()
+    assert not np.array_equal(carried(before), before)
+    assert np.array_equal(carried(after), after)
+    effect.may.set()
+    carried.settle()  # of what was given before the cut
+    assert np.array_equal(carried(after), after)
+    carried.settle()
+    assert not np.array_equal(carried(after), after)
+    carried.close()
+
+
 def test_what_is_carried_is_of_the_picture_that_was_given_in_whatever_buffer() -> None:
     seen: list[int] = []
 

@@ -11,7 +11,8 @@ from gancam.effects import Effect, EffectWrapper
 from gancam.frame import Image, ImageLike, check_image
 from gancam.vision.fit import shrunk
 from gancam.vision.flow import DenseFlow
-from gancam.vision.motion import Grey, small_grey
+from gancam.vision.motion import Grey
+from gancam.vision.scenes import Scenes
 
 _LONGEST = 640  # pixels of the longer side of the change that is carried
 
@@ -19,19 +20,20 @@ _LONGEST = 640  # pixels of the longer side of the change that is carried
 class _Made(NamedTuple):
     """What the effect made of an image: that one in grey, and the difference that it makes, ``int16 (h, w, 3)``.
 
-    `opacity`, ``uint8 (h, w)``, is how much of it is seen, where the effect says so.
+    `opacity`, ``uint8 (h, w)``, is how much of it is seen, where the effect says so. `scene` counts scenes up to it.
     """
 
     grey: Grey
     change: NDArray[np.int16]
     opacity: Image | None
+    scene: int
 
 
 class Carried(EffectWrapper):
     """Calls `effect` on a thread of its own, with the newest image whenever it is free; a call here never waits for it.
 
     What the effect changed in the last image that it was done with is moved to where that is in the present one (dense
-    optical flow), and added to the plain picture. Before the first is done, the plain picture is given.
+    optical flow), and added to the plain picture. Before the first of a scene is done, the plain picture is given.
 
     ``reset`` and ``close`` join the thread; a call afterwards starts another.
 
@@ -43,7 +45,8 @@ class Carried(EffectWrapper):
         super().__init__(effect)
         self._flow = DenseFlow()
         self._change = threading.Condition()  # guards what follows
-        self._job: tuple[Image, float | None] | None = None
+        self._job: tuple[Image, float | None, Grey, int] | None = None  # frame, time, in grey, and of which scene
+        self._scenes, self._scene = Scenes(), 0
         self._busy = self._stopped = False
         self._made: _Made | None = None
         self._called = False
@@ -54,13 +57,15 @@ class Carried(EffectWrapper):
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Give `image` with what the effect last changed; see ``Effect``."""
         image = check_image(image)
+        grey, before = self._scenes(image)
+        self._scene += before is None
         with self._change:
             error, self._error = self._error, None
             if error is not None:
                 raise error
             self.effect.params = self.params
             if not self._busy:
-                self._job, self._busy = (image.copy(), time), True  # the caller may reuse its own
+                self._job, self._busy = (image.copy(), time, grey, self._scene), True  # the caller may reuse its own
                 self._change.notify_all()
             made = self._made
         if self._thread is None:
@@ -68,13 +73,10 @@ class Carried(EffectWrapper):
             self._thread.start()
         plain = self.plain(image)
         self._called, self._opacity = True, None
-        out = plain if made is None else self._with_change(plain, image, made)
+        out = plain if made is None or made.scene != self._scene else self._with_change(plain, grey, made)
         return out.copy() if out is image else out
 
-    def _with_change(self, plain: Image, image: Image, made: _Made) -> Image:
-        grey = small_grey(image)[0]
-        if grey.shape != made.grey.shape:
-            return plain
+    def _with_change(self, plain: Image, grey: Grey, made: _Made) -> Image:
         change, self._opacity = made.change, made.opacity
         motion = self._flow(grey, made.grey, (change.shape[1], change.shape[0]))
         if motion is not None:
@@ -136,6 +138,7 @@ class Carried(EffectWrapper):
             thread.join()
         self._job, self._made, self._error, self._busy, self._stopped = None, None, None, False, False
         self._called = False
+        self._scenes.reset()
 
     def _work(self) -> None:
         """The hidden thread."""
@@ -145,17 +148,17 @@ class Carried(EffectWrapper):
                 if self._stopped:
                     return
                 assert self._job is not None
-                (image, time), self._job = self._job, None
+                job, self._job = self._job, None
             made, failure = None, None
             try:
-                made = self._make(image, time)
+                made = self._make(*job)
             except Exception as error:  # raised by the next call
                 failure = error
             with self._change:
                 self._made, self._error, self._busy = made or self._made, failure, False
                 self._change.notify_all()
 
-    def _make(self, image: Image, time: float | None) -> _Made:
+    def _make(self, image: Image, time: float | None, grey: Grey, scene: int) -> _Made:
         out = self.effect(image, time=time)
         opacity = self.effect.opacity
         height, width = out.shape[:2]
@@ -166,4 +169,4 @@ class Carried(EffectWrapper):
         )
         if opacity is not None:
             opacity = np.asarray(cv2.resize(opacity, size, interpolation=cv2.INTER_AREA), np.uint8)
-        return _Made(small_grey(image)[0], changed - plain, opacity)
+        return _Made(grey, changed - plain, opacity, scene)

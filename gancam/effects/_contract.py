@@ -20,8 +20,8 @@ from gancam.frame import Frame, Image, ImageLike, check_image, check_size
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
 from gancam.params import Parameter, Params, with_defaults
-from gancam.vision.motion import Grey, is_cut, small_grey
 from gancam.vision.pad import DrawingPad
+from gancam.vision.scenes import Scenes
 
 
 class Effect(ABC):
@@ -287,7 +287,7 @@ class ModelEffect(Effect):
     def __init__(self, model: Model, params: Params) -> None:
         self.card, self.model, self.params = model.card, model, params
         self._lock = CallLock()  # of all that it remembers
-        self._scene: Grey | None = None  # the frame before, small, of a network that carries states
+        self._scenes = Scenes()  # of a network that carries states
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Make the output for one image, or for several that follow each other.
@@ -315,11 +315,8 @@ class ModelEffect(Effect):
 
     def _following(self, image: Image, time: float | None) -> Image:
         """Make the output for the next frame; a network that carries states begins anew at a cut."""
-        if self.card.recurrent:
-            now, _ = small_grey(image)
-            if self._scene is not None and is_cut(self._scene, now):
-                self._forget()
-            self._scene = now
+        if self.card.recurrent and self._scenes(image).before is None:
+            self._forget()
         return self.compute(image, time)
 
     def _forget(self) -> None:
@@ -329,7 +326,7 @@ class ModelEffect(Effect):
     def reset(self) -> None:
         """Forget the frames before, those that the network remembers."""
         with self._lock:
-            self._scene = None
+            self._scenes.reset()
             self._forget()
 
     def _exchange(self, before: "ModelEffect", *names: str) -> None:

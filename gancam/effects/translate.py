@@ -31,6 +31,7 @@ from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
+from gancam.vision.scenes import Scenes
 from gancam.vision.skin import in_own_tones
 from gancam.vision.sparks import with_sparks
 from gancam.vision.steady import Steady
@@ -83,7 +84,7 @@ class Translate(ModelEffect):
         self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
         self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
-        self._writing = Writing()
+        self._writing, self._shots = Writing(), Scenes()  # of what is within black bars
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._near = Planes(), Planes()  # what a frame and a face from nearer are made in
@@ -201,7 +202,8 @@ class Translate(ModelEffect):
         with self._lock:
             super().reset()
             self._told.clear()
-            for memory in (self._steady, self._tint, self._pan, self._portraits, self._writing, self._sought):
+            looks = self._shots, self._pan, self._portraits, self._writing
+            for memory in (*looks, self._steady, self._tint, self._sought):
                 memory.reset()
             for source in self._masks():
                 source.reset()
@@ -367,13 +369,20 @@ class Translate(ModelEffect):
     def _look(self, image: Image) -> None:
         """See how far the scene has moved up to `image`, for a texture that goes along; where faces and letters are."""
         self._moved = 0.0, 0.0
+        if not self._draws and (self.params.stabilise == 0.0 or self.card.keeps == "luma"):  # `Tint` sees for itself
+            return
+        picture = find_picture(image, still=self._still).without_bars(image)
+        look = self._shots(picture)
+        if look.before is None:
+            self._steady.reset()
         if self._draws:
-            picture = find_picture(image, still=self._still).without_bars(image)
-            self._writing.look(picture)
-            if self._follows:
-                self._moved = self._pan(picture)
-            if self._portrays:
-                self._portraits.look(picture)
+            self._writing.look(picture, look)
+        if self._follows:
+            self._moved = self._pan(picture)
+        if self._portrays:
+            self._portraits.look(picture, look)
+        else:
+            self._portraits.reset()
 
     def _place(self, size: tuple[int, ...], begins: Place = (0, 0), times: float = 1.0) -> Place:
         """Where in the texture a part of a picture begins, for it to have gone along with the scene.

@@ -16,7 +16,7 @@ from gancam.inference.catalog import MODELS
 from gancam.masks.mask import Mask, MaskSource, check_number
 from gancam.masks.shapes import Box
 from gancam.vision.fit import shrunk
-from gancam.vision.motion import Grey, is_new_scene, small_grey
+from gancam.vision.scenes import Scenes
 
 _RATE, _ROUNDED = 30, 0.002  # frames a second of those without a time; seconds by which a time may be wrong
 
@@ -77,7 +77,7 @@ class Faces(MaskSource):
         self._arguments = str(self.model.absolute()), score, grow, hold, long
         self._grow, self._hold, self._long = grow, hold, long
         self._held: list[tuple[Face, float]] = []  # and the seconds for which each still is
-        self._small: Grey | None = None  # the frame before
+        self._scenes = Scenes()
         self._clock = 0.0
 
     def __reduce__(self) -> tuple[object, ...]:  # OpenCV's detector cannot be copied
@@ -107,10 +107,8 @@ class Faces(MaskSource):
         image = check_image(image)
         now = self._clock + 1 / _RATE if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
-        small, _ = small_grey(image)
-        if self._small is not None and is_new_scene(self._small, small):
+        if self._scenes(image).before is None:
             self._held = []
-        self._small = small
         faces = self.detect(image)
         whole = self._hold / _RATE
         # Of few frames a second one is kept at least: else none would be held. Times of files are rounded.
@@ -130,7 +128,8 @@ class Faces(MaskSource):
 
     def reset(self) -> None:
         """Forget the faces that are held."""
-        self._held, self._small, self._clock = [], None, 0.0
+        self._held, self._clock = [], 0.0
+        self._scenes.reset()
 
 
 def _made(model: str, score: float, grow: float, hold: int, long: int) -> Faces:

@@ -25,7 +25,7 @@ from gancam.masks.strays import strays, without_islands
 from gancam.masks.trail import MARKED, Trail
 from gancam.masks.upper import with_upper_half
 from gancam.vision.matting import matte
-from gancam.vision.motion import is_cut
+from gancam.vision.scenes import is_cut
 
 _RESTS, _STEADIER = 0.88, 0.05  # of a picture that rests: less, and the camera may move; and how much more with it
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
@@ -158,9 +158,13 @@ class Person(MaskSource):
 
     def _goes_on(self, small: Image) -> bool:
         """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""
-        if self._small is None or not is_cut(self._small, small):
-            return self._small is not None
-        return self._small.shape == small.shape and self._trail.carry(self._small, small)
+        if self._small is None:
+            return False
+        if is_cut(self._small, small):
+            self._trail.reset()
+            return False
+        self._trail.carry(self._small, small)
+        return True
 
     def _gone_along(self, before: Image, small: Image, still: NDArray[np.float32]) -> NDArray[np.float32]:
         """How surely nothing moved beside the camera, with which what is known of the whole frame goes along."""

@@ -13,6 +13,7 @@ _RIM = 240  # of the shorter side: how far the mask reaches beyond that, over wh
 _FRIZZ = 0.012  # of the side of a square as large as they are: the same, over fine hair, which is the wider the nearer
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
+_RAN = 20.0  # levels, on average, by which small pictures differ when a camera runs: else marks are wide enough
 _KEPT = 1.0  # seconds for which such a mistake may last
 
 
@@ -48,22 +49,16 @@ class Trail:
         self._left = np.asarray(cv2.max(self._left, seen), np.uint8)
         return np.asarray(self._left > 0, np.uint8)
 
-    def carry(self, before: Image, now: Image) -> bool:
-        """Take what is marked along with a camera that ran from the one small picture to the other; not over a cut.
-
-        Returns:
-            Whether it was that: a fast pan, which may look like a cut.
-        """
+    def carry(self, before: Image, now: Image) -> None:
+        """Take what is marked along with a camera that ran from the one small picture to the other."""
+        if not self._left.any() or cv2.norm(before, now, cv2.NORM_L1) < _RAN * now.size:
+            return
         camera = Camera()
         camera.observe(before)
-        goes_on = camera.observe(now)
-        if goes_on and self._left.size:
+        if camera.observe(now):
             height, width = self._left.shape
             up = np.diag([width / now.shape[1], height / now.shape[0], 1.0])
             way = up @ camera.matrix @ np.linalg.inv(up)
             moved = cv2.warpPerspective(self._left, way, (width, height), flags=cv2.INTER_NEAREST)
             self._left = np.asarray(moved, np.uint8)
             self._many = min(self._many, cv2.countNonZero(self._left))  # who is out of the picture is not missed
-        elif not goes_on:
-            self._left, self._many, self._missed = np.zeros_like(self._left), 0, 0.0
-        return goes_on

@@ -26,8 +26,6 @@ _NEAR = 0.7  # of those pixels: a point that a motion explains
 _LEAST = 12  # points
 _BESIDE = 8  # pixels around a part on which the points that stand out in it depend
 _FAR = 96  # pixels around points that are looked at to find them again
-_CUT = 20.0  # mean levels between two small pictures: a hand-held clip reaches 11, a fast pan 37, two scenes 41 or more
-_FARTHEST = 0.25  # of a side: what a pan goes in a frame, at most
 
 
 def small_grey(image: Image, longest: int = SMALL) -> tuple[Grey, float]:
@@ -41,30 +39,6 @@ def small_grey(image: Image, longest: int = SMALL) -> tuple[Grey, float]:
         few = np.asarray(cv2.resize(image, few.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     small = cv2.resize(few, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8), image.shape[1] / size[0]
-
-
-def is_cut(before: Image | Grey, now: Image | Grey) -> bool:
-    """Say whether two small pictures are of different scenes, or of different sizes; a fast pan may count as a cut."""
-    return before.shape != now.shape or cv2.norm(before, now, cv2.NORM_L1) > _CUT * now.size
-
-
-def is_new_scene(before: Grey, now: Grey) -> bool:
-    """Say whether two small pictures are of different scenes; of a pan, however busy, that they are of the same one.
-
-    Two scenes differ by as much after the shift between them as before: by 60 levels and more, where a pan past a crowd
-    leaves 6 of 30.
-    """
-    if not is_cut(before, now):
-        return False
-    if before.shape != now.shape or min(now.shape) < _LEAST:
-        return True
-    height, width = now.shape
-    x, y = (round(way) for way in shift(before, now)[0])
-    if abs(x) > _FARTHEST * width or abs(y) > _FARTHEST * height:
-        return True
-    there = now[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
-    here = before[max(-y, 0) : height - max(y, 0), max(-x, 0) : width - max(x, 0)]
-    return cv2.norm(here, there, cv2.NORM_L1) > min(_CUT * here.size, cv2.norm(before, now, cv2.NORM_L1) / 2)
 
 
 def shift(before: Grey, now: Grey) -> tuple[tuple[float, float], float]:

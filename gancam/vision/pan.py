@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.motion import Grey, Points, corners, follow, is_cut, small_grey, spread, stands_still
+from gancam.vision.motion import Grey, Points, corners, follow, small_grey, spread, stands_still
+from gancam.vision.scenes import is_cut
 
 Complex = NDArray[np.complex128]  # x + iy
 Flags = NDArray[np.bool_]
@@ -74,7 +75,7 @@ class Pan:
             self._start(grey)
         else:
             agreed = self._rest(grey) if self._calm >= _CALM else self._move(grey, before)
-            if not agreed and is_cut(before, grey):  # a fast pan may look like one
+            if not agreed and is_cut(before, grey):
                 self._start(grey)
         where = self._base + self._since.middle
         self._went = [*self._went[-_RECENT:], where]

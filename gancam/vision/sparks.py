@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.blend import composite
-from gancam.vision.fit import within
+from gancam.vision.fit import halved, within
 from gancam.vision.planes import Planes
 
 _SEEN, _GLANCE = 640, 96  # pixels of the longer side: where points are looked for, and of a first glance
@@ -38,7 +38,7 @@ def sparks(image: Image) -> NDArray[np.uint8] | None:
     Returns:
         How far each place is one, 0 to 255, ``(h, w)`` of a longer side of 640 at most; None: it is light, or has none.
     """
-    few = cv2.resize(image, within((image.shape[1], image.shape[0]), _GLANCE), interpolation=cv2.INTER_AREA)
+    few = halved(image, within((image.shape[1], image.shape[0]), _GLANCE))
     night = (float((few.max(2) < _DARK).mean()) - _NIGHT[0]) / (_NIGHT[1] - _NIGHT[0])
     if night <= 0:
         return None

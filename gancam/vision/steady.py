@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.flow import DenseFlow
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import Grey, small_grey
 
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none, so that noise moves nothing
 _SAME, _OTHER = 6.0, 24.0  # grey levels of change that are noise, and that make it another thing
@@ -58,7 +58,7 @@ class Steady:
         new = np.asarray(cv2.cvtColor(seen, cv2.COLOR_BGR2BGRA), np.uint8)
         grey, _ = small_grey(seen)
         kept = self._before.get(seen.shape)
-        if kept is not None and not is_cut(kept.grey, grey):
+        if kept is not None:
             moved, before, held = kept
             motion = self._flow(grey, before, (seen.shape[1], seen.shape[0]))
             if motion is not None:

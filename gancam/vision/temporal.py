@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.flow import DenseFlow
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import Grey
 from gancam.vision.noise import STRONG, noise_level, smoothed
 from gancam.vision.planes import Planes
+from gancam.vision.scenes import Scenes
 
 _HELD = 0.85  # how much of what was found stays, at most: the mean of about 12 frames
 _NEAR, _AROUND = (3, 3), (5, 5)  # pixels over which change is summed, which noise does not survive, and then looked for
@@ -36,10 +37,9 @@ class TemporalFilter:
     """
 
     def __init__(self) -> None:
-        self._planes = Planes()
+        self._planes, self._scenes = Planes(), Scenes()
         self._held: Plane | None = None  # what was given last, (H, W, 3)
         self._shown: Image | None = None  # the same in 8 bits
-        self._grey: Grey | None = None  # the last frame, small
         self._left: Plane | None = None  # of strong noise, its variance in what was given last, (H, W)
         self._flow = DenseFlow(_REST)
 
@@ -50,11 +50,10 @@ class TemporalFilter:
             image: The next frame; another size begins anew.
             strength: From 0, nothing is held, to 1.
         """
-        held, shown, before, planes = self._held, self._shown, self._grey, self._planes
-        grey, _ = small_grey(image)
-        self._grey = grey
+        held, shown, planes = self._held, self._shown, self._planes
+        grey, before = self._scenes(image)
         noise = noise_level(image, least=STRONG / 2)
-        if held is None or shown is None or before is None or held.shape != image.shape or is_cut(before, grey):
+        if held is None or shown is None or before is None:
             self._held, self._left = image.astype(np.float32), None
             self._shown = smoothed(image, noise * strength).copy()
             return self._shown.copy()
@@ -82,7 +81,8 @@ class TemporalFilter:
 
     def reset(self) -> None:
         """Forget the frames before."""
-        self._held = self._shown = self._grey = self._left = None
+        self._held = self._shown = self._left = None
+        self._scenes.reset()
 
 
 def _resting(planes: Planes, given: Image, shown: Image, share: Plane, rests: Grey | None) -> Image:

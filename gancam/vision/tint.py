@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from gancam.frame import Image, room
 from gancam.vision.chroma import coloured
 from gancam.vision.flow import DenseFlow, Motion
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import Grey, small_grey
 from gancam.vision.palette import Palette
 from gancam.vision.planes import Planes
+from gancam.vision.scenes import is_cut
 
 Plane = NDArray[np.float32]
 _GRID, _HALVINGS = 128, 4  # pixels of the longer side that colours are spread on, and how often that is halved

@@ -2,11 +2,13 @@
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.fit import within
-from gancam.vision.motion import Grey, is_new_scene, shift, small_grey
+from gancam.vision.fit import halved, within
+from gancam.vision.motion import Grey, shift
+from gancam.vision.scenes import Look
 
 Place = tuple[int, int, int, int]  # left, top, width and height of a box
 _SEEN = 960  # pixels of the longer side on which letters are looked for
@@ -31,6 +33,7 @@ _ENOUGH = 400  # pixels that say which colour most have
 _RING, _SHADE = 6, 16  # pixels of that size around what is written on, where paper is sought, and how alike in levels
 _NEAR = np.ones((15, 15), np.uint8)  # around what was found before: what is not found again there was a gleam
 _MUCH = 25.0  # of 255, on average: where so much is written on, what is found anew is no gleam
+_UNCHANGED = 4  # levels by which a small picture may differ that needs no other look
 _LEAST_SHIFTED, _STAYED = 8, 0.7  # pixels of what is moved; share of a change that a motion leaves, at most
 _FADE, _SCROLLS = 64, 128  # levels of 255 by which what is seen of it changes in a frame, and comes on a page
 
@@ -43,23 +46,28 @@ class Writing:
 
     def reset(self) -> None:
         """Forget the frames before."""
-        self._last: Grey | None = None
         self._frame = 0
-        self._size: tuple[int, ...] = ()
+        self._looked: Grey | None = None  # the frame in which it was looked for last
         self._found = self._sure = self._shown = np.zeros((1, 1), np.uint8)
         self._much = False  # whether so much is written on that it is a page
         self._rest = np.zeros(2)  # pixels of these that writing went, and those did not
 
-    def look(self, image: Image) -> None:
-        """Look at the next frame, uint8 ``(H, W, 3)`` BGR: for writing in some, and in the first after a cut."""
-        grey, _ = small_grey(image)
-        begins = self._last is None or is_new_scene(self._last, grey) or self._size != image.shape
-        self._size = image.shape
-        if self._last is not None and not begins and max(self._found.any(), self._shown.any()):
-            self._go_along(self._last, grey)
-        self._last, self._frame = grey, 0 if begins else self._frame + 1
+    def look(self, image: Image, look: Look) -> None:
+        """Look at the next frame, uint8 ``(H, W, 3)`` BGR, for writing: at some, and at the first of a scene.
+
+        Args:
+            image: The frame.
+            look: What `Scenes` gives of it.
+        """
+        begins = look.before is None
+        if look.before is not None and max(self._found.any(), self._shown.any()):
+            self._go_along(look.before, look.grey)
+        self._frame = 0 if begins else self._frame + 1
         if self._frame % (_EVERY_KNOWN if self._found.any() else _EVERY) == 0:
-            before, self._found = self._found, written(image, None if begins else self._sure)
+            before = self._found
+            if begins or self._looked is None or cv2.norm(look.grey, self._looked, cv2.NORM_INF) > _UNCHANGED:
+                self._found = written(image, None if begins else self._sure)
+                self._looked = None if begins else look.grey  # what is known decides, too: a second look may find more
             if begins:
                 self._sure = self._found
             else:  # what is missed in one look stays for another
@@ -125,17 +133,18 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
         ``(h, w)``, a longer side of 960 at most.
     """
     size = within((image.shape[1], image.shape[0]), _SEEN)
-    small = image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    grey, found = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.zeros(size[::-1], np.uint8)
+    grey, found = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.zeros(size[::-1], np.uint8)
+    if size != image.shape[1::-1]:
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     known = before if before is not None and before.shape == grey.shape else found
     lines: list[Place] = []
     clear: list[bool] = []
-    layers: list[tuple[Grey, Grey, list[Place]]] = []
+    layers: list[tuple[Grey, list[Place], MatLike]] = []
     for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # dark letters, then light ones
         ground = np.asarray(cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8)), np.uint8)
         apart = np.asarray(cv2.absdiff(ground, grey), np.uint8)
-        there = _lines(ground, apart, known)
-        layers.append((ground, apart, there))
+        there, boxes = _lines(ground, apart, known)
+        layers.append((ground, there, boxes))
         for x, y, wide, tall in there:
             box = slice(y, y + tall), slice(x, x + wide)
             lines.append((x, y, wide, tall))
@@ -154,16 +163,14 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
     return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines else found
 
 
-def _words(ground: Grey, apart: Grey, lines: list[Place]) -> list[Place]:
-    """The boxes of what is as high as `lines` of a page or lower, and on the same paper: short words, parts of them."""
+def _words(ground: Grey, lines: list[Place], boxes: MatLike) -> list[Place]:
+    """Those of `boxes` as high as `lines` of a page or lower, and on the same paper: short words, parts of them."""
     if not lines:
         return []
     papers = np.array([np.median(ground[y : y + tall, x : x + wide]) for x, y, wide, tall in lines])
     high = 2 * float(np.median([tall for *_, tall in lines]))
-    ink = np.where(apart > _INK, np.uint8(255), np.uint8(0))
-    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
     lined, found = set(lines), list[Place]()
-    for x, y, wide, tall, _ in cv2.connectedComponentsWithStats(joined, connectivity=4)[2][1:].tolist():
+    for x, y, wide, tall, _ in boxes.tolist():
         if not 2 <= tall <= high or wide > _WORD * high or (x, y, wide, tall) in lined:
             continue
         mean, varies = cv2.meanStdDev(ground[max(y - tall, 0) : y + 2 * tall, max(x - tall, 0) : x + wide + tall])
@@ -191,9 +198,13 @@ def _has_letters(apart: Grey) -> bool:
     return across >= _FEW and int((high >= _HIGH * len(apart)).sum()) >= _LETTERS and alike >= _ALIKE
 
 
-def _lines(ground: Grey, apart: Grey, known: Grey) -> list[Place]:
-    """The boxes of lines, by what is `apart` from their ground and where some are `known`: left, top, width, height."""
-    ink = np.where(apart > _INK, np.uint8(255), np.uint8(0))
+def _lines(ground: Grey, apart: Grey, known: Grey) -> tuple[list[Place], MatLike]:
+    """Find lines, by what is `apart` from their ground and where some are `known`.
+
+    Returns:
+        Their boxes, and those of all that is joined: ``(n, 5)``, left, top, width, height and area.
+    """
+    ink = cv2.threshold(apart, _INK, 255, cv2.THRESH_BINARY)[1]
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
     _, _, wide, tall, area = boxes.T
@@ -201,22 +212,23 @@ def _lines(ground: Grey, apart: Grey, known: Grey) -> list[Place]:
     fits = (tall >= _TALL[0]) & (tall <= _TALL[1] * len(ground)) & (wide >= _LONG * tall) & (area > _FULL * box)
     fits[0] = False
     if not fits.any():
-        return []
-    at = np.flatnonzero(fits[labels])
-    label, dark = labels.reshape(-1)[at], ink.reshape(-1)[at] > 0
+        return [], boxes[1:]
+    at = np.flatnonzero(joined)
+    at = at[fits[labels.reshape(-1)[at]]]  # pixels of what may be lines: few of the picture
+    label, row = labels.reshape(-1)[at], ground.shape[1]
+    dark, left, above = (ink.reshape(-1)[at - before] > 0 for before in (0, 1, row))
+    level, inside = ground.reshape(-1)[at].astype(np.float32), np.float32(dark) * apart.reshape(-1)[at]
 
     def per_line(values: NDArray[np.generic]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(label, values.reshape(-1)[at].astype(np.float64), count))
+        return np.asarray(np.bincount(label, values, count))
 
-    strokes = np.bincount(label, dark, count)
-    across, down = np.zeros((2, *ink.shape), np.bool_)
-    across[:, 1:], down[1:] = ink[:, 1:] != ink[:, :-1], ink[1:] != ink[:-1]
-    mean = per_line(ground) / area
-    inside = np.where(ink > 0, apart, np.uint8(0))
+    strokes = per_line(dark)
+    across, down = (dark != left) & (at % row > 0), (dark != above) & (at >= row)
+    mean = per_line(level) / area
     clear = per_line(inside) / np.maximum(strokes, 1)
-    varies = per_line(np.square(ground, dtype=np.float32)) / area - mean**2
-    sharp = per_line(np.square(inside, dtype=np.float32)) / np.maximum(strokes, 1) - clear**2
-    ease = np.where(per_line(known) > _HALF * area, _KNOWN, 1.0)
+    varies = per_line(level * level) / area - mean**2
+    sharp = per_line(inside * inside) / np.maximum(strokes, 1) - clear**2
+    ease = np.where(per_line(known.reshape(-1)[at]) > _HALF * area, _KNOWN, 1.0)
     fits &= (varies < (_EVEN * ease) ** 2) & (clear * ease > _CLEAR) & (sharp * ease**2 > _SHARP**2)
     for value, (least, most) in (
         (strokes / box, _FILLED),
@@ -224,7 +236,7 @@ def _lines(ground: Grey, apart: Grey, known: Grey) -> list[Place]:
         (per_line(down) / wide, _DOWN),
     ):
         fits &= (value > least) & (value < most)
-    return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]]
+    return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]], boxes[1:]
 
 
 def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
@@ -238,22 +250,23 @@ def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
         seen: how far each place is written on, 0 to 255, ``(H, W)``.
     """
     size = within((image.shape[1], image.shape[0]), _SMALL)
-    small, made = (np.asarray(cv2.resize(one, size, interpolation=cv2.INTER_AREA), np.int16) for one in (image, drawn))
+    small, made = (halved(one, size) for one in (image, drawn))
     there = (cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(there)
-    change = np.zeros((*size[::-1], 3), np.int16)
+    change, where = np.zeros((*size[::-1], 3), np.int16), np.zeros(size[::-1], np.uint8)
     for label in range(1, count):
         x, y, wide, tall, _ = boxes[label].tolist()
         box = slice(max(y - _RING, 0), y + tall + _RING), slice(max(x - _RING, 0), x + wide + _RING)
-        inside = labels[box] == label
-        paper = _median(small[box][inside])
-        rim = np.flatnonzero(there[box] == 0)
-        levels = small[box].reshape(-1, 3)[rim]
-        alike = (np.abs(levels - paper) < _SHADE).all(1)
-        if int(alike.sum()) >= _RING:
-            moved = _median(made[box].reshape(-1, 3)[rim[alike]] - levels[alike])
-            change[box][cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0] = moved
-    left, top, wide, tall = cv2.boundingRect((np.abs(change).max(2) > 1).view(np.uint8))
+        inside, levels = labels[box] == label, small[box]
+        paper = _median(levels, inside)
+        least, most = ((paper + way).tolist() for way in (1 - _SHADE, _SHADE - 1))
+        alike = cv2.min(cv2.inRange(levels, tuple(least), tuple(most)), 1 - there[box])
+        if cv2.countNonZero(alike) >= _RING:
+            moved = _median(cv2.subtract(made[box], levels, dtype=cv2.CV_16S), alike)
+            around = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            change[box][around] = moved
+            where[box][around] = np.abs(moved).max() > 1
+    left, top, wide, tall = cv2.boundingRect(where)
     if wide == 0:
         return image
     laid, times = image.copy(), np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
@@ -263,9 +276,11 @@ def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
     return laid
 
 
-def _median(levels: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Of colours ``(n, 3)``, by some of many."""
-    return np.asarray(np.median(levels[:: max(len(levels) // _ENOUGH, 1)], axis=0), np.int16)
+def _median(levels: MatLike, where: MatLike) -> NDArray[np.int16]:
+    """Of the colours of places, by some of many."""
+    places = np.flatnonzero(where)
+    some = levels.reshape(-1, 3)[places[:: max(len(places) // _ENOUGH, 1)]]
+    return np.asarray(np.median(some, axis=0), np.int16)
 
 
 def in_ink(image: Image) -> Image:

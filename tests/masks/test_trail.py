@@ -10,7 +10,6 @@ import pytest
 from gancam.masks import Person
 from gancam.masks.belief import without_fancies
 from gancam.masks.trail import Trail
-from gancam.vision.motion import is_cut
 from tests.helpers.small import still
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,14 +47,6 @@ def test_the_nearer_somebody_is_the_further_fine_hair_reaches() -> None:
     assert beyond == [2, 4]
 
 
-def test_a_cut_ends_the_marks() -> None:
-    trail = Trail()
-    trail.carry(*pictures())  # nothing is marked yet
-    trail(SEEN, 0.0)
-    trail.carry(pictures()[0], np.ascontiguousarray(cv2.resize(still("lake"), (256, 144))))
-    assert not trail(NOBODY, 0.04).any()
-
-
 def test_in_an_image_those_are_nobody_in_whom_the_network_hardly_believes() -> None:
     found = np.zeros((144, 256), np.float32)
     corners = ((20, 20, 40), (90, 20, 40), (5, 200, 3))
@@ -79,8 +70,7 @@ def test_a_fast_pan_is_no_other_scene_and_a_cut_is() -> None:
     people = np.asarray(cv2.imread(str(ROOT / "samples" / "people.jpg")), np.uint8)
     wide = np.hstack([people, cv2.resize(still("spices"), (640, 480))])
     person, views = Person(), [np.ascontiguousarray(wide[:, at : at + 640]) for at in range(0, 320, 40)]
-    smalls = [np.asarray(cv2.resize(view, (256, 192), interpolation=cv2.INTER_AREA), np.uint8) for view in views]
-    assert any(is_cut(*pair) for pair in pairwise(smalls)), "a look alone says that these are cuts"
+    assert any(cv2.absdiff(*pair).mean() > 20 for pair in pairwise(views)), "as two scenes do"
     for view in views:
         person(view)
     assert person._age == len(views)

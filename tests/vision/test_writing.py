@@ -5,8 +5,20 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
+from gancam.vision.scenes import Scenes
 from gancam.vision.text import draw_text
 from gancam.vision.writing import Writing, in_ink, on_ground, written
+
+
+class Video(Writing):
+    """Writing in frames that follow each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scenes = Scenes()
+
+    def show(self, frame: Image) -> None:
+        self.look(frame, self._scenes(frame))
 
 
 def _slide(ground: int = 245, ink: tuple[int, int, int] = (40, 40, 40), *, right: int = 0) -> Image:
@@ -65,22 +77,22 @@ def test_a_title_that_is_known_stays_where_clouds_pass_behind_it() -> None:
 
 
 def test_it_comes_at_once_at_a_cut_goes_softly_and_a_gleam_does_not_come() -> None:
-    writing, plain = Writing(), np.full((360, 640, 3), 245, np.uint8)
-    writing.look(plain[:, ::-1] // 4)
+    writing, plain = Video(), np.full((360, 640, 3), 245, np.uint8)
+    writing.show(plain[:, ::-1] // 4)
     assert writing.shown((640, 360)) is None
-    writing.look(_slide())
+    writing.show(_slide())
     first = writing.shown((640, 360))
     assert first is not None
     assert first.max() == 255
     levels = []
     for _ in range(10):
-        writing.look(plain)
+        writing.show(plain)
         seen = writing.shown((640, 360))
         levels.append(0 if seen is None else int(seen.max()))
     assert levels[-1] == 0
     assert max(np.subtract(levels[:-1], levels[1:])) <= 64
     for frame in range(12):
-        writing.look(_slide() if frame == 4 else plain)
+        writing.show(_slide() if frame == 4 else plain)
         assert writing.shown((640, 360)) is None
 
 
@@ -94,10 +106,10 @@ def _page(down: int = 0) -> Image:
 
 
 def test_a_page_is_found_with_its_short_words_and_scrolls_without_change() -> None:
-    writing = Writing()
+    writing = Video()
     for frame in range(16):
         page = np.ascontiguousarray(_page(5 * frame))
-        writing.look(page)
+        writing.show(page)
         seen = writing.shown((640, 360))
         assert seen is not None
         letters = page.max(2) < 150
@@ -105,15 +117,31 @@ def test_a_page_is_found_with_its_short_words_and_scrolls_without_change() -> No
         assert (seen[letters] > 200).mean() > 0.99, frame
 
 
+def test_a_page_that_stays_is_shown_as_it_was_and_what_is_added_is_found() -> None:
+    writing, page, rng = Video(), _page(), np.random.default_rng(0)
+    page[180:] = 245
+    shown = []
+    for frame in range(24):
+        if frame == 14:
+            draw_text(page, "a line that was added", (150, 300), 9, (40, 40, 40))
+        writing.show(np.clip(page + rng.normal(0, 1, page.shape), 0, 255).astype(np.uint8))
+        seen = writing.shown((640, 360))
+        assert seen is not None
+        shown.append(seen)
+    assert all(np.array_equal(seen, shown[6]) for seen in shown[6:14])
+    assert shown[13][290:300, 150:240].max() == 0
+    assert shown[-1][290:300, 150:240].min() > 200
+
+
 def test_a_title_stays_where_it_is_when_the_scene_behind_it_moves() -> None:
     rng = np.random.default_rng(0)
     scene = np.repeat(np.repeat(rng.integers(60, 110, (60, 160, 3), np.uint8), 6, 0), 6, 1)
-    writing, places = Writing(), []
+    writing, places = Video(), []
     for frame in range(8):
         image = np.ascontiguousarray(scene[:, 6 * frame : 6 * frame + 640])
         image[280:340, 40:420] = 30
         draw_text(image, "CITY NEWS AT EIGHT", (60, 300), 18, (240, 240, 240))
-        writing.look(image)
+        writing.show(image)
         seen = writing.shown((640, 360))
         assert seen is not None
         places.append(np.argwhere(seen > 127).mean(0))
@@ -133,9 +161,9 @@ def test_letters_are_laid_on_the_ground_that_is_drawn() -> None:
 
 
 def test_frames_of_another_size_begin_anew() -> None:
-    writing = Writing()
+    writing = Video()
     for image in (_slide(), _slide()[:180], _slide()[:180]):
-        writing.look(image)
+        writing.show(image)
         seen = writing.shown((image.shape[1], image.shape[0]))
         assert seen is not None
         assert seen.max() == 255

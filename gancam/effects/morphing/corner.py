@@ -9,7 +9,8 @@ from gancam.masks.faces import Faces
 from gancam.masks.shapes import Box
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Place, Region
-from gancam.vision.motion import Grey, is_cut, small_grey
+from gancam.vision.motion import small_grey
+from gancam.vision.scenes import Scenes
 
 Steep = NDArray[np.float32]
 # The first is kept where no other is clearly better.
@@ -17,7 +18,6 @@ CORNERS = tuple(Region(x, y, 0.23, 0.41) for x, y in ((0.74, 0.05), (0.03, 0.05)
 _HEAD = 0.35  # of a face's sides, that its hair and chin reach beyond its box
 _FACE = 8.0  # what a face costs that is hidden whole, beside 1 for what is as busy as the frame is on average
 _MUCH = 0.4  # by how much another corner has to be better
-_COARSE, _SAME = (8, 6), 0.9  # parts of a frame; correlation of their means from which on a crowd is shaken, not cut
 _CLEARER = 2.0  # times as much contrast as when it was chosen: a film that fades in, and a camera that starts
 
 
@@ -30,23 +30,21 @@ class Corner:
 
     def __init__(self) -> None:
         self._faces: Faces | None = None
+        self._scenes = Scenes()
         self.reset()
 
     def reset(self) -> None:
         """Forget the frames before."""
         self._place: Place | None = None
-        self._before: Grey | None = None
-        self._size, self._contrast = (0, 0), 0.0
+        self._contrast = 0.0
+        self._scenes.reset()
 
     def __call__(self, image: Image) -> Place:
         """Give the square in pixels; `image` is ``(H, W, 3)``, the next frame."""
-        small, _ = small_grey(image)
-        contrast = max(float(small.std()), 1.0)
-        goes_on = self._size == image.shape[:2] and self._before is not None and _goes_on(self._before, small)
-        if self._place is None or not goes_on or contrast > _CLEARER * self._contrast:
+        look = self._scenes(image)
+        contrast = max(float(look.grey.std()), 1.0)
+        if self._place is None or look.before is None or contrast > _CLEARER * self._contrast:
             self._place, self._contrast = self._chosen(image), contrast
-            self._size = image.shape[0], image.shape[1]
-        self._before = small
         return self._place
 
     def _chosen(self, image: Image) -> Place:
@@ -66,16 +64,6 @@ class Corner:
             costs.append(_FACE * sum(_hidden(face, place) for face in faces) + _mean(busy, place, scale))
         least = int(np.argmin(costs))
         return places[least if costs[least] < costs[0] - _MUCH else 0]
-
-
-def _goes_on(before: Grey, now: Grey) -> bool:
-    """Whether a scene does: what is busy differs much where a hand shakes, but for its light and dark parts."""
-    if not is_cut(before, now):
-        return True
-    first, second = (cv2.resize(one, _COARSE, interpolation=cv2.INTER_AREA).astype(np.float64) for one in (before, now))
-    if min(first.std(), second.std()) < 1.0:
-        return False
-    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1]) > _SAME
 
 
 def _head(box: Box) -> Place:

@@ -13,9 +13,10 @@ from gancam.frame import Image
 from gancam.masks.faces import Face, Faces
 from gancam.vision.blend import Place, composite
 from gancam.vision.features import Features, brought_out, calmed
-from gancam.vision.motion import Grey, Points, follow, is_new_scene, small_grey
+from gancam.vision.motion import Grey, Points, follow
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
+from gancam.vision.scenes import Look
 from gancam.vision.steady import Steady
 
 WIDTH = 128  # pixels of its width that a face is drawn with; wider ones are drawn well as they are
@@ -136,19 +137,21 @@ class Portraits:
     def reset(self) -> None:
         """Forget the frames before."""
         self._followed: list[Portrait] = []
-        self._last: Grey | None = None
         self._laid: tuple[Grey, Points] | None = None  # points of the faces, and the picture in which those were laid
         self._frame = self._turns = 0
         self._fresh = True  # whether no frame of this scene was drawn yet
 
-    def look(self, image: Image) -> None:
-        """Look at the next frame ``(H, W, 3)``: at all of it in one of six, and in the first after a cut.
+    def look(self, image: Image, look: Look) -> None:
+        """Look at the next frame: at all of it in one of six, and in the first of a scene.
 
         Between these, faces go along with points on them.
+
+        Args:
+            image: The frame, uint8 ``(H, W, 3)`` BGR.
+            look: What `Scenes` gives of it.
         """
-        grey, _ = small_grey(image)
-        before, self._last = self._last, grey
-        begins = before is None or before.shape != grey.shape or is_new_scene(before, grey)
+        grey = look.grey
+        begins = look.before is None or self._frame == 0
         if begins:
             self._followed, self._frame, self._fresh = [], 0, True
         elif self._followed:
