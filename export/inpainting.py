@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.graph import Graph, Value
-from export.plan import SAMPLES, Exporter, Plan
+from export.plan import Exporter, Plan, compared_on
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
@@ -385,16 +385,16 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    pictures = [read_image(path) for path in image_files(images or SAMPLES)]
+    pictures = compared_on(images)
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
     peers = {name: evaluate.inpainting_peers(truths) for name, truths in folders.items()}
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
-        calibration = calibrated(network, pictures) if precision == "int8" else None
+        calibration = calibrated(network, pictures()) if precision == "int8" else None
         return deployed(network, half=precision == "fp16", calibration=calibration), "masked"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
-        for index, picture in enumerate(pictures):
+        for index, picture in enumerate(pictures()):
             for kind in COMPARED:
                 image, hole = _fitted(picture, kind, index)
                 yield (run(model, image, hole)[hole > 0], evaluate.run_inpainting(network, image, hole)[hole > 0])

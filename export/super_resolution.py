@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import SAMPLES, Exporter, Plan
+from export.plan import Exporter, Plan, compared_on
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
@@ -299,7 +299,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, Network):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    pictures = [read_image(path) for path in image_files(images or SAMPLES)]
+    pictures = compared_on(images)
     webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
     degradations = ("bicubic", "webcam") if webcam else ("bicubic",)
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
@@ -308,12 +308,12 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         if precision == "int8":
             assert isinstance(network, SuperResolution)
             cells: Layout = "cells" if network.multiple > 1 else "blocks"
-            return quantise(network, [picture[..., ::-1] for picture in pictures]), cells
+            return quantise(network, [picture[..., ::-1] for picture in pictures()]), cells
         return float_graph(network, half=precision == "fp16"), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         upscale = upscaler(model)
-        whole = (crop_to_multiple(picture, network.multiple) for picture in pictures)
+        whole = (crop_to_multiple(picture, network.multiple) for picture in pictures())
         return ((upscale(picture), evaluate.run(network, picture)) for picture in whole)
 
     def judged(model: Model | None) -> dict[str, float]:

@@ -16,7 +16,7 @@ from export import colorization
 from export.cells import compose, edges, layers, reach, round_grain
 from export.graph import Graph
 from export.layers import LUMA, Floats
-from export.plan import SAMPLES, Exporter, Plan
+from export.plan import Exporter, Plan, compared_on
 from export.translation_int8 import quantise
 from gancam.inference.card import Layout, ModelCard, Precision, Strokes
 from gancam.inference.model import Model
@@ -78,17 +78,17 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         round_grain(network)
         if kind in PAINTERS:
             level(network)
-    pictures = [_cut(read_image(path), made.multiple) for path in image_files(images or SAMPLES)]
+    pictures = compared_on(images, lambda image: _cut(image, made.multiple))
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if isinstance(made, Colorizer):
             return colorization.float_graph(made, half=precision == "fp16"), "image"
         if precision == "int8":
-            return quantise(made, pictures), "cells"
+            return quantise(made, pictures()), "cells"
         return float_graph(made, half=precision == "fp16"), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
-        for picture in pictures:
+        for picture in pictures():
             yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
 
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
@@ -100,7 +100,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
             return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
 
         if not kind or kind in PAINTERS:  # there is no truth, or none that it must meet point by point
-            return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures), 4)}
+            return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures()), 4)}
         figures: dict[str, float] = {}
         for name, truths in folders.items() if kind in ("self", "degraded") else ():
             scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))

@@ -325,17 +325,17 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, LatentGenerator):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    z = generation.latents(network, COMPARED, seed=0)
-    true = generation.sample(network, z)
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         return deployed(network, half=precision == "fp16"), "latent"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
+        z = generation.latents(network, COMPARED, seed=0)
+        true = generation.sample(network, z)
         yield model(z.numpy())[0][..., ::-1], np.broadcast_to(true, (*true.shape[:3], 3))
 
     card = ModelCard(
-        "", "morph", latent=network.latent, layers=network.layers, resolution=true.shape[1],
+        "", "morph", latent=network.latent, layers=network.layers, resolution=network.resolution,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         classes=",".join(recipe.data.get("names", map(str, range(network.classes)))),
     )  # fmt: skip
