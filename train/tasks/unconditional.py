@@ -108,6 +108,7 @@ class UnconditionalTask:
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
         self.operations = augment.names(self.practices.augment)
         self.device = device
+        self.whole_batch = recipe.batch  # pictures of an iteration, of which each of several processes has its share
         generator = networks.build(**recipe.network).to(device)
         if not isinstance(generator, LatentGenerator):
             raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
@@ -210,7 +211,7 @@ class UnconditionalTask:
             terms |= {"real": torch.cat([head.flatten() for head in real]).mean()}
             terms |= {"fake": torch.cat([head.flatten() for head in false]).mean(), "sign": real[0].sign().mean()}
             if self.practices.adapt:
-                self._adapt(terms["sign"], len(truth))
+                self._adapt(terms["sign"], self.whole_batch)
                 terms["augment_p"] = self.discriminator.augment_p.clone()  # type: ignore[operator]
         return Losses(total, terms)
 
