@@ -157,7 +157,11 @@ class Hinge:
 
 @dataclass(frozen=True)
 class Relativistic:
-    """Options of a [discriminator]: `loss`, one of `losses.ADVERSARIAL`, and `r1`, the weight of that penalty."""
+    """Options of a [discriminator]: `loss`, one of `losses.ADVERSARIAL`, and `r1`.
+
+    `r1` times `losses.r1` is added in each iteration: half the papers' gamma, and half of what `r1` says of
+    unconditional training. It is of the logits of all heads and all places, also of those that `loss` leaves out.
+    """
 
     loss: str = "relativistic"
     r1: float = 0.0

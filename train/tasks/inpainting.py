@@ -55,7 +55,7 @@ class InpaintingTask:
     which, one of `holes.DRAWN`. `fade`: pixels from a hole's edge after which l1 and decibels count 1 / e, so that what
     nobody can know need not be grey; 0: as much everywhere. `warp`: the share of crops that are `warped`, against
     learning few photos by heart.
-    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    ``[discriminator]``: a network's options, `loss` and `r1` (see `train.tasks.Relativistic`).
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
     """

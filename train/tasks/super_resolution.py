@@ -70,7 +70,7 @@ class SuperResolutionTask:
     `warp` (the share of patches that are `warped`, where shrunk bicubically: against learning few photos by
     heart), `draws` (``colours``, or ``luma``: losses on activations see the generator's luma and the photo's chroma,
     so that no colour is made up along edges).
-    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    ``[discriminator]``: a network's options, `loss` and `r1` (see `train.tasks.Relativistic`).
     Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane, lattice,
     local_lattice.
     """

@@ -43,8 +43,9 @@ class Practices:
     """What keeps this training from failing: keys of ``[discriminator]``, each off unless named.
 
     loss              one of `losses.ADVERSARIAL`.
-    r1, lazy          weight of that penalty on real pictures, paid in one of `lazy` iterations, times as much
-                      (https://arxiv.org/abs/1912.04958, section 3.1).
+    r1, lazy          the papers' gamma: ``r1 / 2`` times `losses.r1` of the first head is added, which of projected
+                      is the discriminator of pixels (its other heads pay nothing). In one of `lazy` iterations, times
+                      as much (https://arxiv.org/abs/1912.04958, section 3.1).
     gradient_penalty  weight of that penalty between real and generated pictures; 10 for the Wasserstein loss.
     smoothing         one-sided: real pictures are called real with probability 1 - smoothing (Salimans et al.,
                       https://arxiv.org/abs/1606.03498, section 3.4).
