@@ -5,7 +5,6 @@
 judges the networks of runs (or checkpoint files); with several, each also against the first.
 """
 
-import json
 import logging
 import math
 import sys
@@ -26,7 +25,7 @@ from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
 from train.networks.sr import SuperResolution
-from train.program import Parser, count, fail
+from train.program import Parser, as_json, count, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
@@ -360,9 +359,9 @@ def trained(path: Path) -> tuple[str, nn.Module]:
     state = checkpoint.load(path)
     plan = recipe.parse(state["recipe"], name=state["name"])
     network = networks.build(**plan.network)
-    network.load_state_dict(state["ema"])
     if not isinstance(getattr(network, "scale", None), int):
         raise ValueError(f"{path} holds a network of family {plan.network['family']!r}, which upscales nothing")
+    networks.fill(network, state["ema"], plan.name, path)
     return str(state["name"]), network.eval().requires_grad_(False)
 
 
@@ -395,9 +394,11 @@ def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
             cells = []
             for figure, value in figures[test].items():
                 text = f"{figure} {value:.4f}"
-                if figures is not results[0][1] and first[figure] and figure in LOWER_IS_BETTER:
+                if figures is results[0][1] or not math.isfinite(value - first[figure]):
+                    pass
+                elif first[figure] and figure in LOWER_IS_BETTER:
                     text += f" ({100.0 * (value / first[figure] - 1.0):+.1f}%)"
-                elif figures is not results[0][1]:
+                else:
                     text += f" ({value - first[figure]:+.4f})"
                 cells.append(text)
             lines.append(f"  {name:<12} {'   '.join(cells)}")
@@ -426,10 +427,10 @@ def main(arguments: list[str] | None = None) -> int:
         results = [score_run(path, options.images, degradations, options.video, device) for path in options.runs]
     except (OSError, ValueError, RuntimeError) as error:
         return fail(error)
-    as_json = [
+    told = [
         {"run": str(path), "name": name, "figures": f} for path, (name, f) in zip(options.runs, results, strict=True)
     ]
-    sys.stdout.write((json.dumps(as_json, indent=1) if options.json else table(results)) + "\n")
+    sys.stdout.write((as_json(told, indent=1) if options.json else table(results)) + "\n")
     return 0
 
 

@@ -1,6 +1,5 @@
 """What a run says of itself: log.jsonl, TensorBoard, sample sheets and warnings; and whoever watches it."""
 
-import json
 import re
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from train.program import as_json
 from train.recipe import Phase, Recipe
 from train.sheets import enlarged
 from train.tasks import Task
@@ -210,7 +210,7 @@ class Report:
 
     def _append(self, line: Mapping[str, object]) -> None:
         with (self._run / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(as_json(line) + "\n")
 
 
 def _again(began: float, seconds: float) -> float:
