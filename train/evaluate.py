@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
-from train.networks.sr import SuperResolution
+from train.networks.upscaler import Upscaler
 from train.program import Parser, as_json, count, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
@@ -58,7 +58,7 @@ def run(generator: nn.Module, image: Pixels) -> Pixels:
     """
     parameter = next(generator.parameters())
     x = torch.from_numpy(image.copy()).to(parameter.device).permute(2, 0, 1)[None].float() / 255.0
-    if isinstance(generator, SuperResolution) and generator.multiple > 1:
+    if isinstance(generator, Upscaler) and generator.multiple > 1:
         height, width = x.shape[2:]
         more = (0, -width % generator.multiple, 0, -height % generator.multiple)
         y = generator(F.pad(x, more, mode="replicate"))[:, :, : height * generator.scale, : width * generator.scale]
@@ -351,7 +351,7 @@ def flicker(upscale: Callable[[Pixels], Pixels], frames: Iterable[Pixels], scale
     }
 
 
-def trained(path: Path) -> tuple[str, nn.Module]:
+def trained(path: Path) -> tuple[str, Upscaler]:
     """The name and the averaged generator of a run (its folder or checkpoint), ready to be used.
 
     Raises ``FileNotFoundError``, ``ValueError`` for a damaged checkpoint or a network that is not image to image.
@@ -359,7 +359,7 @@ def trained(path: Path) -> tuple[str, nn.Module]:
     state = checkpoint.load(path)
     plan = recipe.parse(state["recipe"], name=state["name"])
     network = networks.build(**plan.network)
-    if not isinstance(getattr(network, "scale", None), int):
+    if not isinstance(network, Upscaler):
         raise ValueError(f"{path} holds a network of family {plan.network['family']!r}, which upscales nothing")
     networks.fill(network, state["ema"], plan.name, path)
     return str(state["name"]), network.eval().requires_grad_(False)
@@ -374,7 +374,7 @@ def score_run(
     be read.
     """
     name, network = trained(path)
-    upscale, scale = partial(run, network.to(device)), int(network.scale)  # type: ignore[arg-type]
+    upscale, scale = partial(run, network.to(device)), network.scale
     figures: dict[str, dict[str, float]] = {}
     for folder in folders:
         images = [read_image(file) for file in image_files(folder)]
