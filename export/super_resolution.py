@@ -66,7 +66,7 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
     kernel, bias = stack[-1]
     stack[-1] = kernel / 255.0, bias / 255.0
-    x = graph.add("Cast", "image", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+    x = graph.cast("image", kind)
     x = graph.add("Mul", x, graph.constant(1 / 255, kind))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
@@ -81,7 +81,7 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     x = graph.add("Clip", x, graph.constant(0, kind), graph.constant(1, kind))
     x = graph.add("Round", graph.add("Mul", x, graph.constant(255, kind)))
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
-    graph.add("Cast", x, to=onnx.TensorProto.UINT8, name="upscaled")
+    graph.cast(x, np.uint8, "upscaled")
     return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
 
 

@@ -38,7 +38,7 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
     graph = Graph()
     ops = Floats(graph, np.float16 if half else np.float32)
     u, made = network.unshuffle, layers(network)
-    image = graph.add("Transpose", graph.add("Cast", "image", to=onnx.TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    image = graph.add("Transpose", graph.cast("image", np.float32), perm=[0, 3, 1, 2])
     luma = ""
     if (network.front, network.keep) != ("image", "nothing"):
         luma = graph.add("Conv", image, graph.constant(np.reshape(LUMA, (1, 3, 1, 1)), np.float32))
@@ -54,12 +54,12 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
         tail=replace(made.tail, kernel=made.tail.kernel / np.float32(255), bias=made.tail.bias / np.float32(255)),
     )  # fmt: skip
     x = compose(made, x, ops)
-    x = graph.add("DepthToSpace", graph.add("Cast", x, to=onnx.TensorProto.FLOAT), blocksize=u, mode="DCR")
+    x = graph.add("DepthToSpace", graph.cast(x, np.float32), blocksize=u, mode="DCR")
     x = graph.add("Mul", x, graph.constant(255, np.float32))
     if network.keep == "luma":
         x = graph.add("Add", x, luma)
     x = graph.add("Round", graph.add("Clip", x, graph.constant(0, np.float32), graph.constant(255, np.float32)))
-    x = graph.add("Transpose", graph.add("Cast", x, to=onnx.TensorProto.UINT8), perm=[0, 2, 3, 1], name="translated")
+    x = graph.add("Transpose", graph.cast(x, np.uint8), perm=[0, 2, 3, 1], name="translated")
     shape: list[str | int] = ["n", "h", "w", 3]
     return graph.model({"image": (np.uint8, shape)}, {x: (np.uint8, shape)})
 
