@@ -5,6 +5,7 @@ RUN may be the fp32 file of a model, too, to make its other precisions anew.
 
 import argparse
 import logging
+import math
 import re
 import subprocess
 import sys
@@ -165,6 +166,7 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         parity = check.parity(precision, plan.pairs(model))
         quality = plan.judged(model)
         check.refuse_loss(precision, quality, reference)
+        quality = {name: figure for name, figure in quality.items() if math.isfinite(figure)}  # as JSON has them
         brightens = check.brightens(model) if card.effect == "super_resolution" else {}
         _save(graph, replace(card, brightens=brightens, quality=quality or card.quality, parity=parity), partial)
         partial.replace(path)
@@ -196,12 +198,7 @@ def _trained(run: Path, reverse: bool) -> tuple[nn.Module, Recipe]:
     recipe = recipes.parse(state["recipe"], name=state["name"])
     network = networks.build(**recipe.network)
     weights = exporter(recipe).weights(recipe, state["ema"], reverse)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{run}: its weights are not those of recipe {recipe.name!r} as it is now ({error})"
-        ) from error
+    networks.fill(network, weights, recipe.name, run)
     return network.eval(), recipe
 
 

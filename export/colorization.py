@@ -21,7 +21,7 @@ def float_graph(network: Colorizer, *, half: bool = False) -> onnx.ModelProto:
     """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32, or fp16 with `half`."""
     graph = Graph()
     ops = Floats(graph, np.float16 if half else np.float32)
-    image = graph.add("Transpose", graph.add("Cast", "image", to=onnx.TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    image = graph.add("Transpose", graph.cast("image", np.float32), perm=[0, 3, 1, 2])
     luma = graph.add("Conv", image, graph.constant(np.reshape(LUMA, (1, 3, 1, 1)), np.float32))
     seen = graph.add("Sub", luma, graph.constant(127, np.float32))
     seen = ops.cast(graph.add("Mul", seen, graph.constant(1 / 128, np.float32)))
@@ -37,14 +37,11 @@ def float_graph(network: Colorizer, *, half: bool = False) -> onnx.ModelProto:
         x = graph.add("Add", x, _plain(ops, level, skip))
         x = ops.conv(x, layer(*merged(join)), "join")
     x = ops.conv(x, _tail(network), "tail", bare=True)
-    x = graph.add("Cast", x, to=onnx.TensorProto.FLOAT)
-    x = graph.add(
-        "Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="linear",
-        coordinate_transformation_mode="half_pixel",
-    )  # fmt: skip
+    x = graph.cast(x, np.float32)
+    x = double(graph, x, smooth=True)
     x = graph.add("Add", graph.add("Mul", x, graph.constant(255, np.float32)), luma)
     x = graph.add("Round", graph.add("Clip", x, graph.constant(0, np.float32), graph.constant(255, np.float32)))
-    x = graph.add("Transpose", graph.add("Cast", x, to=onnx.TensorProto.UINT8), perm=[0, 2, 3, 1], name="translated")
+    x = graph.add("Transpose", graph.cast(x, np.uint8), perm=[0, 2, 3, 1], name="translated")
     shape: list[str | int] = ["n", "h", "w", 3]
     return graph.model({"image": (np.uint8, shape)}, {x: (np.uint8, shape)})
 

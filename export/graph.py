@@ -53,6 +53,10 @@ class Graph:
         self._nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
+    def cast(self, x: str, kind: Any, name: str = "") -> str:
+        """`x` as values of `kind`, a type of NumPy."""
+        return self.add("Cast", x, name=name, to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+
     def split(self, x: str, parts: int, *, axis: int) -> list[str]:
         """`x` in equal parts along `axis`."""
         outputs = [f"split_{len(self._nodes)}_{part}" for part in range(parts)]

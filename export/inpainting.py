@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from export.graph import Graph, Value
-from export.plan import SAMPLES, Exporter, Plan
+from export.layers import double
+from export.plan import Exporter, Plan, compared_on
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
@@ -163,12 +164,11 @@ class _Floats:
         return self.graph.add("Mul", *self.graph.split(x, 2, axis=1))
 
     def attend(self, asked: str, heads: int) -> str:
-        return _cast(
-            self.graph, _attend(self.graph, _cast(self.graph, asked, np.float32), self.known, heads), self.kind
-        )
+        found = _attend(self.graph, self.graph.cast(asked, np.float32), self.known, heads)
+        return self.graph.cast(found, self.kind)
 
     def enlarge(self, x: str) -> str:
-        return _enlarged(self.graph, x)
+        return double(self.graph, x)
 
 
 class _Bytes:
@@ -204,7 +204,7 @@ class _Bytes:
         return self._round(_attend(self.graph, asked[0], self.known, heads))
 
     def enlarge(self, x: tuple[str, float, int]) -> tuple[str, float, int]:
-        return self.graph.requantise(_enlarged(self.graph, x[0]), *x[1:]), *x[1:]
+        return self.graph.requantise(double(self.graph, x[0]), *x[1:]), *x[1:]
 
 
 def _arrays(layer: nn.Conv2d) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -218,15 +218,6 @@ def _shape(layer: nn.Conv2d) -> dict[str, Any]:
             "group": layer.groups}  # fmt: skip
 
 
-def _cast(graph: Graph, x: str, kind: Any) -> str:
-    return graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
-
-
-def _enlarged(graph: Graph, x: str, mode: str = "nearest") -> str:
-    more = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"} if mode == "nearest" else {}
-    return graph.add("Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode=mode, **more)
-
-
 def _attend(graph: Graph, asked: str, known: str, heads: int) -> str:
     """In float32; `known` is ``(n, 1, h, w)``."""
     size = graph.add("Shape", asked)
@@ -236,7 +227,7 @@ def _attend(graph: Graph, asked: str, known: str, heads: int) -> str:
     places = graph.add("Reshape", asked, shape)  # (n, 3 heads, c, h w)
     query, key, value = graph.split(places, 3, axis=1)
     width = graph.add("Slice", graph.add("Shape", query), graph.constant([2], np.int64), graph.constant([3], np.int64))
-    scale = graph.add("Sqrt", _cast(graph, width, np.float32))
+    scale = graph.add("Sqrt", graph.cast(width, np.float32))
     scores = graph.add("MatMul", graph.add("Div", graph.add("Transpose", query, perm=[0, 1, 3, 2]), scale), key)
     first = graph.add("Log", graph.add("Add", known, graph.constant(0.01, np.float32)))
     flat = graph.add("Reshape", first, graph.constant([0, 1, 1, -1], np.int64))
@@ -271,7 +262,8 @@ def _push_pull(graph: Graph, image: str, hole: str) -> str:
                      graph.add("Add", share, number(TINY)))  # fmt: skip
     for level in reversed(range(LEVELS + 1)):
         if level < LEVELS:
-            fill = _enlarged(graph, fill, "linear")
+            scales = graph.constant([1, 1, 2, 2], np.float32)
+            fill = graph.add("Resize", fill, "", scales, mode="linear")  # as `double` smooth; its files say no more
         sure = graph.add("Min", graph.add("Mul", shares[level], number(SURE)), number(1.0))
         here = graph.add("Div", sums[level], graph.add("Add", shares[level], number(TINY * TINY)))
         fill = graph.add("Add", fill, graph.add("Mul", sure, graph.add("Sub", here, fill)))
@@ -283,10 +275,10 @@ def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration |
     graph = Graph()
     number = graph.constant
     mirrored = _for_bgr(network)
-    pixels = graph.add("Transpose", graph.add("Mul", _cast(graph, "image", np.float32), number(1 / 255, np.float32)),
+    pixels = graph.add("Transpose", graph.add("Mul", graph.cast("image", np.float32), number(1 / 255, np.float32)),
                        perm=[0, 3, 1, 2])  # fmt: skip
-    inside = graph.add("Unsqueeze", _cast(graph, "hole", np.bool_), number([1], np.int64))
-    hole = _cast(graph, inside, np.float32)
+    inside = graph.add("Unsqueeze", graph.cast("hole", np.bool_), number([1], np.int64))
+    hole = graph.cast(inside, np.float32)
     fill = _push_pull(graph, pixels, hole)
     covered = hole
     for _ in range(LEVELS):
@@ -296,8 +288,8 @@ def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration |
     x = graph.add("SpaceToDepth", graph.add("Concat", centred, hole, axis=1), blocksize=2)
     if calibration is None:
         kind = np.float16 if half else np.float32
-        residual = body(_Floats(graph, known, kind), mirrored, _cast(graph, x, kind))
-        residual = _cast(graph, residual, np.float32)
+        residual = body(_Floats(graph, known, kind), mirrored, graph.cast(x, kind))
+        residual = graph.cast(residual, np.float32)
     else:
         first, *others = calibration.ranges
         ops = _Bytes(graph, known, others, calibration.moments)
@@ -305,7 +297,7 @@ def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration |
     residual = graph.add("DepthToSpace", residual, blocksize=2, mode="CRD")
     level = graph.add("Mul", graph.add("Add", fill, residual), number(255, np.float32))
     level = graph.add("Round", graph.add("Clip", level, number(0, np.float32), number(255, np.float32)))
-    filled = _cast(graph, graph.add("Transpose", level, perm=[0, 2, 3, 1]), np.uint8)
+    filled = graph.cast(graph.add("Transpose", level, perm=[0, 2, 3, 1]), np.uint8)
     where = graph.add("Transpose", inside, perm=[0, 2, 3, 1])
     graph.add("Where", where, filled, "image", name="filled")
     image: Value = np.uint8, ["n", "h", "w", 3]
@@ -385,16 +377,16 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    pictures = [read_image(path) for path in image_files(images or SAMPLES)]
+    pictures = compared_on(images)
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
     peers = {name: evaluate.inpainting_peers(truths) for name, truths in folders.items()}
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
-        calibration = calibrated(network, pictures) if precision == "int8" else None
+        calibration = calibrated(network, pictures()) if precision == "int8" else None
         return deployed(network, half=precision == "fp16", calibration=calibration), "masked"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
-        for index, picture in enumerate(pictures):
+        for index, picture in enumerate(pictures()):
             for kind in COMPARED:
                 image, hole = _fitted(picture, kind, index)
                 yield (run(model, image, hole)[hole > 0], evaluate.run_inpainting(network, image, hole)[hole > 0])

@@ -6,7 +6,6 @@ Convolutions without their normalisation, and the operators that repeat borders,
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -71,7 +70,7 @@ class Floats:
 
     def cast(self, x: str) -> str:
         """The value in this precision."""
-        return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(self.kind)))
+        return self.graph.cast(x, self.kind)
 
     def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
         """A convolution that repeats the border, then ReLU unless `bare`."""
@@ -104,7 +103,7 @@ def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.f
     """
     if isinstance(pattern, Grain):  # mixed once, when the file is opened
         codes, side = graph.constant(pattern.fields), pattern.fields.shape[2]
-        tile = graph.add("Cast", codes, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+        tile = graph.cast(codes, kind)
         tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], kind), kernel_shape=[1, 1])
         start = graph.add("Mod", graph.constant([0, 0], np.int64, name=PLACE), graph.constant(side, np.int64))
     else:
@@ -116,9 +115,13 @@ def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.f
     return graph.add("Slice", every, start, end, graph.constant([2, 3], np.int64))
 
 
-def double(graph: Graph, x: str) -> str:
-    """Every value four times, twice as high and wide."""
-    return graph.add(
-        "Resize", x, "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest", nearest_mode="floor",
-        coordinate_transformation_mode="asymmetric",
-    )  # fmt: skip
+def double(graph: Graph, x: str, *, smooth: bool = False) -> str:
+    """Twice as high and wide: every value four times, or, with `smooth`, as ``interpolate`` does it bilinearly.
+
+    That is with ``align_corners=False``.
+    """
+    scales = graph.constant([1, 1, 2, 2], np.float32)
+    if smooth:
+        return graph.add("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+    how = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return graph.add("Resize", x, "", scales, mode="nearest", **how)

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
-from train.data import Pixels
+from train.data import Pixels, image_files, read_image
 from train.recipe import Recipe
 
 Weights = Mapping[str, Tensor]
@@ -31,7 +32,7 @@ class Plan:
             are not in it yet.
         graph: Gives the deployed graph of a precision and its layout.
         pairs: Gives pictures of the file and of the network from the same input, RGB uint8, for a file; every variant
-            must show the same in both.
+            must show the same in both. Nothing is made for them before it is asked: a file to look at needs none.
         judged: Gives quality figures by name, of a file, or, given None, of the network in PyTorch.
     """
 
@@ -40,6 +41,21 @@ class Plan:
     graph: Callable[[str], tuple[onnx.ModelProto, Layout]]
     pairs: Callable[[Model], Iterable[tuple[Pixels, Pixels]]]
     judged: Callable[[Model | None], dict[str, float]]
+
+
+def compared_on(
+    images: Path | None, prepared: Callable[[Pixels], Pixels] = lambda image: image
+) -> Callable[[], list[Pixels]]:
+    """Give what reads the pictures that variants are calibrated and compared on, RGB, each `prepared`; it reads once.
+
+    Those in `images` are read here and now, so that a fault in them is told before anything is made; the bundled ones
+    (None) when they are asked for. Raises ``FileNotFoundError`` and ``ValueError`` as `image_files`, `read_image` and
+    `prepared` do.
+    """
+    read = cache(lambda: [prepared(read_image(path)) for path in image_files(images or SAMPLES)])
+    if images is not None:
+        read()
+    return read
 
 
 def one_direction(recipe: Recipe, weights: Weights, reverse: bool) -> Weights:

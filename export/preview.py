@@ -36,7 +36,7 @@ def write(recipe: Recipe, weights: Weights, path: Path) -> str:
     side = exporter(recipe)
     state = {name: tensor.detach().cpu() for name, tensor in weights.items()}
     network = networks.build(**recipe.network)
-    network.load_state_dict(side.weights(recipe, state, False))
+    networks.fill(network, side.weights(recipe, state, False), recipe.name, "the run")
     plan = side.plan(network.eval(), recipe, None, [])
     graph, layout = plan.graph("fp32")
     card = replace(plan.card, name=recipe.name, recipe=recipe.name, layout=layout, precision="fp32")

@@ -85,9 +85,11 @@ def _constants(model: onnx.ModelProto) -> dict[str, Array]:
 
 
 def _numbers(path: Path) -> list[Array]:
-    """Every array of numbers that are not whole, as the file has them in order."""
-    arrays = [numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer]
-    return [array.astype(np.float32) for array in arrays if array.dtype.kind == "f"]
+    """Every weight that is no whole number, as the file has them in order: no single numbers, no scales of a Resize."""
+    graph = onnx.load(path).graph
+    scales = {name for node in graph.node if node.op_type == "Resize" for name in node.input[1:]}
+    arrays = [numpy_helper.to_array(one) for one in graph.initializer if one.name not in scales]
+    return [array.astype(np.float32) for array in arrays if array.dtype.kind == "f" and array.ndim]
 
 
 def _layers(path: Path, constants: Mapping[str, Array], *kinds: str) -> list[Layer]:
@@ -265,7 +267,7 @@ def _plain_generator(network: DcganGenerator | DenseGenerator, layers: list[Laye
 
 def _style_generator(network: StyleGenerator, values: Sequence[Array]) -> None:
     """The inverse of `unconditional.style_graph`, whose weights stand in the order in which it writes them."""
-    found = iter([value for value in values if value.size > 4])  # the others are numbers, and scales of a Resize
+    found = iter(values)
 
     def affine(linear: EqualisedLinear) -> None:
         _fill(linear.weight, next(found).T / np.float32(linear.scale))

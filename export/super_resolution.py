@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import SAMPLES, Exporter, Plan
+from export.plan import Exporter, Plan, compared_on
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
@@ -66,7 +66,7 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
     kernel, bias = stack[-1]
     stack[-1] = kernel / 255.0, bias / 255.0
-    x = graph.add("Cast", "image", to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
+    x = graph.cast("image", kind)
     x = graph.add("Mul", x, graph.constant(1 / 255, kind))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
@@ -81,7 +81,7 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     x = graph.add("Clip", x, graph.constant(0, kind), graph.constant(1, kind))
     x = graph.add("Round", graph.add("Mul", x, graph.constant(255, kind)))
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
-    graph.add("Cast", x, to=onnx.TensorProto.UINT8, name="upscaled")
+    graph.cast(x, np.uint8, "upscaled")
     return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
 
 
@@ -299,7 +299,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, Network):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    pictures = [read_image(path) for path in image_files(images or SAMPLES)]
+    pictures = compared_on(images)
     webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
     degradations = ("bicubic", "webcam") if webcam else ("bicubic",)
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
@@ -308,12 +308,12 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         if precision == "int8":
             assert isinstance(network, SuperResolution)
             cells: Layout = "cells" if network.multiple > 1 else "blocks"
-            return quantise(network, [picture[..., ::-1] for picture in pictures]), cells
+            return quantise(network, [picture[..., ::-1] for picture in pictures()]), cells
         return float_graph(network, half=precision == "fp16"), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         upscale = upscaler(model)
-        whole = (crop_to_multiple(picture, network.multiple) for picture in pictures)
+        whole = (crop_to_multiple(picture, network.multiple) for picture in pictures())
         return ((upscale(picture), evaluate.run(network, picture)) for picture in whole)
 
     def judged(model: Model | None) -> dict[str, float]:

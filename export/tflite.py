@@ -95,7 +95,7 @@ class Converter:
         return found
 
     def add(self, kind: str, operator: Any, inputs: list[str], **attributes: Any) -> None:
-        """Add an ONNX node for the operator's output, and its fused activation as another."""
+        """Add an ONNX node for the operator's output."""
         self.nodes.append(helper.make_node(kind, inputs, [self.tensor(operator.Outputs(0))], **attributes))
 
     def weight(self, name: str, values: NDArray[Any]) -> str:
@@ -167,6 +167,12 @@ class Converter:
             raise ModelError(f"a mean over {axes}")
         self.add("GlobalAveragePool", operator, [self.tensor(operator.Inputs(0))])
 
+    def arithmetic(self, operator: Any, kind: str) -> None:
+        """Write a sum or a product; one with an activation of its own would be another function without it."""
+        if operator.BuiltinOptions() is not None and self.options(operator, f"{kind}Options").FusedActivationFunction():
+            raise ModelError(f"operator {kind.upper()} with an activation of its own")
+        self.simple(operator, kind)
+
     def simple(self, operator: Any, kind: str) -> None:
         """Write what ONNX has under another name."""
         inputs = [self.tensor(operator.Inputs(place)) for place in range(operator.InputsLength())]
@@ -183,8 +189,8 @@ _OPERATORS: dict[str, Callable[[Converter, Any], None]] = {
     "RELU": lambda to, one: to.simple(one, "Relu"),
     "HARD_SWISH": lambda to, one: to.simple(one, "HardSwish"),
     "LOGISTIC": lambda to, one: to.simple(one, "Sigmoid"),
-    "ADD": lambda to, one: to.simple(one, "Add"),
-    "MUL": lambda to, one: to.simple(one, "Mul"),
+    "ADD": lambda to, one: to.arithmetic(one, "Add"),
+    "MUL": lambda to, one: to.arithmetic(one, "Mul"),
 }
 
 

@@ -16,7 +16,7 @@ from export import colorization
 from export.cells import compose, edges, layers, reach, round_grain
 from export.graph import Graph
 from export.layers import LUMA, Floats
-from export.plan import SAMPLES, Exporter, Plan
+from export.plan import Exporter, Plan, compared_on
 from export.translation_int8 import quantise
 from gancam.inference.card import Layout, ModelCard, Precision, Strokes
 from gancam.inference.model import Model
@@ -38,7 +38,7 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
     graph = Graph()
     ops = Floats(graph, np.float16 if half else np.float32)
     u, made = network.unshuffle, layers(network)
-    image = graph.add("Transpose", graph.add("Cast", "image", to=onnx.TensorProto.FLOAT), perm=[0, 3, 1, 2])
+    image = graph.add("Transpose", graph.cast("image", np.float32), perm=[0, 3, 1, 2])
     luma = ""
     if (network.front, network.keep) != ("image", "nothing"):
         luma = graph.add("Conv", image, graph.constant(np.reshape(LUMA, (1, 3, 1, 1)), np.float32))
@@ -54,12 +54,12 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
         tail=replace(made.tail, kernel=made.tail.kernel / np.float32(255), bias=made.tail.bias / np.float32(255)),
     )  # fmt: skip
     x = compose(made, x, ops)
-    x = graph.add("DepthToSpace", graph.add("Cast", x, to=onnx.TensorProto.FLOAT), blocksize=u, mode="DCR")
+    x = graph.add("DepthToSpace", graph.cast(x, np.float32), blocksize=u, mode="DCR")
     x = graph.add("Mul", x, graph.constant(255, np.float32))
     if network.keep == "luma":
         x = graph.add("Add", x, luma)
     x = graph.add("Round", graph.add("Clip", x, graph.constant(0, np.float32), graph.constant(255, np.float32)))
-    x = graph.add("Transpose", graph.add("Cast", x, to=onnx.TensorProto.UINT8), perm=[0, 2, 3, 1], name="translated")
+    x = graph.add("Transpose", graph.cast(x, np.uint8), perm=[0, 2, 3, 1], name="translated")
     shape: list[str | int] = ["n", "h", "w", 3]
     return graph.model({"image": (np.uint8, shape)}, {x: (np.uint8, shape)})
 
@@ -78,17 +78,17 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         round_grain(network)
         if kind in PAINTERS:
             level(network)
-    pictures = [_cut(read_image(path), made.multiple) for path in image_files(images or SAMPLES)]
+    pictures = compared_on(images, lambda image: _cut(image, made.multiple))
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if isinstance(made, Colorizer):
             return colorization.float_graph(made, half=precision == "fp16"), "image"
         if precision == "int8":
-            return quantise(made, pictures), "cells"
+            return quantise(made, pictures()), "cells"
         return float_graph(made, half=precision == "fp16"), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
-        for picture in pictures:
+        for picture in pictures():
             yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
 
     folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
@@ -100,7 +100,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
             return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
 
         if not kind or kind in PAINTERS:  # there is no truth, or none that it must meet point by point
-            return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures), 4)}
+            return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures()), 4)}
         figures: dict[str, float] = {}
         for name, truths in folders.items() if kind in ("self", "degraded") else ():
             scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))

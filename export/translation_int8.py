@@ -148,7 +148,7 @@ def int8_graph(
     )  # place from place, B G R _
     if network.front == "edges":
         weight = graph.constant(grey.reshape(places, 4 * places, 1, 1), np.float32)
-        luma = graph.add("Conv", graph.add("Cast", cells[0], to=onnx.TensorProto.FLOAT), weight)
+        luma = graph.add("Conv", graph.cast(cells[0], np.float32), weight)
         lines = edges(graph, graph.add("DepthToSpace", luma, blocksize=u, mode="DCR"))
         lines = graph.add("SpaceToDepth", lines, blocksize=u)
         looked: Coded = graph.quantise(lines, 1 / 255, 0), 1 / 255, 0

@@ -17,10 +17,11 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from export.enlarged import EnlargedGenerator
 from export.graph import Graph
+from export.layers import array, double
 from export.plan import Exporter, Plan
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
@@ -42,34 +43,25 @@ class _Writer:
     def __init__(self, kind: type[np.floating]) -> None:
         self.graph, self.kind = Graph(), np.dtype(kind)
 
-    def cast(self, x: str, kind: type[np.floating] | type[np.uint8] | np.dtype[np.floating]) -> str:
-        """The value in this precision."""
-        return self.graph.add("Cast", x, to=onnx.helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
-
     def number(self, value: float) -> str:
         return self.graph.constant(value, np.float32)
 
     def affine(self, x: str, linear: EqualisedLinear) -> str:
         """float32 ``(n, cin)`` -> ``(n, cout)``."""
-        weight = self.graph.constant((_array(linear.weight) * linear.scale).T, np.float32)
-        return self.graph.add("Gemm", x, weight, self.graph.constant(_array(linear.bias) * linear.slow, np.float32))
+        weight = self.graph.constant((array(linear.weight) * linear.scale).T, np.float32)
+        return self.graph.add("Gemm", x, weight, self.graph.constant(array(linear.bias) * linear.slow, np.float32))
 
     def map(self, x: str) -> str:
         """``(n, c)`` float32 -> ``(n, c, 1, 1)`` in the kind of activations."""
         return self.graph.add("Unsqueeze", self.active(x), self.graph.constant([2, 3], np.int64))
 
     def active(self, x: str) -> str:
-        return x if self.kind == np.float32 else self.cast(x, self.kind)
-
-    def double(self, x: str) -> str:
-        """Twice as high and wide, as ``interpolate`` does it bilinearly with ``align_corners=False``."""
-        scales = self.graph.constant([1, 1, 2, 2], np.float32)
-        return self.graph.add("Resize", x, "", scales, mode="linear", coordinate_transformation_mode="half_pixel")
+        return x if self.kind == np.float32 else self.graph.cast(x, self.kind)
 
     def pixels(self, x: str, order: Sequence[int]) -> None:
         """The output: channels ``(m, c, r, r)`` float32 in grey levels, taken in this `order` -> ``image``."""
         x = self.graph.add("Round", self.graph.add("Clip", x, self.number(0), self.number(255)))
-        x = self.graph.add("Gather", self.cast(x, np.uint8), self.graph.constant(order, np.int64), axis=1)
+        x = self.graph.add("Gather", self.graph.cast(x, np.uint8), self.graph.constant(order, np.int64), axis=1)
         self.graph.add("Transpose", x, perm=[0, 2, 3, 1], name="image")
 
 
@@ -99,10 +91,10 @@ def _enlarged(writer: _Writer, image: str, enlarger: SuperResolution) -> str:
     small = graph.add("Clip", image, writer.number(0), writer.number(1))
     x, stack = writer.active(small), enlarger.convolutions()
     for index, ((kernel, bias), dilation) in enumerate(zip(stack, enlarger.dilations, strict=True)):
-        weights = (graph.constant(_array(value), writer.kind) for value in (kernel, bias))
+        weights = (graph.constant(array(value), writer.kind) for value in (kernel, bias))
         x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[dilation] * 4, dilations=[dilation] * 2)
         x = graph.add("Relu", x) if index + 1 < len(stack) else x
-    x = x if writer.kind == np.float32 else writer.cast(x, np.float32)
+    x = x if writer.kind == np.float32 else writer.graph.cast(x, np.float32)
     detail = graph.add("DepthToSpace", x, blocksize=scale, mode="CRD")
     scales = graph.constant([1, 1, scale, scale], np.float32)
     anchor = graph.add(
@@ -116,7 +108,7 @@ def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:
     graph = writer.graph
     _mapping(writer, network)
     w = [graph.add("Gather", "ws", graph.constant(layer, np.int64), axis=1) for layer in range(network.layers)]
-    x = graph.constant(_array(network.constant), writer.kind)
+    x = graph.constant(array(network.constant), writer.kind)
     x = _styled(writer, x, network.first, w[0])
     image, side = "", 4
     for index, (lower, upper, rgb) in enumerate(zip(network.lower, network.upper, network.rgb, strict=True)):
@@ -127,8 +119,8 @@ def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:
         x = _styled(writer, x, lower, w[1 + 2 * index])
         x = _styled(writer, x, upper, w[2 + 2 * index])
         colours = _colours(writer, x, rgb, w[2 + 2 * index], side)
-        image = graph.add("Add", writer.double(image), colours) if image else colours
-    level = (_array(network.rgb_bias) * 0.5 + 0.5) * 255.0
+        image = graph.add("Add", double(graph, image, smooth=True), colours) if image else colours
+    level = (array(network.rgb_bias) * 0.5 + 0.5) * 255.0
     return graph.add("Add", image, graph.constant(level, np.float32)), side
 
 
@@ -150,7 +142,7 @@ def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelPr
     x = writer.active(graph.add("Gather", "ws", graph.constant(0, np.int64), axis=1))
     for step in _merged(layers):
         x = _plain(writer, x, step)
-    x = x if writer.kind == np.float32 else writer.cast(x, np.float32)
+    x = x if writer.kind == np.float32 else writer.graph.cast(x, np.float32)
     x = graph.add("Mul", graph.add("Tanh", x), writer.number(127.5))
     colours, side = network(torch.zeros(1, network.latent)).shape[1:3]
     writer.pixels(graph.add("Add", x, writer.number(127.5)), (0, 0, 0) if colours == 1 else (2, 1, 0))
@@ -185,9 +177,9 @@ def _merged(layers: Sequence[nn.Module]) -> list[_Step | nn.Module]:
     waiting: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
     for layer in layers:
         if isinstance(layer, nn.Linear | nn.ConvTranspose2d):
-            weight = _array(layer.weight)
+            weight = array(layer.weight)
             count = weight.shape[1 if isinstance(layer, nn.ConvTranspose2d) else 0]
-            bias = _array(layer.bias) if layer.bias is not None else np.zeros(count)
+            bias = array(layer.bias) if layer.bias is not None else np.zeros(count)
             if waiting is not None:
                 if not isinstance(layer, nn.Linear):
                     raise ValueError("no exporter for batch normalisation just before a transposed convolution")
@@ -197,8 +189,8 @@ def _merged(layers: Sequence[nn.Module]) -> list[_Step | nn.Module]:
         elif isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
             assert layer.running_mean is not None
             assert layer.running_var is not None
-            scale = _array(layer.weight) / np.sqrt(_array(layer.running_var) + layer.eps)
-            shift = _array(layer.bias) - _array(layer.running_mean) * scale
+            scale = array(layer.weight) / np.sqrt(array(layer.running_var) + layer.eps)
+            shift = array(layer.bias) - array(layer.running_mean) * scale
             before = steps[-2] if steps and isinstance(steps[-1], nn.Unflatten) else steps[-1] if steps else None
             if isinstance(before, _Step):
                 spread = len(before.bias) // len(scale)  # pixels that share a channel
@@ -250,9 +242,9 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
     """Modulate, convolve, demodulate, double, add noise and bias, leaky ReLU."""
     graph, conv = writer.graph, layer.conv
     style = writer.affine(w, conv.style)
-    values = _array(conv.weight) * conv.scale
+    values = array(conv.weight) * conv.scale
     kernel = graph.constant(values, writer.kind)
-    wide = kernel if writer.kind == np.float32 else writer.cast(kernel, np.float32)
+    wide = kernel if writer.kind == np.float32 else writer.graph.cast(kernel, np.float32)
     squares = graph.add("ReduceSumSquare", wide, graph.constant([2, 3], np.int64), keepdims=0)  # [OI]
     power = graph.add("Gemm", graph.add("Mul", style, style), squares, alpha=0.5, transB=1)  # over GAIN squared
     norm = graph.add("Sqrt", graph.add("Add", power, writer.number(0.5e-8)))
@@ -261,9 +253,9 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
     x = graph.add("Conv", x, kernel, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
     x = graph.add("Mul", x, writer.map(norm))
     if layer.up:
-        x = writer.double(x)
-    noise = graph.constant(_array(layer.noise) * _array(layer.strength), writer.kind)
-    bias = graph.constant(_array(layer.bias).reshape(1, -1, 1, 1), writer.kind)
+        x = double(graph, x, smooth=True)
+    noise = graph.constant(array(layer.noise) * array(layer.strength), writer.kind)
+    bias = graph.constant(array(layer.bias).reshape(1, -1, 1, 1), writer.kind)
     return graph.add("LeakyRelu", graph.add("Add", x, graph.add("Add", noise, bias)), alpha=0.2)
 
 
@@ -273,27 +265,23 @@ def _colours(writer: _Writer, x: str, rgb: ModulatedConv, w: str, side: int) -> 
     So that the style scales its few weights instead of all activations.
     """
     graph = writer.graph
-    kernel = _array(rgb.weight)[:, :, 0, 0] * rgb.scale * 127.5
+    kernel = array(rgb.weight)[:, :, 0, 0] * rgb.scale * 127.5
     style = graph.add("Unsqueeze", writer.affine(w, rgb.style), graph.constant([1], np.int64))
     scaled = writer.active(graph.add("Mul", style, graph.constant(kernel, np.float32)))  # [N3C]
     flat = graph.add("Reshape", x, graph.constant([0, kernel.shape[1], side * side], np.int64))
     found = graph.add("MatMul", scaled, flat)
-    found = found if writer.kind == np.float32 else writer.cast(found, np.float32)
+    found = found if writer.kind == np.float32 else writer.graph.cast(found, np.float32)
     return graph.add("Reshape", found, graph.constant([0, 3, side, side], np.int64))
 
 
 def _model(writer: _Writer, network: LatentGenerator, side: int) -> onnx.ModelProto:
-    writer.graph.add("Identity", writer.graph.constant(_array(network.centre), np.float32), name="centre")
+    writer.graph.add("Identity", writer.graph.constant(array(network.centre), np.float32), name="centre")
     latent, layers = network.latent, network.layers
     return writer.graph.model(
         {"z": (np.float32, ["n", latent]), "ws": (np.float32, ["m", layers, latent])},
         {"w": (np.float32, ["n", latent]), "centre": (np.float32, [1, latent]),
          "image": (np.uint8, ["m", side, side, 3])},
     )  # fmt: skip
-
-
-def _array(tensor: Tensor) -> NDArray[np.float64]:
-    return np.asarray(tensor.detach().double().cpu().numpy(), np.float64)
 
 
 def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
@@ -325,17 +313,17 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, LatentGenerator):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    z = generation.latents(network, COMPARED, seed=0)
-    true = generation.sample(network, z)
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         return deployed(network, half=precision == "fp16"), "latent"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
+        z = generation.latents(network, COMPARED, seed=0)
+        true = generation.sample(network, z)
         yield model(z.numpy())[0][..., ::-1], np.broadcast_to(true, (*true.shape[:3], 3))
 
     card = ModelCard(
-        "", "morph", latent=network.latent, layers=network.layers, resolution=true.shape[1],
+        "", "morph", latent=network.latent, layers=network.layers, resolution=network.resolution,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         classes=",".join(recipe.data.get("names", map(str, range(network.classes)))),
     )  # fmt: skip

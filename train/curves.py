@@ -4,6 +4,7 @@ Two pictures of the same: curves.png, and page.html with the newest samples and 
 """
 
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from train import checkpoint, recipe
-from train.program import Parser, fail
+from train.program import Parser, as_json, fail
 
 Curve = tuple[list[int], list[float]]  # iterations, values
 Points = dict[str, Curve]  # by name
@@ -61,7 +62,8 @@ class Panel:
 def read(run: Path) -> Log:
     """Read what `run` wrote.
 
-    A resumed run repeats iterations: the last line of each counts. A torn last line is left out. Raises
+    A resumed run repeats iterations: the last line of each counts. A torn last line is left out, and so are values that
+    are not finite: null, Infinity in logs of old. Raises
     ``FileNotFoundError`` where there is no log, ``ValueError`` where nothing is in it yet.
     """
     path = run / "log.jsonl"
@@ -81,18 +83,18 @@ def read(run: Path) -> Log:
             evaluations[line["iteration"]] = line["evaluate"]
         else:
             steps[line["iteration"]] = line
-    if not steps and not evaluations:
-        raise ValueError(f"{path} holds nothing yet")
     losses: Points = {}
     figures: Points = {}
     beside: Points = {}
     for found, kinds in ((steps, (losses, beside)), (evaluations, (figures, figures))):
         for iteration in sorted(found):
             for name, value in found[iteration].items():
-                if isinstance(value, int | float) and name not in ("iteration", "images"):
+                if isinstance(value, int | float) and math.isfinite(value) and name not in ("iteration", "images"):
                     points = kinds[name in BESIDE].setdefault(name, ([], []))
                     points[0].append(iteration)
                     points[1].append(float(value))
+    if not losses and not figures:
+        raise ValueError(f"{path} holds nothing yet")
     return Log(losses, figures, beside, alarms)
 
 
@@ -133,7 +135,7 @@ def record(run: Path, about: str, folder: Path = recipe.RECIPES) -> Path:
         step = -(-len(values) // RECORDED)
         curves[name] = iterations[::step], [float(f"{value:.4g}") for value in values[::step]]
     path = folder / f"{recipe_of(run)}.expected.json"
-    path.write_text(json.dumps({"about": about, "curves": curves}) + "\n", encoding="utf-8")
+    path.write_text(as_json({"about": about, "curves": curves}) + "\n", encoding="utf-8")
     return path
 
 

@@ -5,7 +5,6 @@
 judges the networks of runs (or checkpoint files); with several, each also against the first.
 """
 
-import json
 import logging
 import math
 import sys
@@ -25,8 +24,8 @@ from torch.nn import functional as F
 from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
-from train.networks.sr import SuperResolution
-from train.program import Parser, count, fail
+from train.networks.upscaler import Upscaler
+from train.program import Parser, as_json, count, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
@@ -59,7 +58,7 @@ def run(generator: nn.Module, image: Pixels) -> Pixels:
     """
     parameter = next(generator.parameters())
     x = torch.from_numpy(image.copy()).to(parameter.device).permute(2, 0, 1)[None].float() / 255.0
-    if isinstance(generator, SuperResolution) and generator.multiple > 1:
+    if isinstance(generator, Upscaler) and generator.multiple > 1:
         height, width = x.shape[2:]
         more = (0, -width % generator.multiple, 0, -height % generator.multiple)
         y = generator(F.pad(x, more, mode="replicate"))[:, :, : height * generator.scale, : width * generator.scale]
@@ -352,7 +351,7 @@ def flicker(upscale: Callable[[Pixels], Pixels], frames: Iterable[Pixels], scale
     }
 
 
-def trained(path: Path) -> tuple[str, nn.Module]:
+def trained(path: Path) -> tuple[str, Upscaler]:
     """The name and the averaged generator of a run (its folder or checkpoint), ready to be used.
 
     Raises ``FileNotFoundError``, ``ValueError`` for a damaged checkpoint or a network that is not image to image.
@@ -360,9 +359,9 @@ def trained(path: Path) -> tuple[str, nn.Module]:
     state = checkpoint.load(path)
     plan = recipe.parse(state["recipe"], name=state["name"])
     network = networks.build(**plan.network)
-    network.load_state_dict(state["ema"])
-    if not isinstance(getattr(network, "scale", None), int):
+    if not isinstance(network, Upscaler):
         raise ValueError(f"{path} holds a network of family {plan.network['family']!r}, which upscales nothing")
+    networks.fill(network, state["ema"], plan.name, path)
     return str(state["name"]), network.eval().requires_grad_(False)
 
 
@@ -375,7 +374,7 @@ def score_run(
     be read.
     """
     name, network = trained(path)
-    upscale, scale = partial(run, network.to(device)), int(network.scale)  # type: ignore[arg-type]
+    upscale, scale = partial(run, network.to(device)), network.scale
     figures: dict[str, dict[str, float]] = {}
     for folder in folders:
         images = [read_image(file) for file in image_files(folder)]
@@ -395,9 +394,11 @@ def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
             cells = []
             for figure, value in figures[test].items():
                 text = f"{figure} {value:.4f}"
-                if figures is not results[0][1] and first[figure] and figure in LOWER_IS_BETTER:
+                if figures is results[0][1] or not math.isfinite(value - first[figure]):
+                    pass
+                elif first[figure] and figure in LOWER_IS_BETTER:
                     text += f" ({100.0 * (value / first[figure] - 1.0):+.1f}%)"
-                elif figures is not results[0][1]:
+                else:
                     text += f" ({value - first[figure]:+.4f})"
                 cells.append(text)
             lines.append(f"  {name:<12} {'   '.join(cells)}")
@@ -426,10 +427,10 @@ def main(arguments: list[str] | None = None) -> int:
         results = [score_run(path, options.images, degradations, options.video, device) for path in options.runs]
     except (OSError, ValueError, RuntimeError) as error:
         return fail(error)
-    as_json = [
+    told = [
         {"run": str(path), "name": name, "figures": f} for path, (name, f) in zip(options.runs, results, strict=True)
     ]
-    sys.stdout.write((json.dumps(as_json, indent=1) if options.json else table(results)) + "\n")
+    sys.stdout.write((as_json(told, indent=1) if options.json else table(results)) + "\n")
     return 0
 
 

@@ -42,6 +42,7 @@ DTYPES = {  # by the numbers of the format (torch/_export/serde/schema.py)
     8: torch.float64, 12: torch.bool, 13: torch.bfloat16,
 }  # fmt: skip
 FORMATS = {1: torch.contiguous_format, 2: torch.channels_last, 4: torch.preserve_format}
+# of what is no such file, or a damaged one
 FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, AttributeError, LookupError, TypeError)
 Values = dict[str, Any]
 
@@ -64,16 +65,7 @@ class ExportedTeacher(nn.Module):
                 if sum(one.file_size for one in archive.infolist()) > MOST:
                     raise ValueError(f"it holds more than {MOST / 2**30:g} GiB")
                 self._read(_Files(archive))
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            OSError,
-            EOFError,
-            RuntimeError,
-            AttributeError,
-            LookupError,
-            TypeError,
-        ) as error:
+        except FAULTS as error:
             said = " ".join(str(error).split())[:120]
             raise ValueError(f"{path} is no whole .pt2 of torch.export.save: {said or type(error).__name__}") from error
         except ValueError as error:

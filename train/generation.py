@@ -7,7 +7,6 @@ network whose features it compares, on the number of samples and on the size pic
 stated beside it.
 """
 
-import json
 import logging
 import math
 import sys
@@ -29,7 +28,7 @@ from train import checkpoint, networks, recipe
 from train.data import Pictures
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
-from train.program import Parser, count, fail
+from train.program import Parser, as_json, count, fail
 
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
@@ -350,13 +349,13 @@ def main(arguments: list[str] | None = None) -> int:
             generator = networks.build(**made.network).to(device).eval()
             if not isinstance(generator, LatentGenerator):
                 raise ValueError(f"{run} is a run of {made.name!r}, whose network is no unconditional generator")
-            generator.load_state_dict(state["ema"])
+            networks.fill(generator, state["ema"], made.name, run)
             found[str(run)] = score_run(made, generator, options.data, samples=options.samples)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         return fail(error)
     lines = [f"{name}: {scores.text()}" for name, scores in found.items()]
-    as_json = {name: asdict(scores) for name, scores in found.items()}
-    sys.stdout.write((json.dumps(as_json, indent=2) if options.json else "\n".join(lines)) + "\n")
+    told = {name: asdict(scores) for name, scores in found.items()}
+    sys.stdout.write((as_json(told, indent=2) if options.json else "\n".join(lines)) + "\n")
     return 0
 
 

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -126,8 +126,7 @@ class _Training:
         def step(name: str) -> None:
             self.compute_in(name)
             self.iteration = first
-            with suppress(Diverged):
-                self.step()
+            self.step()
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
 

@@ -133,10 +133,11 @@ def adversarial_loss(name: str, recipe: str) -> Adversarial:
 
 
 def r1(real: Tensor, images: Tensor) -> Tensor:
-    """``E |dD(x) / dx|^2`` summed over a picture, averaged over pictures.
+    """``E |dD(x) / dx|^2`` summed over a picture, averaged over pictures; D(x) is the sum of all its logits in `real`.
 
     The gradient penalty on real data (Mescheder et al., https://arxiv.org/abs/1801.04406), before its gamma / 2.
-    `images` is what `real` was computed from and requires gradients.
+    `images` is what `real` was computed from and requires gradients. So it grows with how many places a discriminator
+    judges, and has a say in those heads alone whose logits are given.
     """
     (slope,) = torch.autograd.grad(real.sum(), images, create_graph=True)
     return slope.float().square().sum(dim=(1, 2, 3)).mean()

@@ -4,10 +4,11 @@ bf16 is twice as fast as fp32 on a CPU that has it, and takes five times as long
 says which it will be for the convolutions of a network at hand. So a few steps of the run itself are timed.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ GAIN = 0.9  # of fp32's time: what another precision must come under to be worth
 ROUNDS = 3  # steps of each precision, in turn, of which the fastest counts
 HOPELESS = 4.0  # times the first step of fp32, which prepares kernels: a precision that the machine emulates
 PATIENCE = 0.4  # seconds of a trial's rounds; one more round is begun before them
+_found: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()  # what `fastest` found, as long as a network is there
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,15 @@ def autocast(device: torch.device, name: str) -> torch.autocast:
 
 
 def choose(times: Mapping[str, float]) -> Choice:
-    """Choose by seconds of a step in each precision; fp32 is among them."""
+    """Choose by seconds of a step in each precision, infinite where steps diverge; fp32 is among them."""
     best = min(times, key=times.__getitem__)
     if times[best] > GAIN * times["fp32"]:
         best = "fp32"
-    told = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in times.items())
-    return Choice(best, f"by a trial: {told} an iteration")
+    told = ", ".join(f"{name} {1000 * seconds:.0f} ms" for name, seconds in times.items() if math.isfinite(seconds))
+    lost = [name for name, seconds in times.items() if not math.isfinite(seconds)]
+    said = [f"{told} an iteration"] if told else []
+    said += [f"{', '.join(lost)} {'diverge' if len(lost) > 1 else 'diverges'}"] if lost else []
+    return Choice(best, f"by a trial: {'; '.join(said)}")
 
 
 def measure(
@@ -61,43 +66,55 @@ def measure(
 ) -> dict[str, float]:
     """Time a step in each precision: the fastest of some, which are made in turn.
 
-    What takes more than `HOPELESS` times as long as fp32 for its first step is not tried again.
+    What takes more than `HOPELESS` times as long as fp32 for its first step is not tried again, nor is one of which any
+    step diverges: it takes for ever, however soon that step was over.
 
     Args:
         names: The precisions, fp32 first.
-        step: Makes one step in a precision and waits for its end.
+        step: Makes one step in a precision and waits for its end. Raises ``ArithmeticError`` where what it computes is
+            no finite number.
         agree: Makes one of each process's time, where several train together, that all of them hold for true.
         clock: Gives the time in seconds.
+
+    Returns:
+        Seconds by precision; infinite: its steps diverge.
     """
 
     def timed(name: str) -> float:
         began = clock()
-        step(name)
+        try:
+            step(name)
+        except ArithmeticError:
+            return agree(math.inf)
         return agree(clock() - began)
 
     first = {name: timed(name) for name in names}  # prepares kernels and memory, too
     going = [name for name in names if first[name] <= HOPELESS * first["fp32"]]
-    times = first | {name: timed(name) for name in going}
-    spent = sum(times.values())
+    times = first | {name: timed(name) for name in going if math.isfinite(first[name])}
+    spent = sum(filter(math.isfinite, times.values()))
     for _ in range(ROUNDS - 1):
         if spent > PATIENCE:
             break
         for name in going:
-            took = timed(name)
-            spent += took
-            times[name] = min(times[name], took)
+            if math.isfinite(times[name]):
+                took = timed(name)
+                spent += took if math.isfinite(took) else 0.0
+                times[name] = min(times[name], took) if math.isfinite(took) else took
     return times
 
 
-@cache
 def fastest(network: nn.Module) -> str:
-    """Find the precision in which `network` makes one RGB picture of 64x64 soonest, by a trial."""
+    """Find the precision in which `network` makes one RGB picture of 64x64 soonest, by one trial of each network."""
+    if (known := _found.get(network)) is not None:
+        return known
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     x = torch.zeros(1, 3, 64, 64, device=device).contiguous(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def step(name: str) -> None:
         with autocast(device, name):
-            network(x)
+            if not torch.isfinite(network(x)).all():
+                raise ArithmeticError("the network's picture is not finite")
 
-    return choose(measure(candidates(device), step)).name
+    _found[network] = choose(measure(candidates(device), step)).name
+    return _found[network]

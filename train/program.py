@@ -5,9 +5,11 @@ ends it without a traceback, also while PyTorch is being loaded.
 """
 
 import argparse
+import json
 import math
 import runpy
 import sys
+from collections.abc import Mapping
 from typing import NoReturn
 
 
@@ -34,6 +36,22 @@ def seconds(text: str) -> float:
         value = math.nan
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds, 0 or more")
+    return value
+
+
+def as_json(value: object, indent: int | None = None) -> str:
+    """Write what is made of mappings, lists, texts and numbers as JSON, which has null for one that is not finite."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: object) -> object:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
     return value
 
 

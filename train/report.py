@@ -1,6 +1,5 @@
 """What a run says of itself: log.jsonl, TensorBoard, sample sheets and warnings; and whoever watches it."""
 
-import json
 import re
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from train.program import as_json
 from train.recipe import Phase, Recipe
 from train.sheets import enlarged
 from train.tasks import Task
@@ -63,7 +63,7 @@ class Report:
         self._terms: dict[str, list[Tensor]] = {}  # each loss term since the last line of the log
         self._recent: deque[tuple[float, Mapping[str, Tensor]]] = deque(maxlen=RECENT)
         self._last: tuple[Phase, float] | None = None
-        self._warned: set[str] = set()
+        self._warned: dict[str, set[str]] = {}  # what was found last, by the kind of figures
         self._began = self._clock = self._told = time.monotonic()
         self._sheets = iter(every.sheets)
         self._sheet_due = next(self._sheets, float("inf"))
@@ -158,7 +158,7 @@ class Report:
         self._scalars("train", line, iteration)
         images = iteration * self._recipe.batch
         self._append({"iteration": iteration, "images": images, "phase": phase.name} | line)
-        self._warned = self._warn(line, iteration)
+        self._warn("train", line, iteration)
 
     def judge(self, iteration: int, ema: nn.Module) -> None:
         """Judge the averaged generator of `iteration`, and write its figures and a sheet."""
@@ -170,7 +170,7 @@ class Report:
         self._append({"iteration": iteration, "evaluate": self.figures})
         for watcher in self._watchers:
             watcher.figures(iteration, self.figures)
-        self._warned |= self._warn(self.figures, iteration)
+        self._warn("evaluate", self.figures, iteration)
 
     def _sheet(self, iteration: int, ema: nn.Module) -> None:
         """Write a sheet of samples, and note when the next is due."""
@@ -189,19 +189,22 @@ class Report:
         for watcher in self._watchers:
             watcher.sheet(iteration, picture, str(self._run / NEWEST))
 
-    def _warn(self, figures: Mapping[str, float], iteration: int) -> set[str]:
-        """Tell what the task finds wrong in `figures` and has not said just before, and return all that it finds."""
+    def _warn(self, group: str, figures: Mapping[str, float], iteration: int) -> None:
+        """Tell what the task finds wrong in `figures` and did not in those before them: of each group by itself.
+
+        A line of the log knows nothing of what an evaluation found, and the other way round.
+        """
         told = self._task.alarms(figures) + [
             f"the loss {name} is {figures[name]:.3g}: training diverges; begin anew with a lower lr, clip = 1.0 or r1"
             for name in ("discriminator", "adversarial")
             if abs(figures.get(name, 0.0)) > LOST
         ]
         found = {re.sub(r"[\d.]+", "", text): text for text in told}  # by words, whatever figures
-        for kind in sorted(found.keys() - self._warned):
+        for kind in sorted(found.keys() - set().union(*self._warned.values())):
             self._append({"iteration": iteration, "alarm": found[kind]})
             for watcher in self._watchers:
                 watcher.alarm(iteration, found[kind])
-        return set(found)
+        self._warned[group] = set(found)
 
     def _scalars(self, group: str, values: Mapping[str, float], iteration: int) -> None:
         assert self._writer is not None
@@ -210,7 +213,7 @@ class Report:
 
     def _append(self, line: Mapping[str, object]) -> None:
         with (self._run / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(as_json(line) + "\n")
 
 
 def _again(began: float, seconds: float) -> float:

@@ -69,5 +69,7 @@ for name in asked.only.split(","):
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     figures = next((line["evaluate"] for line in reversed(lines) if "evaluate" in line), {})
-    told = "  ".join(f"{key} {figures[key]:.3g}" for key in ("frechet", "kl", "modes", "variety") if key in figures)
+    told = "  ".join(
+        f"{key} {figures[key]:.3g}" for key in ("frechet", "kl", "modes", "variety") if figures.get(key) is not None
+    )
     print(f"{name:<16} {told or 'stopped before it was judged'}", flush=True)

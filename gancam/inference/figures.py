@@ -67,6 +67,7 @@ _METRICS = {
     "variety": _Metric("variety over real pictures'", "nearer to 1"),
     "path_length": _Metric("path length", "lower"),
     "modes": _Metric("classes generated", "higher"),
+    "agreement": _Metric("samples of the class that was asked for", "higher"),
     "kl": _Metric("KL divergence of classes", "lower"),
 }
 # The one figure that tells most of a model, the first that it has.

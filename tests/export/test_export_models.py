@@ -1,5 +1,6 @@
 """A real run, tiny, through the exporter's own command line."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def test_a_variant_that_loses_too_much_is_not_written(
 
 
 def test_loss_of_quality_is_refused() -> None:
+    check.refuse_loss("int8", {"psnr_y_flat": 60.0}, {"psnr_y_flat": math.inf})
     check.refuse_loss("int8", {"psnr_y_a": 30.0, "ssim_y_a": 0.1}, {"psnr_y_a": 30.1, "ssim_y_a": 0.9})
     with pytest.raises(check.VariantRefused, match="psnr_y_a"):
         check.refuse_loss("int8", {"psnr_y_a": 29.9}, {"psnr_y_a": 30.1})

@@ -9,15 +9,27 @@ import pytest
 import torch
 
 from export.live import FILE, LivePicture
+from export.plan import exporter
 from export.preview import write
 from gancam.latent.samples import open_generator
 from tests.helpers.clips import make_clip, planes_of
-from tests.helpers.training import GENERATOR
+from tests.helpers.training import GENERATOR, restorer
 from train import networks, recipe
 from train.console import Console
 
 TINY = GENERATOR.format(iterations=2)
 PLAN = recipe.parse(TINY, name="tiny")
+OTHER = """
+task = "{task}"
+[network]
+{network}
+[[phase]]
+name = "l1"
+iterations = 1
+losses = {{ l1 = 1.0 }}
+"""
+STYLED = OTHER.format(task="translation", network='family = "translator"\nwidths = [4, 8]\ndepth = 1')
+INPAINTING = OTHER.format(task="inpainting", network='family = "inpaint"\nwidths = [8, 8, 16, 16]\ndepth = 2')
 
 
 def generator(seed: int) -> torch.nn.Module:
@@ -35,6 +47,20 @@ def test_the_file_is_the_average(tmp_path: Path) -> None:
         true = (network(torch.from_numpy(z)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
     assert np.abs(made.astype(int) - true).max() <= 1
     assert [path.name for path in tmp_path.iterdir()] == ["live.onnx"]
+
+
+@pytest.mark.parametrize("text", [TINY, restorer(), STYLED, INPAINTING])
+def test_nothing_is_drawn_or_read_to_be_compared_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("export.plan.SAMPLES", tmp_path / "none")
+    made, calls = recipe.parse(text, name="tiny"), []
+    network = networks.build(**made.network).eval()
+    network.register_forward_hook(lambda *_: calls.append(1))
+    card = exporter(made).plan(network, made, None, []).card
+    assert not calls
+    assert card.resolution == made.network.get("resolution", 0)
+    assert write(made, network.state_dict(), tmp_path / "live.onnx") == card.effect
 
 
 @pytest.mark.slow

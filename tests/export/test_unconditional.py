@@ -1,9 +1,11 @@
 """A generator's run, untrained and tiny, through the exporter's own command line."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from onnxruntime import InferenceSession
 
 from export import check, unconditional
@@ -12,7 +14,7 @@ from export.enlarged import EnlargedGenerator, enlarge
 from export.restore import restore
 from gancam.inference.catalog import find
 from gancam.inference.model import Model
-from tests.helpers.small import generator
+from tests.helpers.small import generator, write_generator
 from tests.helpers.training import write_run
 from train import generation, networks, recipe
 from train.networks.latent import LatentGenerator
@@ -62,6 +64,29 @@ def test_random_detail_can_be_left_out(run: Path, tmp_path: Path, capsys: pytest
     for noise in ("1.5", "-1", "nan"):
         assert main([str(run), "-o", str(tmp_path / "out"), "--noise", noise]) == 2
         assert "needs a share from 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("channels", "most", "latent"), [(1, 4, 3), (4, 4, 4), (8, 16, 12)])
+def test_a_narrow_stylegan_is_read_back(tmp_path: Path, channels: int, most: int, latent: int) -> None:
+    text = RECIPE
+    for name, value in {"channels": channels, "most": most, "latent": latent}.items():
+        text = re.sub(rf"(?m)^{name} = \d+", f"{name} = {value}", text)
+    plan = recipe.parse(text, name="narrow")
+    torch.manual_seed(0)
+    made = networks.build(**plan.network).eval()
+    assert isinstance(made, LatentGenerator)
+    with torch.no_grad():
+        for part in made.modules():
+            if isinstance(part, StyledLayer):
+                part.strength.fill_(0.2)
+                part.bias.normal_()
+        made.centre.normal_()
+    back, _, _ = restore(write_generator(tmp_path, made, half=False), plan)
+    assert isinstance(back, LatentGenerator)
+    assert torch.allclose(back.centre, made.centre)
+    z = generation.latents(made, 4, seed=0)
+    apart = np.abs(generation.sample(back, z).astype(int) - generation.sample(made, z))
+    assert apart.max() <= 1
 
 
 def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from gancam.errors import ModelError
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
-from gancam.inference.figures import telling
+from gancam.inference.figures import parse_figures, telling
 from gancam.inference.variants import read_card
 
 CARD = ModelCard(
@@ -42,6 +42,8 @@ def test_figures_tell_metric_and_data_apart() -> None:
     assert telling(figures) == figures[0]
     assert telling(figures[1:]) == figures[3]
     assert telling(()) is None
+    (agreement,) = parse_figures({"agreement_digit classifier, 28 pixels, 5000 samples": 0.98})
+    assert (agreement.dataset, agreement.better) == ("digit classifier, 28 pixels, 5000 samples", "higher")
     seen = replace(CARD, quality={"psnr_y_set14": 30.1, "distance_set14": 0.2, "distance_set14_webcam": 0.3}).figures
     assert telling(seen) == seen[2]  # who undoes what a webcam did is judged by eye
 

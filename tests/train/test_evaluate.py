@@ -13,7 +13,7 @@ import torch
 from PIL import Image as Pillow
 
 from tests.helpers.training import restorer, write_run
-from train import checkpoint, curves, evaluate
+from train import checkpoint, curves, evaluate, networks
 from train.data import Pixels, read_image, resize
 from train.networks.sr import SuperResolution
 
@@ -161,6 +161,51 @@ def test_the_command_judges_and_compares(run: Path, images: Path, capsys: pytest
     printed = capsys.readouterr().out
     assert "(+0.0%)" in printed
     assert "images webcam" in printed
+
+
+def strict(text: str) -> object:
+    """What JSON says, which knows no infinite number."""
+
+    def refuse(what: str) -> None:
+        raise ValueError(what)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_a_figure_that_is_not_finite_is_null_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = SuperResolution(scale=2, channels=4, depth=1, expansion=8)
+    for parameter in network.parameters():
+        parameter.data.zero_()
+    run = write_run(tmp_path / "nothing", restorer(), network)
+    (tmp_path / "flat").mkdir()
+    Pillow.new("RGB", (64, 64), "gray").save(tmp_path / "flat" / "a.png")
+    words = [str(run), str(run), "--images", str(tmp_path / "flat"), "--degradation", "bicubic"]
+    assert evaluate.main([*words, "--json"]) == 0
+    told = strict(capsys.readouterr().out)
+    assert isinstance(told, list)
+    assert told[0]["figures"]["flat bicubic"]["psnr_y"] is None
+    assert evaluate.main(words) == 0
+    said = capsys.readouterr().out
+    assert "psnr_y inf" in said
+    assert "nan" not in said
+
+
+def test_a_run_of_another_network_is_one_short_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    translator = '[network]\nfamily = "translator"\nwidths = [4, 8]\ndepth = 1\n'
+    text = restorer().replace(
+        '[network]\nfamily = "sr"\nscale = 2\nchannels = 4\ndepth = 1\nexpansion = 8\n', translator
+    )
+    two = torch.nn.ModuleDict({name: networks.build("translator", widths=(4, 8), depth=1) for name in ("ab", "ba")})
+    made = SuperResolution(scale=2, channels=6, depth=2, expansion=8)
+    for run, said in (
+        (write_run(tmp_path / "cyclegan", text, two), "a network of family 'translator', which upscales nothing"),
+        (write_run(tmp_path / "changed", restorer(), made), "its weights are not those of recipe 'tiny'"),
+    ):
+        assert evaluate.main([str(run), "--images", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+        assert len(error) < 400
 
 
 def test_the_command_says_what_is_wrong(run: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:

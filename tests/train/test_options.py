@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from tests.helpers.training import GENERATOR, JUDGE, restorer
-from train import networks, options, recipe, tasks
-from train.tasks.unconditional import Practices
+from train import adversarial, networks, options, recipe, tasks
 
 GAN = GENERATOR.format(iterations=1).replace('side = "disc', 'NEW\nside = "disc')
 PLAN = restorer() + JUDGE
@@ -88,7 +87,7 @@ def test_a_network_that_does_not_enlarge_is_refused_for_super_resolution(photos:
 
 def test_what_is_read_is_of_the_types_of_its_fields(photos: Path) -> None:
     plan = recipe.parse(GAN.replace("NEW", 'augment_p = 1\naugment = ["colour"]'))
-    read, network = tasks.practices(Practices, plan)
+    read, network = tasks.practices(adversarial.Unconditional, plan)
     assert isinstance(read.augment_p, float)
     assert read.augment == ("colour",)
     assert set(network) == {"family", "side", "resolution"}

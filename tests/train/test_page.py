@@ -38,6 +38,25 @@ def test_the_page_says_what_is_wrong_and_what_to_change(run: Path) -> None:
     assert [path.name for path in run.glob(".*")] == []
 
 
+def test_figures_that_are_not_finite_are_left_out(run: Path) -> None:
+    page.write(run, "small")
+    before = (run / page.FILE).read_text()
+    lines = [{"iteration": 305, "discriminator": None, "lr": 0.1}, {"iteration": 305, "evaluate": {"variety": None}}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    text += '{"iteration": 306, "discriminator": Infinity}\n{"iteration": 306, "evaluate": {"variety": NaN}}\n'
+    with (run / "log.jsonl").open("a") as file:
+        file.write(text)
+    page.write(run, "small")
+    after = (run / page.FILE).read_text()
+    assert "nan" not in after
+    assert "inf" not in after
+    assert after.count("<svg") == before.count("<svg")
+    curves.draw(run)
+    (run / "log.jsonl").write_text('{"iteration": 1, "evaluate": {"variety": null}}\n')
+    with pytest.raises(ValueError, match="holds nothing yet"):
+        curves.read(run)
+
+
 def test_a_watcher_writes_it_when_something_is_wrong_and_at_the_end(run: Path, tmp_path: Path) -> None:
     watcher = page.Page(run, "small")
     watcher.sheet(1, np.zeros((4, 4, 3), np.uint8), "")

@@ -1,17 +1,22 @@
 """A run computes in the precision that is fastest on its machine, found by a trial that leaves no trace."""
 
+import gc
 import logging
 import os
 import subprocess
 import sys
+import time
+import weakref
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from tests.helpers.training import JUDGE, NEVER, restorer, same
-from train import checkpoint, loop, precision, recipe
+from train import checkpoint, loop, precision, recipe, tasks
 from train.processes import Group
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -43,6 +48,58 @@ def ticking(seconds: dict[str, float]) -> tuple[precision.Choice, list[str]]:
         made.append(name)
 
     return precision.choose(precision.measure(tuple(seconds), step, clock=lambda: now)), made
+
+
+def failing(*diverge: str, first: int = 0) -> precision.Choice:
+    """What is chosen where those precisions give no numbers, from their step `first` on, and are quick."""
+    now, made = 0.0, dict.fromkeys(("fp32", "bf16", "fp16"), 0)
+
+    def step(name: str) -> None:
+        nonlocal now
+        now += {"fp32": 0.02, "bf16": 0.019, "fp16": 0.001}[name]
+        made[name] += 1
+        if name in diverge and made[name] > first:
+            raise loop.Diverged("no number")
+
+    return precision.choose(precision.measure(tuple(made), step, clock=lambda: now))
+
+
+def test_what_diverges_is_not_chosen_however_soon_it_does() -> None:
+    assert failing("fp16") == precision.Choice("fp32", "by a trial: fp32 20 ms, bf16 19 ms an iteration; fp16 diverges")
+    assert failing("fp16", first=2) == failing("fp16")
+    assert failing("fp32", "fp16").name == "bf16"
+    assert failing("fp32", "bf16", "fp16") == precision.Choice("fp32", "by a trial: fp32, bf16, fp16 diverge")
+
+
+class Squares:
+    """A task whose pictures are beyond what fp16 holds, and ordinary numbers in fp32."""
+
+    discriminator = None
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.generator = torch.nn.Linear(64, 64)
+
+    def batch(self, rng: np.random.Generator, size: int) -> tasks.Batch:
+        return {"x": torch.full((size, 64), 1000.0)}
+
+    def generate(self, batch: tasks.Batch) -> torch.Tensor:
+        made: torch.Tensor = self.generator(batch["x"])
+        return made * made
+
+    def generator_losses(self, batch: tasks.Batch, fake: torch.Tensor, weights: Mapping[str, float]) -> tasks.Losses:
+        l1 = fake.float().sqrt().mean()
+        return tasks.Losses(l1, {"l1": l1})
+
+
+def test_a_run_does_not_begin_in_a_precision_that_diverges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "candidates", lambda device: ("fp32", "fp16"))  # as on a GPU
+    plan = replace(recipe.parse(restorer(iterations=3), name="tiny"), precision="auto")
+    training = loop._Training(plan, Squares(), Group())  # type: ignore[arg-type]
+    choice = training.try_precisions()
+    assert choice.name == "fp32"
+    assert choice.why.endswith("; fp16 diverges")
+    training.step()
 
 
 def test_the_fastest_is_chosen_where_it_is_worth_it() -> None:
@@ -154,6 +211,32 @@ def test_a_network_that_begins_with_no_numbers_is_refused(photos: Path, tmp_path
 
 def test_old_and_new_networks_of_teachers_are_tried_too() -> None:
     assert precision.fastest(torch.nn.Conv2d(3, 3, 3)) in ("fp32", "bf16")
+
+
+def test_a_teacher_is_tried_once_and_not_kept() -> None:
+    teacher, calls = torch.nn.Conv2d(3, 3, 3), []
+    teacher.register_forward_hook(lambda *_: calls.append(1))
+    chosen = precision.fastest(teacher)
+    tried = len(calls)
+    assert precision.fastest(teacher) == chosen
+    assert len(calls) == tried
+    held = weakref.ref(teacher)
+    del teacher
+    gc.collect()
+    assert held() is None
+
+
+def test_a_teacher_does_not_draw_in_a_precision_in_which_it_gives_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "candidates", lambda device: ("fp32", "fp16"))
+
+    class Large(torch.nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not torch.is_autocast_enabled(x.device.type):
+                time.sleep(0.02)
+            return super().forward(x + 1) * 1e6  # beyond 65504
+
+    torch.manual_seed(0)
+    assert precision.fastest(Large(3, 3, 3)) == "fp32"
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from tests.helpers.training import restorer, same
 from train import checkpoint, loop, recipe
 from train.console import Console, describe
-from train.report import NEWEST, Every
+from train.report import NEWEST, Every, Report
 from train.watch import Progress, Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -138,6 +138,39 @@ def test_elsewhere_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> N
         console.progress(Progress(second, 1000, "l1", 1.0))
     assert [line.split()[1].split("/")[0] for line in stream.getvalue().splitlines()] == [
         "2", "12", "42", "72", "102", "132", "162", "192",
+    ]  # fmt: skip
+
+
+class Collapsing:
+    """A task whose samples are too much alike from the first evaluation to the third, and again in the fifth."""
+
+    generator = torch.nn.Linear(1, 1)
+
+    def __init__(self) -> None:
+        self.varieties = iter([0.1, 0.2, 0.3, 0.9, 0.1])
+
+    def evaluate(self, generator: torch.nn.Module, folder: Path | None) -> dict[str, float]:
+        return {"variety": next(self.varieties)}
+
+    def preview(self, generator: torch.nn.Module) -> NDArray[np.uint8]:
+        return np.zeros((8, 8, 3), np.uint8)
+
+    def alarms(self, figures: Mapping[str, float]) -> list[str]:
+        found = ["it is never wrong"] if figures.get("discriminator", 1.0) < 0.5 else []
+        return found + (["it collapses"] if figures.get("variety", 1.0) < 0.5 else [])
+
+
+def test_an_alarm_that_stays_is_told_once_whatever_is_logged_between(tmp_path: Path) -> None:
+    plan, task = recipe.parse(TINY, name="tiny"), Collapsing()
+    every = Every(log=1, evaluate=2, sheets=(1e9,))
+    report = Report(tmp_path, plan, task, start=0, end=10, every=every, evaluate_on=None, rank=0)  # type: ignore[arg-type]
+    for iteration, loss in enumerate([1.0, 1.0, 0.1, 0.1, 0.1, 1.0, 1.0, 0.1, 0.1, 0.1], 1):
+        report.step(iteration, plan.phases[0], {"discriminator": torch.tensor(loss)}, 0.1, task.generator)
+    report.close()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    told = [(line["iteration"], line["alarm"]) for line in lines if "alarm" in line]
+    assert told == [
+        (2, "it collapses"), (3, "it is never wrong"), (8, "it is never wrong"), (10, "it collapses"),
     ]  # fmt: skip
 
 

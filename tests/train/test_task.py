@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 from tests.helpers.training import JUDGE, check_that_each_term_teaches_the_generator_alone, restorer
 from train import recipe, sheets, tasks
 from train.networks.sr import SuperResolution
+from train.networks.upscaler import Upscaler
 from train.tasks.super_resolution import TERMS, SuperResolutionTask
 
 PLAN = restorer(degradation="webcam", losses="adversarial = 1.0") + JUDGE.replace("unet", "patch") + 'loss = "hinge"'
@@ -79,8 +80,8 @@ def test_a_judge_learns_to_tell_the_two_apart(task: SuperResolutionTask) -> None
 def test_a_plane_stays_a_plane(task: SuperResolutionTask) -> None:
     """Bilinear upscaling, which is right on a plane, loses what rounding and noise cost; a mesh loses more."""
 
-    class Bilinear(torch.nn.Module):
-        receptive_field = 2
+    class Bilinear(Upscaler):
+        scale, receptive_field = 2, 2
 
         def __init__(self, mesh: float) -> None:
             super().__init__()

@@ -185,6 +185,18 @@ def test_noise_fades_away(pile: Path) -> None:
     assert losses_of(task(noisy, pile), progress=1.0)["discriminator"] == plain["discriminator"]
 
 
+@pytest.mark.parametrize("processes", [1, 4])
+def test_augmentation_adapts_by_the_pictures_of_all_processes(pile: Path, processes: int) -> None:
+    made = task(DCGAN.format(practices='augment = ["translation"]\nadapt = 0.6', iterations=1), pile)
+    p = made.discriminator.augment_p
+    assert isinstance(p, torch.Tensor)
+    p.fill_(0.5)
+    batch = made.batch(np.random.default_rng(0), 8 // processes)
+    batch["progress"] = torch.tensor(0.0)
+    sign = made.discriminator_losses(batch, made.generate(batch).detach(), {}).terms["sign"]
+    assert float(p) == pytest.approx(0.5 + 8 / 100_000 * (1 if sign > 0.6 else -1), abs=1e-7)
+
+
 def test_augmentation_adapts_to_the_discriminator(pile: Path) -> None:
     made = task(DCGAN.format(practices='augment = ["translation"]\nadapt = 0.6', iterations=1), pile)
     augment_p = made.discriminator.augment_p

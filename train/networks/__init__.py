@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from torch import nn
+from torch import Tensor, nn
 
 from train.options import check as check_option
 from train.options import check_keys, did_you_mean
@@ -29,6 +29,19 @@ def build(family: str, **options: Any) -> nn.Module:
         said = " ".join(str(error).split())[:200]
         raise ValueError(f"network family {family!r} refuses its options {options}: {said}") from error
     return network
+
+
+def fill(network: nn.Module, weights: Mapping[str, Tensor], recipe: str, where: object) -> None:
+    """Copy `weights` into `network`, which a `recipe` names; `where` they are from begins a message.
+
+    Raises ``ValueError``, of one line, where they are another network's: the recipe's family may have changed since.
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        first = " ".join("".join(str(error).splitlines()[1:2]).split())
+        what = f"its weights are not those of recipe {recipe!r} as it is now"
+        raise ValueError(f"{where}: {what} ({first[:160]}{' ...' if len(first) > 160 else ''})") from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -22,6 +22,7 @@ class DcganGenerator(LatentGenerator):
         self, *, latent: int, resolution: int, channels: int, colours: int, size: int, classes: int = 0
     ) -> None:
         super().__init__(latent, classes=classes)
+        self.resolution = resolution
         doublings, side = 0, resolution
         while side > 7 and side % 2 == 0:
             doublings, side = doublings + 1, side // 2

@@ -9,13 +9,15 @@ class LatentGenerator(nn.Module):
     """``forward``: z ``(n, latent)`` standard normal -> pictures ``(n, colours, h, w)`` about 0..1.
 
     ``mapping``: z -> w ``(n, latent)``; here z itself. ``synthesis``: a w for each of `layers`, ``(n, layers, latent)``
-    -> pictures. ``centre`` ``(1, latent)``: the mean w; ``centre + psi * (w - centre)`` is truncation.
+    -> pictures. ``centre`` ``(1, latent)``: the mean w; ``centre + psi * (w - centre)`` is truncation. ``resolution``:
+    a picture's height and width.
 
     A generator of `classes` kinds of pictures (0: it knows none) takes the kind from the last `classes` numbers of z:
     that of the largest. In w they are 1 for it and 0 for the others; what is between two kinds has shares of both.
     """
 
     centre: Tensor
+    resolution: int
 
     def __init__(self, latent: int, layers: int = 1, classes: int = 0) -> None:
         super().__init__()

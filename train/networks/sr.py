@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.networks.upscaler import Upscaler
+
 
 class CollapsibleConv(nn.Module):
     """3x3 convolution whose kernel is the product of wider linear ones.
@@ -72,7 +74,7 @@ class CollapsibleConv(nn.Module):
         return F.conv2d(x, self.kernel(), self.bias, padding=self.dilation, dilation=self.dilation)
 
 
-class SuperResolution(nn.Module):
+class SuperResolution(Upscaler):
     """``depth`` convolutions of ``channels`` between a first and a last one.
 
     ``dilations``, one for each of the ``depth``, let it see farther at the same cost (8-bit convolutions take the same

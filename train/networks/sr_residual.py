@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.networks.upscaler import Upscaler
+
 GAIN = 0.1  # of the last kernel of a block, and of all, so that each begins close to doing nothing
 
 
@@ -37,14 +39,12 @@ class Block(nn.Module):
         return y
 
 
-class ResidualSuperResolution(nn.Module):
+class ResidualSuperResolution(Upscaler):
     """`blocks` residual blocks of `channels` between a first and a last convolution.
 
     ``forward``: RGB ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * scale, w * scale)`` float, about 0..1, not clamped.
     Output pixels depend on input pixels at most ``receptive_field`` away: ``2 * blocks + 3``.
     """
-
-    multiple = 1  # of which height and width are
 
     def __init__(self, *, scale: int, channels: int = 48, blocks: int = 8) -> None:
         super().__init__()

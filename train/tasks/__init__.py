@@ -1,14 +1,15 @@
 """One file per kind of training: what a batch is, what the two networks lose on it, how the result is judged.
 
-A recipe's ``task`` names the file, which offers ``build(recipe, data, device)``. The loop knows this protocol only.
+A recipe's ``task`` names the file, whose `build` makes a `Task` of (recipe, data, device). The loop knows nothing else.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,43 +44,53 @@ class Losses:
         return cls(torch.stack([weights[name] * term for name, term in terms.items()]).sum(), terms)
 
 
-class Task(Protocol):
-    """What the training loop needs of a task."""
+class Task(ABC):
+    """What the training loop needs of a task, with what is usual where a task says nothing.
 
-    @property
-    def generator(self) -> nn.Module:
-        """The network that is trained and kept."""
+    A task is made of (recipe, data, device): what is trained, where the data are, where the networks go. Raises
+    ``ValueError`` for what it cannot train and ``FileNotFoundError`` where there is no data.
 
-    @property
-    def discriminator(self) -> nn.Module | None:
-        """The network that judges it, None where there is none."""
+    Attributes:
+        generator: The network that is trained and kept.
+        discriminator: The network that judges it; None: there is none.
+    """
 
+    generator: nn.Module
+    discriminator: nn.Module | None = None
+
+    @abstractmethod
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """A batch on the task's device that depends on `rng` alone.
+        """Draw a batch on the task's device, by `rng` alone.
 
         The loop adds `progress`, the share of the run that is over, 0..1.
         """
 
+    @abstractmethod
     def generate(self, batch: Batch) -> Tensor:
-        """The generator's output, with gradients."""
+        """Run the generator on a batch, with gradients."""
 
+    @abstractmethod
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """What the generator minimises; `weights` names the terms."""
+        """Compute what the generator minimises; `weights` names the terms."""
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """What the discriminator minimises; `fake` is detached. Called when `adversarial` is among the weights."""
+        """Compute what the discriminator minimises; `fake` is detached. Called when `adversarial` is among `weights`.
 
+        Raises ``ValueError`` for a task that has no discriminator.
+        """
+        raise ValueError(f"{type(self).__name__} has no discriminator")
+
+    @abstractmethod
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
-        """A sheet (H, W, 3) RGB of the same samples each time."""
+        """Make a sheet ``(H, W, 3)`` RGB of the same samples each time."""
 
+    @abstractmethod
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Figures by name; `folder` holds the images to judge on, None: what the task held back."""
+        """Measure `generator` on the images in `folder`, None: on what the task held back; figures by name."""
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """What is going wrong, by `figures` of a log line or an evaluation, and what to change.
-
-        Empty when all is well.
-        """
+        """Name what goes wrong, by `figures` of a log line or an evaluation, and what to change; usually nothing."""
+        return []
 
 
 def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
@@ -146,21 +157,6 @@ def practices(of: type[T], recipe: Recipe, *, optional: bool = False) -> tuple[T
             f"{', '.join(sorted(own))}, the network {', '.join(sorted(known))}"
         )
     return read(of, where, "[discriminator]", given), rest
-
-
-@dataclass(frozen=True)
-class Hinge:
-    """Options of a [discriminator]: `loss`, one of `losses.ADVERSARIAL`."""
-
-    loss: str = "hinge"
-
-
-@dataclass(frozen=True)
-class Relativistic:
-    """Options of a [discriminator]: `loss`, one of `losses.ADVERSARIAL`, and `r1`, the weight of that penalty."""
-
-    loss: str = "relativistic"
-    r1: float = 0.0
 
 
 def build_discriminator(

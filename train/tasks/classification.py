@@ -27,10 +27,8 @@ class Data:
     """The keys of ``[data]``: none."""
 
 
-class ClassificationTask:
+class ClassificationTask(Task):
     """Batches ``image`` (n, 1, h, w) float 0..1, moved by up to an eighth, and ``label`` (n,). Loss: cross_entropy."""
-
-    discriminator = None
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         data_of(Data, recipe)
@@ -58,7 +56,6 @@ class ClassificationTask:
         return torch.from_numpy(images).to(self.device)[:, None].float() / 255.0
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         chosen = rng.integers(len(self.images), size=size)
         return {
             "image": translation(self._tensor(self.images[chosen])),
@@ -66,18 +63,12 @@ class ClassificationTask:
         }
 
     def generate(self, batch: Batch) -> Tensor:
-        """Run the generator on a batch, with gradients."""
         logits: Tensor = self.generator(batch["image"])
         return logits
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         entropy = F.cross_entropy(fake.float(), batch["label"])
         return Losses(weights["cross_entropy"] * entropy, {"cross_entropy": entropy})
-
-    def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the discriminator minimises."""
-        raise ValueError("classification has no discriminator")
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
         """The first ten test pictures of each class that the classifier takes for another, or black."""
@@ -95,12 +86,7 @@ class ClassificationTask:
         return np.concatenate([generator(self._tensor(part)).argmax(1).cpu().numpy() for part in parts])
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Measure the generator on `folder`, or on what was held back."""
         return {"accuracy": float((self._answers(generator) == self.test[1]).mean())}
-
-    def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
-        return []
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -113,6 +99,4 @@ def _part(arrays: Mapping[str, NDArray[Any]], name: str) -> tuple[NDArray[np.uin
     return images, labels.astype(np.int64)
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return ClassificationTask(recipe, data, device)
+build = ClassificationTask

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import augment, generation, losses, networks, sheets
+from train import adversarial, augment, generation, losses, networks, sheets
 from train.data import Pictures
-from train.options import Count, Share
+from train.options import Count
 from train.recipe import Recipe
 from train.tasks import (
     Batch,
@@ -29,6 +30,8 @@ from train.tasks import (
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)
 SHEET = 8
+Direction = Literal["ab", "ba"]
+DIRECTIONS: tuple[Direction, Direction] = ("ab", "ba")
 
 
 class Both(nn.Module):
@@ -37,6 +40,10 @@ class Both(nn.Module):
     def __init__(self, ab: nn.Module, ba: nn.Module) -> None:
         super().__init__()
         self.ab, self.ba = ab, ba
+
+    def direction(self, name: Direction) -> nn.Module:
+        """The network of that direction."""
+        return {"ab": self.ab, "ba": self.ba}[name]
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""
@@ -48,12 +55,18 @@ class Discriminators(Both):
     """A discriminator of Bs (``ab``) and one of As (``ba``), and the pools of what they were shown before."""
 
     filled: Tensor
+    pool_ab: Tensor
+    pool_ba: Tensor
 
     def __init__(self, ab: nn.Module, ba: nn.Module, resolution: int) -> None:
         super().__init__(ab, ba)
         for name in ("pool_ab", "pool_ba"):
             self.register_buffer(name, torch.zeros(POOL, 3, resolution, resolution, dtype=torch.uint8))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
+
+    def pool(self, name: Direction) -> Tensor:
+        """What the discriminator of that direction was shown: ``(POOL, 3, resolution, resolution)`` uint8."""
+        return {"ab": self.pool_ab, "ba": self.pool_ba}[name]
 
     def requires_grad_(self, requires_grad: bool = True) -> "Discriminators":
         """Ask each discriminator, since one may have parts that never learn."""
@@ -71,22 +84,16 @@ class Data:
     b: str = ""
 
 
-@dataclass(frozen=True)
-class Judging:
-    """The keys of ``[discriminator]``, beside the network's: see `train.tasks.unconditional.Practices`."""
-
-    loss: str = "least_squares"
-    augment: tuple[str, ...] = ()
-    augment_p: Share = 1.0
-
-
-class CycleGanTask:
+class CycleGanTask(Task):
     """Batches ``a`` and ``b`` (n, 3, r, r) RGB float 0..1.
 
     ``[data]``: `resolution`, `mirror`, `b` (the second pile, from the command line; the first is the data).
-    ``[discriminator]``: a network's options, `loss`, `augment` and `augment_p` as in `train.tasks.unconditional`.
+    ``[discriminator]``: a network's options, and `adversarial.Unpaired`.
     Losses: adversarial, cycle (L1 after there and back), identity (L1 of what is there already).
     """
+
+    generator: Both
+    discriminator: Discriminators
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = data_of(Data, recipe)
@@ -95,7 +102,7 @@ class CycleGanTask:
         if not options.b:
             raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
         self.device = device
-        judging, network = practices(Judging, recipe)
+        judging, network = practices(adversarial.Unpaired, recipe)
         self.adversarial_loss = losses.adversarial_loss(judging.loss, recipe.name)
         self.operations, self.augment_p = augment.names(judging.augment), judging.augment_p
         self.generator = Both(networks.build(**recipe.network), networks.build(**recipe.network)).to(device)
@@ -111,19 +118,17 @@ class CycleGanTask:
         return tensor(chosen, self.device)
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         return {"a": self._some(self.a, rng, size), "b": self._some(self.b, rng, size)}
 
     def generate(self, batch: Batch) -> Tensor:
         """Both directions, one after the other in the batch."""
         return torch.cat([self.generator.ab(batch["a"]), self.generator.ba(batch["b"])])
 
-    def _logits(self, name: str, images: Tensor) -> list[Tensor]:
+    def _logits(self, name: Direction, images: Tensor) -> list[Tensor]:
         """The logits of each head of that discriminator for `images`, augmented."""
-        return heads(getattr(self.discriminator, name)(augment.augment(images, self.operations, self.augment_p)))
+        return heads(self.discriminator.direction(name)(augment.augment(images, self.operations, self.augment_p)))
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         b, a = fake.chunk(2)
         terms: dict[str, Tensor] = {}
         for name in weights:
@@ -134,7 +139,7 @@ class CycleGanTask:
                         generator_loss(
                             self.adversarial_loss, self._logits(which, images), partial(self._logits, which, real)
                         )
-                        for which, real, images in (("ab", batch["b"], b), ("ba", batch["a"], a))
+                        for which, real, images in zip(DIRECTIONS, (batch["b"], batch["a"]), (b, a), strict=True)
                     ]
                     self.discriminator.requires_grad_(True)
                     terms[name] = torch.stack(both).sum()
@@ -147,9 +152,8 @@ class CycleGanTask:
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the discriminator minimises."""
         parts = []
-        for name, real, false in zip(("ab", "ba"), (batch["b"], batch["a"]), fake.chunk(2), strict=True):
+        for name, real, false in zip(DIRECTIONS, (batch["b"], batch["a"]), fake.chunk(2), strict=True):
             pairs = zip(self._logits(name, real), self._logits(name, self._pooled(name, false)), strict=True)
             parts.append(torch.stack([self.adversarial_loss.discriminator(*pair) for pair in pairs]).mean())
         with torch.no_grad():
@@ -157,9 +161,9 @@ class CycleGanTask:
         total = torch.stack(parts).sum()
         return Losses(total, {"discriminator": total})
 
-    def _pooled(self, name: str, fake: Tensor) -> Tensor:
+    def _pooled(self, name: Direction, fake: Tensor) -> Tensor:
         """Half of `fake` as it is; for the other half, something from the pool, where it goes instead."""
-        pool = getattr(self.discriminator, f"pool_{name}")
+        pool = self.discriminator.pool(name)
         filled = int(self.discriminator.filled)
         shown = []
         for index, image in enumerate(fake):
@@ -198,12 +202,9 @@ class CycleGanTask:
         return {"variety": generation.variety(self._run(generator.ab, chosen), self.b.images)}
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
         if figures.get("variety", 1.0) < 0.4:
             return [f"translations vary {figures['variety']:.2f} times as much as pictures of B: raise cycle, lower lr"]
         return []
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return CycleGanTask(recipe, data, device)
+build = CycleGanTask

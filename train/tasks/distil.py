@@ -20,7 +20,7 @@ from train.data import Photos, Pixels, digest, dihedral, resize
 from train.options import Count, Share
 from train.pool import BORDER, Description, Ingredients, Patches, Pool, pool
 from train.recipe import Recipe
-from train.tasks import HELD_BACK, Batch, Task, data_of, tensor
+from train.tasks import HELD_BACK, Batch, data_of, tensor
 from train.tasks.super_resolution import SuperResolutionTask, scale_of
 
 
@@ -131,6 +131,4 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task."""
-    return DistilTask(recipe, data, device)
+build = DistilTask

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import evaluate, holes, losses, networks, sheets
+from train import adversarial, evaluate, holes, losses, networks, sheets
 from train.data import Photos, Pixels, dihedral, warped
 from train.networks.inpaint import Inpaint
 from train.options import Count, Share
@@ -21,7 +21,6 @@ from train.tasks import (
     VERDICTS,
     Batch,
     Losses,
-    Relativistic,
     Task,
     build_discriminator,
     data_of,
@@ -47,7 +46,7 @@ class Data:
     warp: Share = 0.0
 
 
-class InpaintingTask:
+class InpaintingTask(Task):
     """Batches ``truth`` (n, 3, s, s), RGB float 0..1, and ``hole`` (n, 1, s, s), 1 where it is to be filled.
 
     ``[data]``: `sides` (s: one of them a batch, by chance; multiples of 16). A batch is as many crops of the first
@@ -55,7 +54,7 @@ class InpaintingTask:
     which, one of `holes.DRAWN`. `fade`: pixels from a hole's edge after which l1 and decibels count 1 / e, so that what
     nobody can know need not be grey; 0: as much everywhere. `warp`: the share of crops that are `warped`, against
     learning few photos by heart.
-    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    ``[discriminator]``: a network's options, and `adversarial.Faithful`.
     Losses, all of them inside the holes and each picture alike, however small its hole: l1, decibels (the negative
     PSNR), perceptual, distance, adversarial, feature_matching.
     """
@@ -70,7 +69,7 @@ class InpaintingTask:
             raise ValueError(f"recipe {recipe.name!r}: sides {self.sides} must be multiples of 16 from 32 up")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        judging, network = practices(Relativistic, recipe, optional=True)
+        judging, network = practices(adversarial.Faithful, recipe, optional=True)
         self.r1 = judging.r1
         if "feature_matching" in terms and network.get("family") == "features":
             raise ValueError(f"recipe {recipe.name!r}: a discriminator of features has none to match: feature_matching")
@@ -79,7 +78,6 @@ class InpaintingTask:
         self._peers: dict[Path | None, list[evaluate.Peers]] = {}
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         side = self.sides[int(rng.integers(len(self.sides)))]
         pairs = [self._pair(rng, side) for _ in range(max(1, size * self.sides[0] ** 2 // side**2))]
         truth, hole = (torch.from_numpy(np.stack(stack)).to(self.device) for stack in zip(*pairs, strict=True))
@@ -94,12 +92,10 @@ class InpaintingTask:
         return crop, holes.DRAWN[self.draw](rng, side)
 
     def generate(self, batch: Batch) -> Tensor:
-        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["truth"], batch["hole"])
         return fake
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         truth, hole = batch["truth"], batch["hole"]
         share = hole / (3.0 * hole.sum((1, 2, 3), keepdim=True))  # of the places of a picture, its colours apart
         if self.fade:
@@ -166,17 +162,12 @@ class InpaintingTask:
         return sheets.columns([("hole", given), ("filled", filled), ("original", [truth for truth, _ in pairs])])
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Measure the generator on `folder`, or on what was held back."""
         images = judged_on(self.photos.held_back or self.photos.images, folder)
         if folder not in self._peers:
             self._peers[folder] = evaluate.inpainting_peers(images)
         return evaluate.inpainting(
             lambda image, hole: evaluate.run_inpainting(generator, image, hole), images, self._peers[folder]
         )
-
-    def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
-        return []
 
 
 def _asked(hole: Tensor, real: list[Tensor], false: list[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -196,6 +187,4 @@ def _inside(hole: Tensor, logits: Tensor) -> Tensor:
     return F.adaptive_max_pool2d(hole, logits.shape[2:]).to(logits.device) > 0
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return InpaintingTask(recipe, data, device)
+build = InpaintingTask

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import evaluate, losses, networks, sheets
+from train import adversarial, evaluate, losses, networks, sheets
 from train.data import Photos, Pixels, image_files, read_image, resize
 from train.networks import squeezenet
 from train.options import Count
@@ -25,7 +25,6 @@ from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
     Batch,
-    Hinge,
     Losses,
     Task,
     build_discriminator,
@@ -58,7 +57,7 @@ class Data:
     style: str = ""
 
 
-class StyleTask:
+class StyleTask(Task):
     """Batches of photos and of patches of the style.
 
     ``image`` and ``style`` are (n, 3, p, p) RGB float 0..1, ``move`` is by what the second look is moved, and
@@ -67,7 +66,7 @@ class StyleTask:
     ``[data]``: `patch` (p), `style` (an image or a folder of them; from the command line), `style_side` (pixels that
     the style images' shorter side is scaled to: the size of the strokes), `square` (pixels a side of what keeps its
     brightness).
-    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`); may be left out.
+    ``[discriminator]``: a network's options, and `adversarial.Translation`; may be left out.
     Losses: content, style, variation, temporal (a moment later, the camera moved), rest (a moment later, nothing but
     the camera's noise changed), structure (L1 of the luma of squares), adversarial.
     """
@@ -86,7 +85,7 @@ class StyleTask:
             raise ValueError(f"recipe {recipe.name!r}: no style: give one with --style IMAGE")
         self.device = device
         self.generator = networks.build(**recipe.network).to(device)
-        judging, network = practices(Hinge, recipe, optional=True)
+        judging, network = practices(adversarial.Translation, recipe, optional=True)
         self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
         self.photos = Photos(data, smallest=self.patch, hold_back=HELD_BACK)
         self.styles = [self._style(path, side) for path in _style_files(Path(str(style)))]
@@ -109,7 +108,6 @@ class StyleTask:
         return resize(image, (round(height * scale), round(width * scale)))
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         return self._batch([self.photos.images[self.photos.pick(rng)] for _ in range(size)], rng)
 
     def _batch(self, photos: Sequence[Pixels], rng: np.random.Generator) -> Batch:
@@ -130,7 +128,6 @@ class StyleTask:
         return patch[:, ::-1] if rng.random() < 0.5 else patch
 
     def generate(self, batch: Batch) -> Tensor:
-        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["image"], self._shift(batch))
         return fake
 
@@ -139,7 +136,6 @@ class StyleTask:
         return down, right
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         terms: dict[str, Tensor] = {}
         seen = self._look(fake) if weights.keys() & {"content", "style"} else []
         for name in weights:
@@ -180,7 +176,6 @@ class StyleTask:
         return losses.mse(seen[:, :, edge:-edge, edge:-edge], now[:, :, edge:-edge, edge:-edge])
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the discriminator minimises."""
         return discriminator_losses(self.discriminator, self.adversarial_loss, batch["style"], fake)
 
     def preview(self, generator: nn.Module) -> NDArray[np.uint8]:
@@ -217,10 +212,6 @@ class StyleTask:
             self.generator = kept
         return {name: float(term) for name, term in found.items()}
 
-    def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
-        return []
-
 
 def _noisy(image: Tensor) -> Tensor:
     """`image` a moment later: other noise, and all of it a little brighter or darker."""
@@ -236,6 +227,4 @@ def _style_files(path: Path) -> list[Path]:
     return [path]
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return StyleTask(recipe, data, device)
+build = StyleTask

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import degrade, evaluate, losses, networks, sheets
+from train import adversarial, degrade, evaluate, losses, networks, sheets
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, resize, warped
+from train.networks.upscaler import Upscaler
 from train.options import Count, Share
 from train.recipe import Recipe
 from train.tasks import (
@@ -20,7 +21,6 @@ from train.tasks import (
     VERDICTS,
     Batch,
     Losses,
-    Relativistic,
     Task,
     build_discriminator,
     data_of,
@@ -63,17 +63,19 @@ class Data:
     draws: str = "colours"
 
 
-class SuperResolutionTask:
+class SuperResolutionTask(Task):
     """Batches ``low`` (n, 3, p, p) and ``high`` (n, 3, p * scale, p * scale), RGB float 0..1.
 
     ``[data]``: `patch` (p), `degradation` (``bicubic``: shrunk by an antialiased filter; ``webcam``: `train.degrade`),
     `warp` (the share of patches that are `warped`, where shrunk bicubically: against learning few photos by
     heart), `draws` (``colours``, or ``luma``: losses on activations see the generator's luma and the photo's chroma,
     so that no colour is made up along edges).
-    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`), `r1` (weight of that penalty).
+    ``[discriminator]``: a network's options, and `adversarial.Faithful`.
     Losses: l1, mse, luma_l1, luma_mse, perceptual, distance, adversarial, feature_matching, plane, lattice,
     local_lattice.
     """
+
+    generator: Upscaler
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = data_of(Data, recipe)
@@ -87,8 +89,10 @@ class SuperResolutionTask:
         if self.draws not in ("colours", "luma"):
             raise ValueError(f"recipe {recipe.name!r}: draws {self.draws!r} must be colours or luma")
         self.device = device
-        self.generator = networks.build(**recipe.network).to(device)
-        judging, network = practices(Relativistic, recipe, optional=True)
+        generator = networks.build(**recipe.network).to(device)
+        assert isinstance(generator, Upscaler)  # no other has a scale
+        self.generator = generator
+        judging, network = practices(adversarial.Faithful, recipe, optional=True)
         self.r1 = judging.r1
         self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
         self.photos = self._read(data)
@@ -105,7 +109,6 @@ class SuperResolutionTask:
         return photos
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         pairs = self._pairs(rng, size)
         return {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
@@ -146,12 +149,10 @@ class SuperResolutionTask:
         return dihedral(low, which), dihedral(high, which)
 
     def generate(self, batch: Batch) -> Tensor:
-        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(batch["low"])
         return fake
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         truth = batch["high"]
         looked_at = self._looked_at(truth, fake)
         seen = perceived(*shifted(truth, looked_at)) if weights.keys() & {"perceptual", "distance"} else ([], [])
@@ -194,7 +195,7 @@ class SuperResolutionTask:
         where it passes for grain; on a wall in a video one sees it, and it boils. A plane has one right answer, also
         where it comes with up to a level of noise and rounded to whole levels, as video brings it.
         """
-        reach = int(getattr(self.generator, "receptive_field", 6))
+        reach = self.generator.receptive_field
         side = 2 * reach + 4  # of which the middle, which no border touches, is looked at
         colour, slope = torch.rand(16, 3, 1, 1), (torch.rand(2, 16, 3, 1, 1) - 0.5) * 0.03
 
@@ -209,7 +210,6 @@ class SuperResolutionTask:
         return losses.l1(flat, plane(self.scale)[:, :, inner, inner].to(self.device))
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the discriminator minimises."""
         truth = batch["high"]
         seen = self._looked_at(truth, fake)
         return discriminator_losses(self.discriminator, self.adversarial_loss, truth, seen, r1=self.r1)
@@ -227,7 +227,6 @@ class SuperResolutionTask:
         )
 
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
-        """Measure the generator on `folder`, or on what was held back."""
         images = judged_on(self.photos.held_back or self.photos.images, folder)
         upscale = partial(evaluate.run, generator)
         figures = evaluate.super_resolution(upscale, images, self.scale)
@@ -235,10 +234,6 @@ class SuperResolutionTask:
             webcam = evaluate.super_resolution(upscale, images, self.scale, degradation="webcam")
             figures |= {f"{name}_webcam": figure for name, figure in webcam.items()}
         return figures
-
-    def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
-        return []
 
 
 def scale_of(recipe: Recipe) -> int:
@@ -249,6 +244,4 @@ def scale_of(recipe: Recipe) -> int:
     return int(scale)
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return SuperResolutionTask(recipe, data, device)
+build = SuperResolutionTask

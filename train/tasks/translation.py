@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import degrade, evaluate, losses, networks, painted, sheets
+from train import adversarial, degrade, evaluate, losses, networks, painted, sheets
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
 from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
@@ -25,7 +25,6 @@ from train.tasks import (
     HELD_BACK,
     VERDICTS,
     Batch,
-    Hinge,
     Losses,
     Task,
     build_discriminator,
@@ -59,7 +58,7 @@ class Data:
     gamma: Annotated[float, Bounds(0, 8)] = 0.0
 
 
-class TranslationTask:
+class TranslationTask(Task):
     """Batches ``input`` and ``truth`` (n, 3, p, p) RGB float 0..1.
 
     ``shift`` (n, 2) is where a network's grain lies, and ``again`` a second ``input`` with other noise.
@@ -71,7 +70,7 @@ class TranslationTask:
     `pool`). `noise`: the most that a camera's noise adds to the input, a deviation in shares of white. `gamma`: of
     ``self``, the most that a patch is made lighter or darker: its levels are raised to a power of 2 ** -gamma to 2 **
     gamma.
-    ``[discriminator]``: a network's options, `loss` (one of `losses.ADVERSARIAL`).
+    ``[discriminator]``: a network's options, and `adversarial.Translation`.
     Losses: l1, chroma (L1 of the colours without their luma), chroma_square (their squared error over that of grey),
     chroma_mode (how far from the likeliest colours, `losses.apart`; rare ones count more), perceptual, adversarial,
     feature_matching, rest (two inputs that differ by their noise alone look alike).
@@ -96,7 +95,7 @@ class TranslationTask:
             )
         self.generator: nn.Module = generator
         self._seeing = generator  # the same, of which it is known that it looks before it makes anything
-        judging, network = practices(Hinge, recipe, optional=True)
+        judging, network = practices(adversarial.Translation, recipe, optional=True)
         if "family" in network and "colours" in networks.options(str(network["family"])):
             seen = generator.look(torch.zeros(1, 3, 16, 16, device=device)).shape[1]
             if network.setdefault("colours", 3 + seen) != 3 + seen:
@@ -119,7 +118,6 @@ class TranslationTask:
         self.rarity = rarity(self.truths, device) if "chroma_mode" in terms else None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         pairs = [self._pair(rng) for _ in range(size)]
         batch = {
             name: tensor(np.stack([pair[index] for pair in pairs]), self.device)
@@ -157,7 +155,6 @@ class TranslationTask:
         return isinstance(self._seeing, Translator) and self._seeing.placed
 
     def generate(self, batch: Batch) -> Tensor:
-        """Run the generator on a batch, with gradients."""
         return self._made(batch["input"], batch)
 
     def _made(self, seen: Tensor, batch: Batch) -> Tensor:
@@ -171,7 +168,6 @@ class TranslationTask:
         return torch.cat([seen, images], 1)
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         truth = batch["truth"]
         verdicts = None
         if weights.keys() & VERDICTS:
@@ -200,7 +196,6 @@ class TranslationTask:
         return Losses.of(terms, weights)
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the discriminator minimises."""
         pairs = self._pairs_of(batch, batch["truth"]), self._pairs_of(batch, fake)
         return discriminator_losses(self.discriminator, self.adversarial_loss, *pairs)
 
@@ -237,10 +232,6 @@ class TranslationTask:
     def evaluate(self, generator: nn.Module, folder: Path | None) -> dict[str, float]:
         """The figures of `evaluate.translation`."""
         return evaluate.translation(lambda image: evaluate.run(generator, image), self._judged_on(folder))
-
-    def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
-        return []
 
 
 def _lit(image: Pixels, power: float) -> Pixels:
@@ -305,6 +296,4 @@ def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
     return truths, inputs
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return TranslationTask(recipe, data, device)
+build = TranslationTask

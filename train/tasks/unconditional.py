@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import augment, generation, losses, networks, sheets
+from train import adversarial, augment, generation, losses, networks, sheets
 from train.data import Pictures
 from train.networks.latent import LatentGenerator
-from train.options import Bounds, Count, Share
+from train.options import Bounds, Count
 from train.recipe import Recipe
 from train.tasks import (
     Batch,
@@ -39,40 +39,6 @@ SATURATED = 0.02  # of the discriminator's loss at the start: below it, the gene
 
 
 @dataclass(frozen=True)
-class Practices:
-    """What keeps this training from failing: keys of ``[discriminator]``, each off unless named.
-
-    loss              one of `losses.ADVERSARIAL`.
-    r1, lazy          weight of that penalty on real pictures, paid in one of `lazy` iterations, times as much
-                      (https://arxiv.org/abs/1912.04958, section 3.1).
-    gradient_penalty  weight of that penalty between real and generated pictures; 10 for the Wasserstein loss.
-    smoothing         one-sided: real pictures are called real with probability 1 - smoothing (Salimans et al.,
-                      https://arxiv.org/abs/1606.03498, section 3.4).
-    flips             share of pairs whose labels are exchanged for the discriminator (Chintala's "how to train a GAN").
-    noise             deviation of Gaussian noise on what the discriminator sees, falling to 0 in the course of the run
-                      (https://arxiv.org/abs/1701.04862).
-    augment           names of `train.augment`, for real and generated pictures alike.
-    augment_p         the probability that a picture meets an augmentation; well under 1, or the generator learns to
-                      make augmented pictures (https://arxiv.org/abs/2006.06676, section 2.2).
-    adapt             target for the mean sign of the discriminator's answer to real pictures: `augment_p` begins at 0
-                      and moves so as to keep it there (the same paper, section 3.2). 0: `augment_p` stays as it is.
-    mixing            share of samples whose styles come from two latents (https://arxiv.org/abs/1812.04948, 3.1).
-    """
-
-    loss: str = "nonsaturating"
-    r1: float = 0.0
-    lazy: Count = 1
-    gradient_penalty: float = 0.0
-    smoothing: Share = 0.0
-    flips: Share = 0.0
-    noise: float = 0.0
-    augment: tuple[str, ...] = ()
-    augment_p: Share = 1.0
-    adapt: Share = 0.0
-    mixing: Share = 0.0
-
-
-@dataclass(frozen=True)
 class Data:
     """The keys of ``[data]``: see `UnconditionalTask`."""
 
@@ -82,7 +48,7 @@ class Data:
     names: tuple[str, ...] = ()
 
 
-class UnconditionalTask:
+class UnconditionalTask(Task):
     """Batches ``real`` (n, c, r, r) RGB float 0..1, ``z`` (n, latent) and what the practices draw.
 
     Where ``[network]`` and ``[discriminator]`` have `classes`, pictures are made and judged by their class, which is in
@@ -91,11 +57,14 @@ class UnconditionalTask:
     ``[data]``: `resolution`, `channels` (1 or 3), `mirror` (left and right are alike), `names` (of the classes, in
     order of the alphabet; by default their numbers).
 
-    ``[discriminator]``: a network's options, and `Practices`.
+    ``[discriminator]``: a network's options, and `adversarial.Unconditional`, what keeps this training from failing.
 
     What else a recipe switches: `norm = "spectral"`, `likeness` and `group` of the networks, the two learning rates of
     a phase, `ema`, `clip`, `decay_l1` and `decay_l2`.
     """
+
+    generator: LatentGenerator
+    discriminator: nn.Module
 
     def __init__(self, recipe: Recipe, data: Path, device: torch.device) -> None:
         options = data_of(Data, recipe)
@@ -104,10 +73,11 @@ class UnconditionalTask:
             raise ValueError(f"recipe {recipe.name!r}: [data] channels = 2 must be 1 (grey) or 3 (colours)")
         names = options.names
         terms_of(recipe, TERMS)
-        self.practices, network = practices(Practices, recipe)
+        self.practices, network = practices(adversarial.Unconditional, recipe)
         self.adversarial_loss = losses.adversarial_loss(self.practices.loss, recipe.name)
         self.operations = augment.names(self.practices.augment)
         self.device = device
+        self.whole_batch = recipe.batch  # pictures of an iteration, of which each of several processes has its share
         generator = networks.build(**recipe.network).to(device)
         if not isinstance(generator, LatentGenerator):
             raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
@@ -117,7 +87,7 @@ class UnconditionalTask:
                 "one style alone, stylegan has one for each layer"
             )
         self.generator = generator
-        self.discriminator: nn.Module = networks.build(**network).to(device)
+        self.discriminator = networks.build(**network).to(device)
         # Kept with the weights, so that a resumed run goes on with it.
         augment_p = torch.tensor(0.0 if self.practices.adapt else self.practices.augment_p, device=device)
         self.discriminator.register_buffer("augment_p", augment_p, persistent=bool(self.practices.adapt))
@@ -145,7 +115,6 @@ class UnconditionalTask:
         self._held: NDArray[np.float32] | None = None
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
-        """Draw a batch, by `rng` alone."""
         picked = rng.integers(len(self.pictures.images), size=size)
         chosen = self.pictures.images[picked]
         if self.mirror:
@@ -167,7 +136,6 @@ class UnconditionalTask:
         return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)).to(self.device)
 
     def generate(self, batch: Batch) -> Tensor:
-        """Run the generator on a batch, with gradients."""
         fake: Tensor = self.generator(*(batch[name] for name in ("z", "other", "mix") if name in batch))
         return fake
 
@@ -183,7 +151,6 @@ class UnconditionalTask:
         return self.generator.kinds(batch["z"]) if self.classes else None
 
     def generator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the generator minimises."""
         self.discriminator.requires_grad_(False)
         logits = self._logits(fake, batch, self._kinds(batch))
         real = lambda: self._logits(batch["real"], batch, batch.get("kind"))
@@ -192,7 +159,6 @@ class UnconditionalTask:
         return Losses(weights["adversarial"] * adversarial, {"adversarial": adversarial})
 
     def discriminator_losses(self, batch: Batch, fake: Tensor, weights: Mapping[str, float]) -> Losses:
-        """Compute what the discriminator minimises."""
         pay = bool(batch["pay_r1"])
         truth = batch["real"].requires_grad_(pay)
         real, false = self._logits(truth, batch, batch.get("kind")), self._logits(fake, batch, self._kinds(batch))
@@ -210,7 +176,7 @@ class UnconditionalTask:
             terms |= {"real": torch.cat([head.flatten() for head in real]).mean()}
             terms |= {"fake": torch.cat([head.flatten() for head in false]).mean(), "sign": real[0].sign().mean()}
             if self.practices.adapt:
-                self._adapt(terms["sign"], len(truth))
+                self._adapt(terms["sign"], self.whole_batch)
                 terms["augment_p"] = self.discriminator.augment_p.clone()  # type: ignore[operator]
         return Losses(total, terms)
 
@@ -274,7 +240,6 @@ class UnconditionalTask:
             return figures
 
     def alarms(self, figures: Mapping[str, float]) -> list[str]:
-        """Name what goes wrong, and what to change."""
         found = []
         if figures.get("variety", 1.0) < COLLAPSED:
             found.append(
@@ -293,6 +258,4 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
-    """Build the task of a recipe. Raises ``ValueError`` or ``FileNotFoundError``."""
-    return UnconditionalTask(recipe, data, device)
+build = UnconditionalTask
