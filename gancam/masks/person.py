@@ -46,9 +46,9 @@ class Person(MaskSource):
         model: The open network; None opens the bundled one on the CPU.
         hold: 0 to 1: how much of the frame before stays there. 0: nothing, and a frame without a time is an image by
             itself.
-        wide: Rather mark too much than show somebody: what may be hair is marked, and some pixels around, each stays so
-            for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it
-            stays for a second.
+        wide: Rather mark too much than show somebody: what may be hair is marked, some pixels around, and more around
+            the feet of who stands in the picture, each stays so for a fifth of a second, and where most of what was
+            marked is gone from one frame to the next, all of it stays for a second.
             Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
             and has no time, also what the network left of people (`gancam.masks.strays`), and people whom these stood
             before (`gancam.masks.behind`).
