@@ -23,7 +23,6 @@ from gancam.masks.regions import (
 )
 from gancam.masks.strays import strays, without_islands
 from gancam.masks.trail import MARKED, Trail
-from gancam.masks.upper import with_upper_half
 from gancam.vision.matting import matte
 from gancam.vision.motion import is_cut
 
@@ -114,8 +113,8 @@ class Person(MaskSource):
         closer = self._closer
         closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
         found = seen = self._whole.opinion(small, mixed, tick) if due or self.wide or not closer.regions else None
-        if seen is not None and self._is_image:
-            seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
+        if seen is not None and alone:
+            seen = closer.upper_half(self._whole, seen, image, still)
         if seen is not None and alone and not (self.wide and self._is_image):
             found = closer.believed(self._whole, seen, image, at_once=self.wide)
         elif seen is not None and alone:
@@ -130,7 +129,8 @@ class Person(MaskSource):
             self._whole.before = None
             return nearer
         if found is None:
-            found = closer.believed(self._whole, self._whole.opinion(small, mixed, tick), image)
+            seen = closer.upper_half(self._whole, self._whole.opinion(small, mixed, tick), image, still)
+            found = closer.believed(self._whole, seen, image)
         self._whole.before = closer.decided(found, small, self._whole.before, mixed)
         opacity = matte(without_isles(self._whole.before), small, image)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
