@@ -28,6 +28,7 @@ from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN
 from gancam.effects.inpainting.scratches import Scratches
 from gancam.effects.inpainting.settings import InpaintParams
+from gancam.effects.inpainting.silhouettes import Silhouettes
 from gancam.effects.inpainting.texture import wide_parts
 from gancam.effects.inpainting.views import average
 from gancam.effects.inpainting.words import ALL_MARKED, ALONE, NOTHING
@@ -61,6 +62,7 @@ class Inpaint(MaskedEffect):
         self._invent = Inventor(model)
         self._marks = Marks(source)
         self._scratches = Scratches()
+        self._silhouettes = Silhouettes()
         self._told = Told()
         self._holes: Holes | None = None
         self._marking()
@@ -77,6 +79,7 @@ class Inpaint(MaskedEffect):
         if self.params.find == "scratches":
             image, time, mask = self._scratches(image, time, mask)  # which may be those of the frame before
         marked = self._marked(image, time) if mask is None else mask
+        faces = mask is None and self._marks.are(masks.Faces)
         recalls = self.params.memory and not self._marks.are(masks.Faces)
         if recalls and mask is None and marked is not None:
             marked = self._with_belongings(self.background, image, marked, time)
@@ -84,7 +87,7 @@ class Inpaint(MaskedEffect):
             if recalls:
                 self.background.skip(image)
             return image
-        holes = self._made(marked)
+        holes = self._made(marked, self._silhouettes(image, time, marked) if faces else None)
         result, unknown = image.copy(), holes.hidden.copy()
         if recalls:
             stale = self._marks.slow if mask is None else None
@@ -98,7 +101,7 @@ class Inpaint(MaskedEffect):
             self._told.tell(ALL_MARKED, self.params)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
-        self._invent(result, unknown, holes.windows)
+        self._invent(result, unknown, holes.windows, beside=holes.beside)
         if recalls and self.params.texture:
             self._texture(result, new, image)
         for window, part in zip(holes.windows, invented, strict=True) if recalls else ():
@@ -129,6 +132,7 @@ class Inpaint(MaskedEffect):
             self._grain.reset()
             self._told.clear()
             self._scratches.reset()
+            self._silhouettes.reset()
             self._marks.reset()
 
     def continue_from(self, before: Effect) -> None:
@@ -142,6 +146,7 @@ class Inpaint(MaskedEffect):
     def take_time(self) -> None:
         """Look for people more often from now on: nobody waits for the frames."""
         self._marks.take_time()
+        self._silhouettes.take_time()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
@@ -231,11 +236,11 @@ class Inpaint(MaskedEffect):
             self._told.tell(NOTHING, self.params)
         return self._marks.mask(self.params, image, time)
 
-    def _made(self, marked: Mask) -> "Holes":
+    def _made(self, marked: Mask, beside: Mask | None = None) -> "Holes":
         """What follows from the mask alone: made once for one that stays."""
         grow, feather = self.params.grow, self.params.feather
-        if self._holes is None or not self._holes.are(marked, grow, feather):
-            self._holes = Holes(marked, grow, feather)
+        if self._holes is None or not self._holes.are(marked, grow, feather, beside):
+            self._holes = Holes(marked, grow, feather, beside)
         return self._holes
 
     def _texture(self, picture: Image, new: Mask, image: Image) -> None:

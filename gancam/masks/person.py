@@ -23,7 +23,6 @@ from gancam.masks.regions import (
 )
 from gancam.masks.strays import strays, without_islands
 from gancam.masks.trail import MARKED, Trail
-from gancam.masks.upper import with_upper_half
 from gancam.vision.matting import matte
 from gancam.vision.scenes import is_cut
 
@@ -46,9 +45,9 @@ class Person(MaskSource):
         model: The open network; None opens the bundled one on the CPU.
         hold: 0 to 1: how much of the frame before stays there. 0: nothing, and a frame without a time is an image by
             itself.
-        wide: Rather mark too much than show somebody: what may be hair is marked, and some pixels around, each stays so
-            for a fifth of a second, and where most of what was marked is gone from one frame to the next, all of it
-            stays for a second.
+        wide: Rather mark too much than show somebody: what may be hair is marked, some pixels around, and more around
+            the feet of who stands in the picture, each stays so for a fifth of a second, and where most of what was
+            marked is gone from one frame to the next, all of it stays for a second.
             Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
             and has no time, also what the network left of people (`gancam.masks.strays`), and people whom these stood
             before (`gancam.masks.behind`).
@@ -114,8 +113,8 @@ class Person(MaskSource):
         closer = self._closer
         closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
         found = seen = self._whole.opinion(small, mixed, tick) if due or self.wide or not closer.regions else None
-        if seen is not None and self._is_image:
-            seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
+        if seen is not None and alone:
+            seen = closer.upper_half(self._whole, seen, image, still)
         if seen is not None and alone and not (self.wide and self._is_image):
             found = closer.believed(self._whole, seen, image, at_once=self.wide)
         elif seen is not None and alone:
@@ -130,7 +129,8 @@ class Person(MaskSource):
             self._whole.before = None
             return nearer
         if found is None:
-            found = closer.believed(self._whole, self._whole.opinion(small, mixed, tick), image)
+            seen = closer.upper_half(self._whole, self._whole.opinion(small, mixed, tick), image, still)
+            found = closer.believed(self._whole, seen, image)
         self._whole.before = closer.decided(found, small, self._whole.before, mixed)
         opacity = matte(without_isles(self._whole.before), small, image)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):

@@ -11,6 +11,8 @@ from gancam.vision.motion import Camera
 MARKED = 60  # of 255: opacity from which on a pixel is marked: hair, and the blur of a hand
 _RIM = 240  # of the shorter side: how far the mask reaches beyond that, over what compression smeared of people
 _FRIZZ = 0.012  # of the side of a square as large as they are: the same, over fine hair, which is the wider the nearer
+_FEET, _SOLE = 0.2, 0.07  # of somebody's height: where feet are; and how far shoes and their shadow reach from there
+_COARSE = 4  # pixels of the frame to one in which that is marked
 _TRAIL = 20  # hundredths of a second for which a pixel stays marked
 _GONE = 0.5  # times as many pixels as in the frame before: fewer is a mistake, not somebody who walks out
 _RAN = 20.0  # levels, on average, by which small pictures differ when a camera runs: else marks are wide enough
@@ -37,7 +39,7 @@ class Trail:
         marked = cv2.threshold(opacity, MARKED, _TRAIL, cv2.THRESH_BINARY)[1]
         rim = 2 * max(round(min(opacity.shape) / _RIM), round(_FRIZZ * cv2.countNonZero(marked) ** 0.5), 1) + 1
         around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-        seen = np.asarray(cv2.dilate(marked, around), np.uint8)
+        seen = _with_feet(np.asarray(cv2.dilate(marked, around), np.uint8))
         if self._left.shape != seen.shape:
             self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
         many = cv2.countNonZero(seen)
@@ -62,3 +64,27 @@ class Trail:
             moved = cv2.warpPerspective(self._left, way, (width, height), flags=cv2.INTER_NEAREST)
             self._left = np.asarray(moved, np.uint8)
             self._many = min(self._many, cv2.countNonZero(self._left))  # who is out of the picture is not missed
+
+
+def _with_feet(seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return `seen`, uint8 ``(H, W)``, with more around the lower end of who stands in the picture.
+
+    Shoes, and the shadow under them, are of the colours of the ground: a network leaves them to it.
+    """
+    height, width = seen.shape
+    small = cv2.resize(seen, (-(-width // _COARSE), -(-height // _COARSE)), interpolation=cv2.INTER_NEAREST)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(small)
+    feet = np.zeros(small.shape, np.uint8)
+    for label, (x, y, wide, tall, _) in enumerate(stats[1:count].tolist(), 1):
+        if y + tall >= small.shape[0] - 1 or wide > 2 * tall:
+            continue  # the picture ends there, or they lie
+        reach = max(round(_SOLE * tall), 1)
+        rows = slice(y + tall - max(round(_FEET * tall), 1), y + tall + reach + 1)
+        columns = slice(max(x - reach, 0), x + wide + reach)
+        mine = np.asarray(labels[rows, columns] == label, np.uint8)
+        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        feet[rows, columns] |= np.asarray(cv2.dilate(mine, around), np.uint8)
+    if not cv2.hasNonZero(feet):
+        return seen
+    marks = cv2.resize(feet * np.uint8(_TRAIL), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(cv2.max(seen, marks), np.uint8)

@@ -72,13 +72,15 @@ def test_a_hidden_face_is_filled_without_pieces(people: Image) -> None:
 
 
 def test_a_face_that_moves_leaves_nothing_of_its_hair_behind(people: Image) -> None:
-    """With ``mask=faces`` each frame is filled by itself: what came before changes nothing."""
+    """With ``mask=faces`` each frame is filled by itself: only where the head's outline is found goes along."""
     moved = np.asarray(np.roll(people, 12, 1), np.uint8)
     effect = gancam.load("inpaint", device="cpu", threads=1, mask="faces")
     effect(people, time=0.0)
     after = effect(moved, time=1 / 30)
     effect.reset()
-    assert np.array_equal(after, effect(moved, time=0.0))
+    away = cv2.absdiff(after, effect(moved, time=0.0)).max(axis=2)
+    assert not away[cv2.dilate(Faces(grow=1.0)(moved), np.ones((3, 3), np.uint8)) == 0].any()
+    assert np.count_nonzero(away > 8) < 0.01 * np.count_nonzero(Faces(grow=1.0)(moved))
 
 
 def told_until_somebody_is_found(effect: ModelEffect, people: Image, says: str) -> None:

@@ -31,7 +31,8 @@ def test_marks_run_with_the_camera() -> None:
     marked = trail(NOBODY, 0.04)  # the network is mistaken, for all it knows
     x, y, wide, tall = cv2.boundingRect(marked)
     assert abs(x + wide / 2 - (350 - 100)) < 3  # 40 pixels of the small picture
-    assert abs(y + tall / 2 - 150) < 3
+    assert abs(y - 98) < 3
+    assert 102 < tall < 120  # with room for feet
     for step in range(5):
         trail.carry(before, now)
         marked = trail(NOBODY, 0.08 + 0.04 * step)
@@ -45,6 +46,35 @@ def test_the_nearer_somebody_is_the_further_fine_hair_reaches() -> None:
         cv2.circle(somebody, (320, 180), radius, 255, -1)
         beyond.append(cv2.boundingRect(Trail()(somebody, 0.0))[2] // 2 - radius)
     assert beyond == [2, 4]
+
+
+def figure(top: int, bottom: int) -> np.ndarray:
+    """Somebody who stands, as a network sees them: without shoes."""
+    somebody = np.zeros_like(SEEN)
+    cv2.ellipse(somebody, (320, (top + bottom) // 2), (24, (bottom - top) // 2), 0, 0, 360, 255, -1)
+    return somebody
+
+
+def test_shoes_and_their_shadow_are_marked_of_who_stands() -> None:
+    somebody = figure(100, 240)
+    left, top, wide, tall = cv2.boundingRect(Trail()(somebody, 0.0))
+    assert 246 <= top + tall <= 256  # at least a twentieth of their height further down
+    assert top >= 96  # and no more around their head
+    assert (left, left + wide) == pytest.approx((296, 344), abs=12)
+
+
+@pytest.mark.parametrize(("top", "bottom"), [(150, 420), (0, 0)])
+def test_where_the_picture_ends_nobody_has_feet(top: int, bottom: int) -> None:
+    somebody = figure(top, bottom) if bottom else np.zeros_like(SEEN)
+    marked = Trail()(somebody, 0.0)
+    assert not marked[somebody == 0].sum() > 0.15 * np.count_nonzero(somebody)
+
+
+def test_who_lies_has_no_feet_below() -> None:
+    lies = np.zeros_like(SEEN)
+    cv2.ellipse(lies, (320, 200), (120, 30), 0, 0, 360, 255, -1)
+    _, top, _, tall = cv2.boundingRect(Trail()(lies, 0.0))
+    assert top + tall <= 234
 
 
 def test_in_an_image_those_are_nobody_in_whom_the_network_hardly_believes() -> None:

@@ -34,21 +34,32 @@ class Holes:
         marked: not 0 where something is to be filled, uint8 ``(H, W)``.
         grow: pixels by which that is enlarged first.
         feather: pixels inside, from the edge, over which the fill is brought to what is around it.
+        beside: 1 where something else is that is never filled, nor is the fill made like it, uint8 ``(H, W)``; None:
+            nowhere.
     """
 
-    def __init__(self, marked: Mask, grow: int, feather: int) -> None:
+    def __init__(self, marked: Mask, grow: int, feather: int, beside: Mask | None = None) -> None:
         self._of = marked.copy(), grow, feather
+        self.beside = beside
         whole = FrameRegion.around(cv2.boundingRect(marked), grow + RING + 8, marked.shape)
         inside = np.asarray(marked[whole.place] != 0, np.uint8)
         self.hidden: Mask = np.zeros(marked.shape, np.uint8)  # 1: what is to be filled
         self.hidden[whole.place] = cv2.dilate(inside, disc(grow)) if grow else inside
+        if beside is not None:
+            self.hidden[beside > 0] = 0
         self.windows = windows(self.hidden, whole)
-        self._seams = [Seam(self.hidden[window.place], feather) for window in self.windows if feather]
+        self._seams = [
+            Seam(self.hidden[window.place], feather, None if beside is None else beside[window.place])
+            for window in self.windows
+            if feather
+        ]
 
-    def are(self, marked: Mask, grow: int, feather: int) -> bool:
+    def are(self, marked: Mask, grow: int, feather: int, beside: Mask | None = None) -> bool:
         """Say whether these are the holes of that mask."""
         old, *others = self._of
-        return others == [grow, feather] and np.array_equal(old, marked)
+        if (beside is None) != (self.beside is None) or others != [grow, feather] or not np.array_equal(old, marked):
+            return False
+        return beside is None or self.beside is None or np.array_equal(beside, self.beside)
 
     def blend(self, result: Image) -> None:
         """Hide the edge of what is filled in `result`, in place: nothing but the fill changes."""

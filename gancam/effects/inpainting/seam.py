@@ -26,15 +26,19 @@ class Seam:
     Args:
         hidden: 1 where the window is filled, else 0, uint8 ``(h, w)``.
         feather: pixels from the edge inward over which the fill is changed, 1 or more.
+        beside: 1 where something else is, that the fill is not made like; None: nowhere.
     """
 
-    def __init__(self, hidden: Mask, feather: int) -> None:
+    def __init__(self, hidden: Mask, feather: int, beside: Mask | None = None) -> None:
         height, width = hidden.shape
         depth = cv2.distanceTransform(hidden, cv2.DIST_L2, 3)
         share = np.asarray((1.0 - (depth - 1.0) / feather).clip(0.0, 1.0), np.float32)
         self._share: Floats = floats(cv2.merge([share * hidden] * 3))
         across, down = _pairs(hidden), _pairs(hidden.T)[::-1]
         self._rows, self._columns = (np.concatenate(both, axis=1) for both in zip(across, down, strict=True))
+        if beside is not None:
+            same = beside[self._rows[1], self._columns[1]] == 0
+            self._rows, self._columns = self._rows[:, same], self._columns[:, same]
         self._cells = -(-height // CELL), -(-width // CELL)
         self._cell = self._rows[2] // CELL * self._cells[1] + self._columns[2] // CELL
 
