@@ -26,7 +26,7 @@ from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured, washed
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import Features, brought_out, calmed, held
+from gancam.vision.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
@@ -50,6 +50,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
+_WASHED, _INKED = 0.85, 0.55  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 
@@ -273,7 +274,10 @@ class Translate(ModelEffect):
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * amount) for face in found]
-        seen = brought_out(calmed(image, faces), faces, self.card.strokes)
+        seen = calmed(image, faces)
+        if self.card.strokes in _LINES and not self._on_paper:
+            seen = without_blemishes(seen, faces)
+        seen = brought_out(seen, faces, self.card.strokes)
         self._steady.begin()
         return held(self._shown(seen, faces), seen, faces, self.card.strokes)
 
@@ -296,7 +300,9 @@ class Translate(ModelEffect):
             return self._network(seen)
         shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
         found = self._network(shown)
-        return clear_darks(strengthened(found), seen, planes) if self._on_paper else found
+        if self._on_paper:
+            return clear_darks(strengthened(found), seen, planes, _WASHED)
+        return clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
         return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found
