@@ -103,10 +103,11 @@ class Translate(ModelEffect):
             return image.copy()
         if alpha is None and self._is_lost(image):
             self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
-        result = self._legible(image, self._style(image)) if self._draws else self._translated(image)
+        drawn = self._style(image) if self._draws else self._translated(image)
+        result = self._legible(image, drawn) if self._draws else drawn
         if params.colours > 0.0:
             if self.card.strokes == "hatched":
-                own = washed(result, image)
+                own = self._legible(image, washed(drawn, image), inked=False)
             else:
                 own = coloured(np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8), chroma_of(image))
             result = own if params.colours == 1.0 else mixed(own, result, params.colours)
@@ -223,14 +224,17 @@ class Translate(ModelEffect):
             drawn = as_grey(drawn, whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
-    def _legible(self, image: Image, drawn: Image) -> Image:
-        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark."""
+    def _legible(self, image: Image, drawn: Image, *, inked: bool = True) -> Image:
+        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark.
+
+        What is hatched has letters in black ink, or, if it is not `inked`, in their own colours.
+        """
         if self.card.strokes != "hatched":
             drawn = with_sparks(image, drawn, self._planes)
         seen = self._writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
-        letters = in_ink(image) if self.card.strokes == "hatched" else on_ground(image, drawn, seen)
+        letters = in_ink(image) if self.card.strokes == "hatched" and inked else on_ground(image, drawn, seen)
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:
