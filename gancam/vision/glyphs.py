@@ -11,10 +11,10 @@ from gancam.vision.motion import Grey
 Ints = NDArray[np.int64]
 _INK, _HALF, _NEAR = 28, 0.33, 15  # levels of a stroke, and share of the clearest around, at least; pixels of that
 _TALL = 9, 1 / 5  # pixels of a glyph's height at least; of the frame's at most
-_WIDE, _FILLED = (0.3, 2.3), (0.2, 0.85)  # times as wide as high; shares of its box that are strokes
+_WIDE, _FILLED = (0.3, 1.15), (0.2, 0.85)  # times as wide as high; shares of its box that are strokes
 _BAR = 0.12, 0.5  # the same of a 1 or an I: at least
 _MOST = 160  # that are compared, the clearest: of grass there would be thousands
-_FEWEST, _EACH = 3, 0.7  # in a row; of their height is each wide, at least, where several touch
+_FEWEST = 3  # in a row
 _PAIR = 1.7, 4.0, 0.2  # of two alone: strokes as below at least, levels and shares as below at most
 _GAP, _HIGH = (-0.1, 0.6), 0.75  # of their height: between neighbours; how high the lower one is at least
 _OFF = 0.34  # how far their ends are apart at most
@@ -74,11 +74,10 @@ def paint_glyphs(ground: Grey, apart: Grey, found: Grey) -> bool:
         runs = sum(np.count_nonzero(np.diff(strokes[one], axis=0, prepend=0) == 1) for one in row)
         bent = runs / int(boxes[row, 2].sum())
         even, high = float(uneven[row].mean()), float(boxes[row, 3].mean())
-        many = int(np.maximum(boxes[row, 2] // (_EACH * boxes[row, 3]), 1).sum())
         stray = _stray(ink, boxes[row], sum(int(strokes[one].sum()) for one in row), round(_BESIDE * high))
         if float(levels[row].mean()) < _CLEAR or bent < _BENT or even > _EVEN or stray > _STRAY:
             continue
-        if many < _FEWEST and (bent < _PAIR[0] or even > _PAIR[1] or stray > _PAIR[2]):
+        if len(row) < _FEWEST and (bent < _PAIR[0] or even > _PAIR[1] or stray > _PAIR[2]):
             continue
         painted = True
         more = round(_AROUND[0] * high) + _AROUND[1]
