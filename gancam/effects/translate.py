@@ -26,7 +26,7 @@ from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured, washed
 from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import Features, brought_out, calmed, held
+from gancam.vision.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.vision.fit import scaled
 from gancam.vision.noise import even
 from gancam.vision.pan import Pan
@@ -52,6 +52,7 @@ _LOST = (
 )
 _LINES = "lines", "hatched"
 _MEMORY = "_source", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought"  # of the frames before
+_WASHED, _INKED = 0.85, 0.55  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 
@@ -104,10 +105,11 @@ class Translate(ModelEffect):
             return image.copy()
         if alpha is None and self._is_lost(image):
             self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
-        result = self._legible(image, self._style(image)) if self._draws else self._translated(image)
+        drawn = self._style(image) if self._draws else self._translated(image)
+        result = self._legible(image, drawn) if self._draws else drawn
         if params.colours > 0.0:
             if self.card.strokes == "hatched":
-                own = washed(result, image)
+                own = self._legible(image, washed(drawn, image), inked=False)
             else:
                 own = coloured(np.asarray(cv2.cvtColor(result, cv2.COLOR_BGR2GRAY), np.uint8), chroma_of(image))
             result = own if params.colours == 1.0 else mixed(own, result, params.colours)
@@ -236,14 +238,17 @@ class Translate(ModelEffect):
             drawn = as_grey(drawn, whole)
         return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
-    def _legible(self, image: Image, drawn: Image) -> Image:
-        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark."""
+    def _legible(self, image: Image, drawn: Image, *, inked: bool = True) -> Image:
+        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark.
+
+        What is hatched has letters in black ink, or, if it is not `inked`, in their own colours.
+        """
         if self.card.strokes != "hatched":
             drawn = with_sparks(image, drawn, self._planes)
         seen = self._writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
-        letters = in_ink(image) if self.card.strokes == "hatched" else on_ground(image, drawn, seen)
+        letters = in_ink(image) if self.card.strokes == "hatched" and inked else on_ground(image, drawn, seen)
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:
@@ -287,7 +292,10 @@ class Translate(ModelEffect):
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * amount) for face in found]
-        seen = brought_out(calmed(image, faces), faces, self.card.strokes)
+        seen = calmed(image, faces)
+        if self.card.strokes in _LINES and not self._on_paper:
+            seen = without_blemishes(seen, faces)
+        seen = brought_out(seen, faces, self.card.strokes)
         self._steady.begin()
         return held(self._shown(seen, faces), seen, faces, self.card.strokes)
 
@@ -310,7 +318,9 @@ class Translate(ModelEffect):
             return self._network(seen)
         shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
         found = self._network(shown)
-        return clear_darks(strengthened(found), seen, planes) if self._on_paper else found
+        if self._on_paper:
+            return clear_darks(strengthened(found), seen, planes, _WASHED)
+        return clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
         return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found

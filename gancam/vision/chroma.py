@@ -14,6 +14,7 @@ _FLAT = 20.0  # squared grey levels by which luma varies there where it tells li
 _STRAYED = 12.0  # levels by which chroma may be off; by much more it is the picture's own
 _FEWEST = 8  # pixels a side that are compared
 _WASH, _HATCHES, _LETTER = 320, 9, 5  # pixels of the longer side of a wash, and of that of hatching and of lines
+_TINTS = 60.0, 120.0  # levels between channels from which on a line has a colour, and in full: links, thin stripes
 _LIGHTER = 3.0  # times that a wash is, at most
 _OF_CR, _OF_CB = (1.402, -0.714), (1.772, -0.344)  # what red and green, blue and green change by (ITU-T T.871, 7)
 
@@ -53,7 +54,8 @@ def washed(drawn: Image, image: Image) -> Image:
     height, width = image.shape[:2]
     size = within((width, height), _WASH)
     own, ink = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (image, drawn))
-    own = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((_LETTER, _LETTER), np.uint8))  # lines are in ink already
+    closed = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((_LETTER, _LETTER), np.uint8))
+    own = _tinted(own, closed)  # lines are in ink already
     window = (_HATCHES, _HATCHES)
     most = cv2.dilate(cv2.blur(cv2.cvtColor(ink, cv2.COLOR_BGR2GRAY), window), np.ones(window, np.uint8))
     for channel in cv2.split(own):
@@ -61,6 +63,15 @@ def washed(drawn: Image, image: Image) -> Image:
     light = np.minimum(np.float32(255) / np.maximum(most, np.float32(1)), np.float32(_LIGHTER))
     wash = cv2.blur(cv2.multiply(own, cv2.merge([light] * 3), dtype=cv2.CV_8U), (3, 3))
     return np.asarray(cv2.multiply(drawn, cv2.resize(wash, (width, height)), scale=1 / 255), np.uint8)
+
+
+def _tinted(own: MatLike, closed: MatLike) -> MatLike:
+    """`closed`, which has no dark lines, with what had strong colours in them, as bright as what is around."""
+    brightest, around = (np.max(one, axis=2) for one in (own, closed))
+    apart = brightest.astype(np.float32) - np.min(own, axis=2)
+    share = np.clip((apart - _TINTS[0]) / (_TINTS[1] - _TINTS[0]), 0, 1)[..., None]
+    bright = own * (around / np.maximum(brightest, np.float32(1)))[..., None]
+    return np.asarray(np.rint(closed + share * (bright - closed)), np.uint8)
 
 
 class Settled:

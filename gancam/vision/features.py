@@ -1,6 +1,7 @@
 """Faces before and after a style draws them: less shine to draw, and nothing drawn far from what is there."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -28,6 +29,11 @@ _SHINE = 0.25  # of a face's width: what is brighter than around it, and narrowe
 _SOFT = 0.03  # of its width, deviation: of what is taken for skin under shine
 _USUAL, _BELOW = 60, 5.0  # per cent of a face that are darker, and grey levels below that from which on skin shines
 _TAKEN, _WEAK = 0.6, 8.0  # how much of shine is taken off, and grey levels of it of which half as much is
+
+_BLEMISH, _BESIDE = 0.055, 0.05  # of a face's width: what is smaller every way is one, and half of what is around it
+_FINE = 170  # pixels of the width of a face in which they are looked for: freckles are lost in a smaller one
+_BROWS, _OVER = (0.2, 0.17, 0.4), 0.05  # an eye with all of its brow, which is so far above it
+_NOSTRILS, _UNDER = (0.14, 0.07, 0.4), 0.05  # those, and how far below the tip of the nose they are
 
 _AROUND = 0.12  # of a face's width, deviation: over which a drawing is lighter or darker as a whole
 _CLEAR, _CLEARER = 0.6, 12.0  # times of the contrast of a face that a drawing has more, and grey levels at most
@@ -68,7 +74,7 @@ class _Reach(NamedTuple):
     marks: float = 1.0
 
 
-_REACHES = {"laid": _Reach(35.0, 40.0, 0.25), "lines": _Reach(55.0, 40.0, 0.8)}
+_REACHES = {"laid": _Reach(20.0, 40.0, 0.3), "lines": _Reach(55.0, 40.0, 0.8)}
 
 
 class _Part(NamedTuple):
@@ -105,6 +111,46 @@ def calmed(image: Image, faces: Sequence[Features]) -> Image:
         less = cv2.resize(np.rint(cv2.GaussianBlur(shine, (3, 3), 0)).astype(np.int16), part.whole)
         made = image.copy() if made is image else made
         made[place] = cv2.subtract(made[place], less, dtype=cv2.CV_8U)
+    return made
+
+
+def without_blemishes(image: Image, faces: Sequence[Features]) -> Image:
+    """Even out freckles, pores and drops on `faces`, of which pens make stubble; wrinkles and all else stay.
+
+    A blemish is what no line fits into: what closings along four directions all fill, or openings all take away (the
+    white top-hat of the union of openings, Serra, Image Analysis and Mathematical Morphology, 1982). It becomes as
+    light as what is around it, and no more, so that a beard stays dark.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        faces: Of it.
+    """
+    made = image
+    for part in _parts(image, faces):
+        place, wide = (part.rows, part.columns), part.face.width * part.whole[0] / part.size[0]
+        times = max(round(wide / _FINE), 1)
+        long = round(_BLEMISH * wide / times / 2) * 2 + 1
+        if long < 3:
+            continue
+        small = cv2.resize(
+            cv2.cvtColor(made[place], cv2.COLOR_BGR2GRAY),
+            (max(part.whole[0] // times, 1), max(part.whole[1] // times, 1)),
+            interpolation=cv2.INTER_AREA,
+        )
+        around = cv2.blur(small, (2 * round(_BESIDE * wide / times) + 1,) * 2)
+        filled, bare = np.full_like(small, 255), np.zeros_like(small)
+        for line in _lines(long):
+            cv2.min(filled, cv2.morphologyEx(small, cv2.MORPH_CLOSE, line), dst=filled)
+            cv2.max(bare, cv2.morphologyEx(small, cv2.MORPH_OPEN, line), dst=bare)
+        share = np.rint(255 * _skin(part) * np.float32(part.face.share)).astype(np.uint8)
+        share = cv2.resize(share, (small.shape[1], small.shape[0]))
+        made = made.copy() if made is image else made
+        for add, less in (
+            (cv2.add, cv2.subtract(cv2.min(filled, around), small)),
+            (cv2.subtract, cv2.subtract(small, cv2.max(bare, around))),
+        ):
+            large = cv2.resize(cv2.multiply(less, share, scale=1 / 255), part.whole)
+            add(made[place], cv2.merge([large] * 3), dst=made[place])
     return made
 
 
@@ -229,6 +275,19 @@ def _plain(part: _Part, eye: tuple[float, float, float], above: float = 0.0) -> 
     for one in (right, left):
         plain *= 1 - _oval(part, eye, one - (x, y + above))
     return plain
+
+
+def _skin(part: _Part) -> Plane:
+    """1 on the skin of a face, 0 at eyes, brows, nostrils and mouth, and outside."""
+    nose = (part.face.marks[2] - part.face.middle) / part.face.width + (0.0, _UNDER)
+    return _oval(part, _AND_CHEEKS) * _plain(part, _BROWS, _OVER) * (1 - _oval(part, _NOSTRILS, nose))
+
+
+@lru_cache(maxsize=8)
+def _lines(long: int) -> tuple[NDArray[np.uint8], ...]:
+    """Lines of so many pixels along four directions."""
+    slant = np.eye(long, dtype=np.uint8)
+    return np.ones((1, long), np.uint8), np.ones((long, 1), np.uint8), slant, np.ascontiguousarray(slant[::-1])
 
 
 def _cheeks(face: Features) -> tuple[float, float, float]:

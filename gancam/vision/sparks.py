@@ -14,6 +14,7 @@ _DARK = 64  # level under which it is dark
 _NIGHT = 0.6, 0.75  # share of a picture that is so, from which on points are seen, and all of them
 _LONG = 9  # pixels that a point is smaller than, every way
 _LEAST, _NOISE = 20.0, 5.0  # levels that it is lighter than around at least; times as much as places around are
+_GLINT = 12.0  # levels by which one counts there at most, so that sparks of a burst do not hide each other
 _AROUND = 31  # pixels of the side of what is around: curls and noise glint everywhere
 _TIMES = 1.5  # times the ground: gleams of curls and wet skin are less
 _FULL = 1.5  # times that, from which on all of it is seen
@@ -49,7 +50,8 @@ def sparks(image: Image) -> NDArray[np.uint8] | None:
     for line in _LINES:
         ground = np.maximum(ground, cv2.morphologyEx(grey, cv2.MORPH_OPEN, line))
     apart = cv2.subtract(grey, ground).astype(np.float32)
-    least = np.maximum(cv2.blur(apart, (_AROUND, _AROUND)) * np.float32(_NOISE), np.float32(_LEAST))
+    usual = cv2.blur(np.minimum(apart, np.float32(_GLINT)), (_AROUND, _AROUND))
+    least = np.maximum(usual * np.float32(_NOISE), np.float32(_LEAST))
     least += _TIMES * ground.astype(np.float32)
     light = (apart - least) / ((_FULL - 1) * least)
     dark = (_GROUND[1] - ground.astype(np.float32)) / (_GROUND[1] - _GROUND[0])

@@ -35,6 +35,8 @@ _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
 _FINE = 640  # pixels of the longer side up to which colours follow luma: the eye is coarse for them
 _DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
+_BLACK, _WHITE = (15.0, 60.0), (170.0, 240.0)  # grey levels between which a place is ever less black, ever more white
+_NEUTRAL = 0.8  # of its colour that such a place loses
 _FAINT, _SURE = 2.0, 25.0  # grey levels of chroma: what is found by chance, and what is mostly right
 _PALER, _RICHER = 0.7, 1.5  # what becomes of the one and the other
 _AMPLE = 20.0  # grey levels beyond what is sure in which that ends: what is strong, such as skin, stays
@@ -148,7 +150,7 @@ class Tint:
         """
         state, grey = self._followed(seen, look, hold)
         colours = agreed(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
-        return _enlarged(image, vivid(colours) * _richness(seen), grey, self._planes)
+        return _enlarged(image, vivid(colours) * (_richness(seen) * _coloured(grey)), grey, self._planes)
 
     def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey]:
         """What is known after `seen`, and that in grey, on the grid; see ``__call__``."""
@@ -242,6 +244,13 @@ def _richness(seen: Image) -> np.float32:
     """How much a picture shows that could have colours: nothing where it is a grey frame or a fade."""
     varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
     return np.float32(min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0))
+
+
+def _coloured(grey: Grey) -> Plane:
+    """How much of a colour each place keeps: next to none in black and white, as hair and shirts of a sepia print."""
+    light, (dark, pale) = grey.astype(np.float32), (_BLACK, _WHITE)
+    toned = np.minimum((light - dark[0]) / (dark[1] - dark[0]), (pale[1] - light) / (pale[1] - pale[0]))
+    return np.asarray(1 - _NEUTRAL * (1 - np.clip(toned, 0, 1)), np.float32)
 
 
 def vivid(colours: Plane) -> Plane:

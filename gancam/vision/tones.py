@@ -24,7 +24,7 @@ _ENDS = (
 _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
 _GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture's few most colourful per cent
-_DEEP, _MIDDLE, _CLEAR = 25.0, 90.0, 0.85  # levels up to which and from which on washes are clear and are not; how far
+_DEEP, _MIDDLE = 25.0, 90.0  # levels up to which and from which on what is dark is clear and is not
 
 _THIN = 0.25  # how far washes are too light: of a middle tone, half of that
 _STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).astype(np.uint8)
@@ -137,17 +137,18 @@ def as_grey(drawn: Image, image: Image) -> Image:
     return np.asarray(cv2.addWeighted(grey, share, drawn, 1 - share, 0, dst=drawn), np.uint8)
 
 
-def clear_darks(drawn: Image, seen: Image, planes: Planes) -> Image:
+def clear_darks(drawn: Image, seen: Image, planes: Planes, share: float) -> Image:
     """Let what was `seen` through where it is dark, as through thin washes: hair, eyes and clothes keep their shapes.
 
-    Networks fill them with one blue, lighter along their edges.
+    Networks fill them with one blue, lighter along their edges, or with black and green spots.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`; it is changed.
         seen: The same size.
         planes: Where it works.
+        share: Of what was seen, in what is darkest.
     """
-    table = 255 * _CLEAR * np.clip((_MIDDLE - np.arange(256)) / (_MIDDLE - _DEEP), 0, 1)
+    table = 255 * share * np.clip((_MIDDLE - np.arange(256)) / (_MIDDLE - _DEEP), 0, 1)
     grey, (clear, shares) = (
         planes("clear grey", seen.shape[:2], np.uint8),
         (planes(name, seen.shape, np.uint8) for name in ("clear", "clear shares")),

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import halved, within
+from gancam.vision.glyphs import groups, paint_glyphs
 from gancam.vision.motion import Grey, shift
 from gancam.vision.scenes import Look
 
@@ -29,6 +30,7 @@ _PAGE, _APART = 4, 3.0  # lines, from which on it is a page; times as high as li
 _WORD = 6.0  # times as long as high are short words, at most
 _EVERY, _EVERY_KNOWN = 6, 2  # frames: in one of so many it is looked for, and in which where there is some
 _PAPER, _AROUND, _SMALL = 250.0, 9, 320  # level of paper; window, on a longer side of so many, whose lightest is it
+_DARKER = np.clip(_PAPER - 1.4 * (_PAPER - np.arange(256)), 20, _PAPER).astype(np.uint8)
 _ENOUGH = 400  # pixels that say which colour most have
 _RING, _SHADE = 6, 16  # pixels of that size around what is written on, where paper is sought, and how alike in levels
 _NEAR = np.ones((15, 15), np.uint8)  # around what was found before: what is not found again there was a gleam
@@ -139,12 +141,14 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
     known = before if before is not None and before.shape == grey.shape else found
     lines: list[Place] = []
     clear: list[bool] = []
+    painted = False
     layers: list[tuple[Grey, list[Place], MatLike]] = []
     for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # dark letters, then light ones
         ground = np.asarray(cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8)), np.uint8)
         apart = np.asarray(cv2.absdiff(ground, grey), np.uint8)
         there, boxes = _lines(ground, apart, known)
         layers.append((ground, there, boxes))
+        painted |= paint_glyphs(ground, apart, found)
         for x, y, wide, tall in there:
             box = slice(y, y + tall), slice(x, x + wide)
             lines.append((x, y, wide, tall))
@@ -160,7 +164,7 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
     if page:
         between = round(_APART * float(np.median([tall for *_, tall in lines])))
         found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((between, 1), np.uint8)), np.uint8)
-    return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines else found
+    return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines or painted else found
 
 
 def _words(ground: Grey, lines: list[Place], boxes: MatLike) -> list[Place]:
@@ -206,7 +210,7 @@ def _lines(ground: Grey, apart: Grey, known: Grey) -> tuple[list[Place], MatLike
     """
     ink = cv2.threshold(apart, _INK, 255, cv2.THRESH_BINARY)[1]
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, _JOINED), np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=4)
+    count, labels, boxes, _ = groups(np.asarray(joined, np.uint8))
     _, _, wide, tall, area = boxes.T
     box = wide * tall
     fits = (tall >= _TALL[0]) & (tall <= _TALL[1] * len(ground)) & (wide >= _LONG * tall) & (area > _FULL * box)
@@ -253,27 +257,36 @@ def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
     small, made = (halved(one, size) for one in (image, drawn))
     there = (cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(there)
-    change, where = np.zeros((*size[::-1], 3), np.int16), np.zeros(size[::-1], np.uint8)
+    laid, times = image, np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
     for label in range(1, count):
         x, y, wide, tall, _ = boxes[label].tolist()
-        box = slice(max(y - _RING, 0), y + tall + _RING), slice(max(x - _RING, 0), x + wide + _RING)
+        left, top = max(x - _RING, 0), max(y - _RING, 0)
+        box = slice(top, y + tall + _RING), slice(left, x + wide + _RING)
         inside, levels = labels[box] == label, small[box]
         paper = _median(levels, inside)
         least, most = ((paper + way).tolist() for way in (1 - _SHADE, _SHADE - 1))
         alike = cv2.min(cv2.inRange(levels, tuple(least), tuple(most)), 1 - there[box])
-        if cv2.countNonZero(alike) >= _RING:
-            moved = _median(cv2.subtract(made[box], levels, dtype=cv2.CV_16S), alike)
-            around = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-            change[box][around] = moved
-            where[box][around] = np.abs(moved).max() > 1
-    left, top, wide, tall = cv2.boundingRect(where)
-    if wide == 0:
-        return image
-    laid, times = image.copy(), np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
-    (x, y), (right, bottom) = (np.rint(place * times).astype(int) for place in ((left, top), (left + wide, top + tall)))
-    whole = cv2.resize(change[top : top + tall, left : left + wide], (int(right - x), int(bottom - y)))
-    laid[y:bottom, x:right] = cv2.add(image[y:bottom, x:right], whole, dtype=cv2.CV_8U)
+        if cv2.countNonZero(alike) < _RING:
+            continue
+        moved = _median(cv2.subtract(made[box], levels, dtype=cv2.CV_16S), alike)
+        if int(np.abs(moved).max()) <= 1:
+            continue
+        (x, y), (right, bottom) = (
+            np.rint(corner * times).astype(int).tolist()
+            for corner in ((left, top), (left + inside.shape[1], top + inside.shape[0]))
+        )
+        laid = image.copy() if laid is image else laid
+        where = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8))
+        changed = cv2.LUT(image[y:bottom, x:right], _tones(paper, paper + moved))
+        cv2.copyTo(changed, cv2.resize(where, (right - x, bottom - y)), laid[y:bottom, x:right])
     return laid
+
+
+def _tones(paper: NDArray[np.int16], ground: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """A table ``(256, 1, 3)`` that makes `ground` of `paper`, and leaves what is black and white, as letters are."""
+    level, paper = np.arange(256.0)[:, None], np.clip(paper, 1, 254)
+    dark, light = level * ground / paper, 255 - (255 - level) * (255 - ground) / (255 - paper)
+    return np.clip(np.rint(np.where(level <= paper, dark, light)), 0, 255).astype(np.uint8)[:, None]
 
 
 def _median(levels: MatLike, where: MatLike) -> NDArray[np.int16]:
@@ -290,4 +303,5 @@ def in_ink(image: Image) -> Image:
     window = np.ones((_AROUND, _AROUND), np.uint8)
     lightest = cv2.blur(cv2.dilate(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), window), (_AROUND, _AROUND))
     paper = cv2.resize(lightest, (image.shape[1], image.shape[0]))
-    return np.asarray(cv2.cvtColor(cv2.divide(grey, paper, scale=_PAPER), cv2.COLOR_GRAY2BGR), np.uint8)
+    ink = cv2.LUT(cv2.divide(grey, paper, scale=_PAPER), _DARKER)  # of grey and coloured letters too
+    return np.asarray(cv2.cvtColor(ink, cv2.COLOR_GRAY2BGR), np.uint8)

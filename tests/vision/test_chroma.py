@@ -86,3 +86,14 @@ def test_a_wash_under_ink_has_the_colours_of_what_is_drawn_and_leaves_ink_and_pa
     drawn[:, 40:80][::2] = 0  # hatching
     hatched = washed(drawn, image)[20:100, 50:70].reshape(-1, 3).mean(0)
     assert np.abs(hatched - (60, 84, 128)).max() < 16
+
+
+def test_a_wash_keeps_the_colour_of_thin_lines_and_lays_none_under_dark_ones() -> None:
+    image = np.full((240, 320, 3), 250, np.uint8)
+    image[60:63, 20:300] = (210, 90, 30)  # a line of link text, say
+    image[160:163, 20:300] = (40, 55, 75)
+    paper = np.full_like(image, 255)
+    made = washed(paper, image).astype(int)
+    blue, red = made[61, 40:280, 0].mean(), made[61, 40:280, 2].mean()
+    assert blue - red > 60
+    assert made[161, 40:280].min() > 235

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.features import Features, brought_out, calmed, held
+from gancam.vision.features import Features, brought_out, calmed, held, without_blemishes
 
 SKIN = 70, 95, 140  # BGR
 MARKS = np.array([(-0.2, -0.15), (0.2, -0.15), (0, 0.05), (-0.16, 0.28), (0.16, 0.28)])
@@ -71,6 +71,52 @@ def test_shine_goes_as_far_as_a_face_counts() -> None:
     steps = -np.diff(light)
     assert steps.min() > 0
     assert np.ptp(steps) <= 2
+
+
+def freckled(width: float, image: Image, level: int = 40) -> Image:
+    for place in ((-0.3, 0.1), (0.3, 0.1), (-0.33, 0.2), (0.0, -0.45), (0.1, -0.48)):
+        image = spot(image, place, (0.012, 0.012), level, width)
+    return image
+
+
+@pytest.mark.parametrize("width", [90.0, 180.0])
+@pytest.mark.parametrize("level", [40, 210])
+def test_freckles_and_drops_on_a_face_nearly_go(width: float, level: int) -> None:
+    """Pens made stubble of them."""
+    image = skin()
+    seen = freckled(width, image, level)
+    made = without_blemishes(seen, [face(width)])
+    before, after = (np.abs(grey(one) - grey(image)).max() for one in (seen, made))
+    assert before > 40
+    assert after < 0.25 * before
+
+
+def test_wrinkles_eyes_beards_and_all_beside_a_face_stay() -> None:
+    image = skin()
+    seen = spot(image, (-0.2, -0.15), (0.05, 0.02), 20)  # an eye
+    x, y = (round(part) for part in AT)
+    seen = np.asarray(cv2.line(seen, (x - 20, y - 32), (x + 20, y - 32), (50, 60, 80), 2), np.uint8)
+    seen = np.asarray(cv2.line(seen, (x + 18, y + 8), (x + 32, y + 22), (50, 60, 80), 2), np.uint8)
+    seen = spot(seen, (1.0, 0.0), (0.01, 0.01), 20)
+    made = without_blemishes(seen, [face()])
+    assert np.abs(made.astype(int) - seen).max() <= 8
+    seen[y + 38 :, :] = np.random.default_rng(0).integers(20, 90, (240 - y - 38, 320, 1), np.uint8)  # a beard
+    beard = (slice(y + 42, y + 52), slice(x - 10, x + 10))
+    made = without_blemishes(seen, [face()])
+    assert abs(float(grey(made)[beard].mean()) - float(grey(seen)[beard].mean())) < 6
+    assert without_blemishes(seen, []) is seen
+    tiny = skin()[:12, :12].copy()
+    assert without_blemishes(tiny, [Features((6.0, 6.0), 10.0, MARKS * 10 + 6)]).shape == tiny.shape
+
+
+def test_cells_of_a_mosaic_are_quieter_on_a_face_than_beside_it() -> None:
+    """On a near face they looked like scales."""
+    seen = skin()
+    drawn = seen.copy()
+    drawn[::10] = drawn[:, ::10] = 20
+    made = held(drawn, seen, [face()], "laid")
+    lead = [float(grey(one)[round(AT[1]) + 10 : round(AT[1]) + 22, 150:170].std()) for one in (drawn, made)]
+    assert 0.1 * lead[0] < lead[1] < 0.4 * lead[0]
 
 
 @pytest.mark.parametrize("strokes", ["laid", "lines"])

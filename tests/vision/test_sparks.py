@@ -32,6 +32,17 @@ def test_points_on_dark_are_found_and_lines_and_noise_are_not() -> None:
     assert noisy is None or float((noisy > 0).mean()) < 0.01
 
 
+def test_sparks_of_a_burst_do_not_hide_each_other() -> None:
+    rng = np.random.default_rng(1)
+    image = np.full((360, 640, 3), 8, np.uint8)
+    places = [(320 + 36 * x, 150 + 36 * y) for x, y in rng.uniform(-1, 1, (110, 2)) if x * x + y * y < 1]
+    for x, y in places:
+        cv2.circle(image, (round(x), round(y)), 1, (40, 130, 120), cv2.FILLED)
+    found = sparks(image)
+    assert found is not None
+    assert np.mean([found[round(y), round(x)] > 200 for x, y in places]) > 0.8
+
+
 def test_there_are_none_by_day() -> None:
     assert sparks(_sky(120)) is None
 

@@ -56,6 +56,20 @@ def test_a_halo_goes_and_colours_end_at_outlines() -> None:
     assert np.abs(rim - wall).max() < 24  # as found: 80
 
 
+def test_black_and_white_take_next_to_nothing_of_a_cast() -> None:
+    """Hair and shirts were brown or blue as all else."""
+
+    def paint(canvas: Chroma) -> None:
+        canvas[:] = RED
+
+    image = np.repeat(np.array([8, 120, 248], np.uint8), 107)[None, :320, None].repeat(180, 0).repeat(3, 2)
+    image = np.ascontiguousarray(image)
+    found = chroma_of(Tint()(image, image, saying(paint), 1.0))[60:120]
+    black, middle, white = (np.abs(found[:, at : at + 60]).mean() for at in (20, 130, 240))
+    assert middle > 20
+    assert max(black, white) < 0.3 * middle
+
+
 def test_what_contradicts_itself_within_an_outline_is_grey() -> None:
     def paint(canvas: Chroma) -> None:
         for column in range(160, 320, 20):

@@ -116,10 +116,13 @@ def test_darks_stay_clear_below_paint_and_what_is_light_is_painted() -> None:
     seen[:, 60:] = 150
     painted = np.full_like(seen, 90)
     painted[:, :60] = (96, 60, 44)  # navy
-    made = clear_darks(painted.copy(), seen, Planes())
+    made = clear_darks(painted.copy(), seen, Planes(), 0.85)
     assert np.abs(made[:, :18].astype(int) - seen[:, :18]).max() < 16
     assert made[30, 30].mean() > made[10, 10].mean() + 20
     assert np.array_equal(made[:, 62:], painted[:, 62:])
+    half = clear_darks(painted.copy(), seen, Planes(), 0.5)[10, 10].astype(int)
+    assert (np.minimum(seen[10, 10], painted[10, 10]) < half).all()
+    assert (half < np.maximum(seen[10, 10], painted[10, 10])).all()
 
 
 def test_a_picture_without_colours_gets_none_and_one_with_a_little_keeps_them() -> None:
