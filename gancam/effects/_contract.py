@@ -337,7 +337,7 @@ class ModelEffect(Effect):
 
     def _take_states(self, before: "ModelEffect") -> None:
         """Take what the network of `before` carries, which is this one in any precision, shown frames of that size."""
-        self._scene = before._scene
+        self._scenes, before._scenes = before._scenes, self._scenes
         if isinstance(self.model, ImageModel) and isinstance(before.model, ImageModel):
             self.model.continue_from(before.model)
 

@@ -51,7 +51,9 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
-_MEMORY = "_source", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought"  # of the frames before
+_MEMORY = (  # of the frames before
+    "_source", "_shots", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought",
+)  # fmt: skip
 _WASHED, _INKED = 0.85, 0.55  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
