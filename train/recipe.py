@@ -117,6 +117,8 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         betas = tuple(table.pop("betas", (0.9, 0.99)))
         if len(betas) != 2:
             raise ValueError(f"betas {list(betas)} must be two numbers")
+        if re.search(r"[/\\:\0]", name := table.get("name", name)) or name in (".", ".."):  # of which files are named
+            raise ValueError(f"name = {name!r} must have no / or \\, nor : in it")
         recipe = Recipe(**{"name": name, **sizes.agreed(table)}, betas=betas, phases=phases, text=text)
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
