@@ -143,6 +143,7 @@ class UnconditionalTask:
             )
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
+        self._digits: bool | None = None  # whether the pictures are, which is found once
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         """Draw a batch, by `rng` alone."""
@@ -248,7 +249,9 @@ class UnconditionalTask:
         z = generation.latents(generator, count, seed=1)
         fakes = generation.sample(generator, z)
         figures = {"variety": generation.variety(fakes, self.pictures.images)}
-        if self.pictures.classes == generation.DIGITS and fakes.shape[1:] == (28, 28, 1):
+        if self._digits is None:
+            self._digits = generation.are_digits(self.pictures, self.device)
+        if self._digits:
             figures |= generation.digit_modes(fakes, self.device)
             if self.classes:
                 figures["agreement"] = generation.agreement(fakes, generator.kinds(z), self.device)
