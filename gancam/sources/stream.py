@@ -14,11 +14,9 @@ import numpy as np
 from av.codec.context import Flags
 
 from gancam.errors import SourceError
-from gancam.frame import Image
-from gancam.media.colour import ToBgr, converted_as
 from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
-from gancam.sources.decoders import in_one_piece
+from gancam.media.played import Played
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 from gancam.vision.fit import squared
 
@@ -70,6 +68,8 @@ class Stream(LiveSource):
         self.tell_squared(backend.aspect / self.aspect)
         if backend.interlaced:
             self.tell(f"{self.name}: is interlaced, its fields stay combed")
+        if backend.tone_mapped:
+            self.tell(f"{self.name}: its HDR is tone-mapped to SDR")
 
 
 class StreamBackend:
@@ -84,13 +84,14 @@ class StreamBackend:
     Attributes:
         aspect: Width over height of a pixel as it comes.
         interlaced: Whether pictures of two fields came.
+        tone_mapped: Whether they came in HDR, of which SDR is made.
     """
 
     finite = False
 
     def __init__(self, url: str, *, silence: float, sound: Sound | None = None, square: bool = False) -> None:
         self.sound, self._square = sound, square
-        self.aspect, self.interlaced = Fraction(1), False
+        self.aspect, self.interlaced, self.tone_mapped = Fraction(1), False, False
         self._url, self.name, self._silence = url, without_secrets(url), silence
         scheme = url.partition("://")[0].lower()
         self._answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
@@ -100,7 +101,6 @@ class StreamBackend:
         self.fps: float | None = None
         self._container: av.container.InputContainer | None = None
         self._pictures: Iterator[LivePicture] = iter(())
-        self._convert = ToBgr()
         self._came, self._longer = False, 1
 
     def open(self, longer: int = 1) -> None:
@@ -139,6 +139,7 @@ class StreamBackend:
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[LivePicture]:
         bad = 0
+        played: Played | None = None
         heard = None if self.sound is None or not container.streams.audio else _Ears(self.sound)
         if self.sound is not None:
             self.sound.there = self.sound.there or heard is not None
@@ -161,16 +162,13 @@ class StreamBackend:
                 for frame in frames:
                     assert isinstance(frame, av.VideoFrame)
                     bad = 0
-                    self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-                    yield LivePicture(self._image(frame), moment)
-
-    def _image(self, frame: av.VideoFrame) -> Image:
-        if frame.interlaced_frame:
-            self.interlaced = True
-            frame = in_one_piece(frame)
-        frame.colorspace = converted_as(int(frame.colorspace))
-        image = np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
-        return squared(image, self.aspect) if self._square else image
+                    played = played or Played.of(stream, frame)
+                    self.interlaced |= frame.interlaced_frame
+                    self.tone_mapped = played.tone_map is not None
+                    aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+                    self.aspect = 1 / aspect if played.orientation.transposed else aspect
+                    image = played(frame)
+                    yield LivePicture(squared(image, self.aspect) if self._square else image, moment)
 
     def close(self) -> None:
         """Disconnect; it may be opened again."""
