@@ -9,7 +9,7 @@ from gancam.frame import Image, check_image
 from gancam.media.colour import ToBgr, converted_as
 from gancam.media.hdr import HdrMetadata
 from gancam.media.orientation import Orientation
-from gancam.media.tone import HLG, PQ, ToneMap
+from gancam.media.tone import HDR, ToneMap
 
 
 class Played:
@@ -63,7 +63,7 @@ def tone_map_of(stream: av.VideoStream, mastering: HdrMetadata) -> ToneMap | Non
     """
     context = stream.codec_context
     transfer = int(context.color_trc)
-    if transfer not in (PQ, HLG) or bits_of(stream) <= 8:
+    if transfer not in HDR or bits_of(stream) <= 8:
         return None
     return ToneMap(transfer, int(context.color_primaries), mastering)
 

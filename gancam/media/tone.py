@@ -13,6 +13,8 @@ from gancam.media.colour import converted_as
 from gancam.media.hdr import HdrMetadata
 
 PQ, HLG = 16, 18  # transfer characteristics of ITU-T H.273
+HDR = {PQ: "PQ", HLG: "HLG"}
+"""Names of the transfer characteristics of HDR."""
 _WHITE = 203.0  # cd/m2 of a white sheet in HDR (ITU-R BT.2408), which becomes nearly the white of SDR
 _LEAST_PEAK, _USUAL_PEAK = 400.0, 1000.0  # cd/m2 of the brightest that a picture has
 _STEPS = 33  # samples a side of the table of colours

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -16,7 +16,8 @@ from av.codec.context import Flags
 from gancam.errors import SourceError
 from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
-from gancam.media.played import Played
+from gancam.media.played import Played, bits_of
+from gancam.media.tone import HDR
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 from gancam.vision.fit import squared
 
@@ -64,12 +65,16 @@ class Stream(LiveSource):
     ) -> None:
         backend = StreamBackend(url, silence=max(2 * patience, 2.0), sound=Sound() if listen else None, square=square)
         super().__init__(backend, patience=patience, reconnect=reconnect, sound=backend.sound)
+        self._backend = backend
         self.aspect = Fraction(1) if square else backend.aspect
         self.tell_squared(backend.aspect / self.aspect)
         if backend.interlaced:
             self.tell(f"{self.name}: is interlaced, its fields stay combed")
-        if backend.tone_mapped:
-            self.tell(f"{self.name}: its HDR is tone-mapped to SDR")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What its colours lose, too."""
+        return [*self._backend.said, *super().notes]
 
 
 class StreamBackend:
@@ -84,14 +89,14 @@ class StreamBackend:
     Attributes:
         aspect: Width over height of a pixel as it comes.
         interlaced: Whether pictures of two fields came.
-        tone_mapped: Whether they came in HDR, of which SDR is made.
+        said: What the colours of its pictures lose: bits, and HDR, which is tone-mapped.
     """
 
     finite = False
 
     def __init__(self, url: str, *, silence: float, sound: Sound | None = None, square: bool = False) -> None:
         self.sound, self._square = sound, square
-        self.aspect, self.interlaced, self.tone_mapped = Fraction(1), False, False
+        self.aspect, self.interlaced = Fraction(1), False
         self._url, self.name, self._silence = url, without_secrets(url), silence
         scheme = url.partition("://")[0].lower()
         self._answer = _KEY_FRAME if scheme in _BROADCASTS else _ANSWER
@@ -101,6 +106,9 @@ class StreamBackend:
         self.fps: float | None = None
         self._container: av.container.InputContainer | None = None
         self._pictures: Iterator[LivePicture] = iter(())
+        self.said: list[str] = []
+        self._played: Played | None = None
+        self._kind = 8, 0  # bits a sample and transfer characteristics of the last picture
         self._came, self._longer = False, 1
 
     def open(self, longer: int = 1) -> None:
@@ -139,7 +147,7 @@ class StreamBackend:
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[LivePicture]:
         bad = 0
-        played: Played | None = None
+        self._played = None
         heard = None if self.sound is None or not container.streams.audio else _Ears(self.sound)
         if self.sound is not None:
             self.sound.there = self.sound.there or heard is not None
@@ -162,13 +170,27 @@ class StreamBackend:
                 for frame in frames:
                     assert isinstance(frame, av.VideoFrame)
                     bad = 0
-                    played = played or Played.of(stream, frame)
+                    played = self._as_played(frame, stream)
                     self.interlaced |= frame.interlaced_frame
-                    self.tone_mapped = played.tone_map is not None
                     aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
                     self.aspect = 1 / aspect if played.orientation.transposed else aspect
                     image = played(frame)
                     yield LivePicture(squared(image, self.aspect) if self._square else image, moment)
+
+    def _as_played(self, frame: av.VideoFrame, stream: av.VideoStream) -> Played:
+        """What makes a picture of `frame`: anew where a stream begins or its colours become others, which is told."""
+        kind = bits_of(stream), int(stream.codec_context.color_trc)
+        if self._played is not None and kind == self._kind:
+            return self._played
+        self._kind, self._played = kind, Played.of(stream, frame)
+        (depth, transfer), said = kind, ""
+        if self._played.tone_map is not None:
+            said = f"{self.name}: its HDR ({HDR[transfer]}) is tone-mapped to SDR"
+        elif depth > 8:
+            said = f"{self.name}: its {depth} bits a sample are read as 8"
+        if said and said not in self.said:
+            self.said.append(said)
+        return self._played
 
     def close(self) -> None:
         """Disconnect; it may be opened again."""

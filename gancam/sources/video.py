@@ -21,7 +21,7 @@ from gancam.media.messages import no_video
 from gancam.media.paths import IMAGES, check_readable
 from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
-from gancam.media.tone import HLG, PQ
+from gancam.media.tone import HDR
 from gancam.sources._reading import Reading
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
@@ -130,7 +130,7 @@ class VideoFile(Source):
             aspect=aspect if aspect > 0 else Fraction(1),
             colour=decoded_colour(stream),
             depth=depth,
-            hdr={PQ: "PQ", HLG: "HLG"}.get(int(stream.codec_context.color_trc), ""),
+            hdr=HDR.get(int(stream.codec_context.color_trc), ""),
             pixels=pixels,
         )
 

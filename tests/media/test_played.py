@@ -61,4 +61,6 @@ def test_a_stream_shows_what_is_played(tmp_path: Path, transfer: int) -> None:
     backend.close()
     assert picture is not None
     assert np.array_equal(picture.image, played(tmp_path / "a.mp4")[0])
-    assert backend.tone_mapped is (transfer == HLG)
+    assert [said.rpartition("a.mp4: ")[2] for said in backend.said] == (
+        ["its HDR (HLG) is tone-mapped to SDR"] if transfer == HLG else []
+    )
