@@ -46,7 +46,7 @@ def export(
     licence: str = "",
     data: str = "",
     summary: str = "",
-    seeds: str = "",
+    seeds: tuple[int, ...] = (),
     noise: float = 1.0,
     reverse: bool = False,
     enlargers: Sequence[Path] = (),
@@ -66,7 +66,7 @@ def export(
         licence: Of the weights.
         data: What they were trained on, in words.
         summary: One line for the menu.
-        seeds: Of a generator's pictures that are worth showing, joined by /.
+        seeds: Of a generator's pictures that are worth showing.
         noise: How much of its random detail a stylegan's pictures keep, 0 to 1; less is cleaner.
         reverse: Whether the direction from B to A is wanted, of a task that has two.
         enlargers: Runs of super-resolution whose networks enlarge, in turn, what a stylegan makes; all become one file.
@@ -265,7 +265,8 @@ def main(arguments: list[str] | None = None) -> int:
         written = export(
             options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
             precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, seeds=options.seeds, noise=options.noise,
+            data=options.trained_on, summary=options.summary, noise=options.noise,
+            seeds=tuple(map(int, filter(None, options.seeds.split("/")))),
             reverse=options.reverse, enlargers=options.enlarger, towards=towards, shrink=options.shrink,
             overwrite=options.overwrite,
         )  # fmt: skip

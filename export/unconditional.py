@@ -325,7 +325,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     card = ModelCard(
         "", "morph", latent=network.latent, layers=network.layers, resolution=network.resolution,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        classes=",".join(recipe.data.get("names", map(str, range(network.classes)))),
+        classes=tuple(recipe.data.get("names", map(str, range(network.classes)))),
     )  # fmt: skip
     figures: dict[str, float] = {}
     for data in judge_on:

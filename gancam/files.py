@@ -6,12 +6,14 @@ disk, leaves what was there before. A rename replaces only where that was asked 
 
 import errno
 import os
+import re
 import secrets
 import sys
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from unicodedata import normalize
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError, shown
 
@@ -22,6 +24,7 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 
 AnyPath = str | os.PathLike[str]
 _LONGEST = 255  # bytes of a file's name
+_CLEAN = 200  # bytes of a clean name: what is made of a file adds to its name
 _SHOWN = 160  # characters of a path in a message
 _OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EROFS)
 _RESERVED = {  # names of Windows' devices, with any ending: learn.microsoft.com/windows/win32/fileio/naming-a-file
@@ -109,6 +112,36 @@ def cut_name(name: str, most: int) -> str:
     """Cut `name` to at most `most` bytes, as file systems count, from its front, so that its ending stays."""
     data = os.fsencode(name)
     return name if len(data) <= most else data[-most:].decode(sys.getfilesystemencoding(), "ignore")
+
+
+def folded(name: str) -> str:
+    """Write `name` as disks compare it that take upper and lower case, and accents in whatever form, for the same."""
+    return normalize("NFC", name.casefold())
+
+
+def clean_name(text: str) -> str:
+    """Make of any `text` the name of one file or folder, which every system takes; empty where nothing is left of it.
+
+    All but letters, digits and ``.,()+ -`` becomes ``_``, what separates folders too. Dots and spaces at the ends go,
+    the name of a device of Windows gets a ``_`` in front, and of a long text the end stays, 200 bytes at most.
+    """
+    name = re.sub(r"[^\w.,()+ -]", "_", text).strip(" .")
+    name = cut_name(name[-120:], _CLEAN).lstrip(" .")
+    return f"_{name}" if is_reserved(name) else name
+
+
+def distinct_names(texts: Iterable[str]) -> list[str]:
+    """Make a `clean_name` of each text, of which no disk takes two for one: the later gets a number, as ``top-2``."""
+    made: list[str] = []
+    taken: set[str] = set()
+    for text in texts:
+        name = plain = clean_name(text) or "_"
+        number = 2
+        while folded(name) in taken:
+            name, number = f"{plain}-{number}", number + 1
+        taken.add(folded(name))
+        made.append(name)
+    return made
 
 
 def partial_path(path: Path) -> Path:

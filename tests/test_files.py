@@ -161,3 +161,21 @@ def test_folders_are_made(tmp_path: Path) -> None:
 def test_a_model_is_never_looked_for_in_vain_without_an_error_of_ours(name: str) -> None:
     with pytest.raises(NotFound):
         gancam.load(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("T-shirt/top", "T-shirt_top"), ("../../etc", "_.._etc"), ("/etc/passwd", "_etc_passwd"), ("..", ""), ("", ""),
+        ("C:\\x", "C__x"), ("con", "_con"), ("a. ", "a"), ("\0", "_"), ("x" * 300, "x" * 120), ("会" * 300, "会" * 66),
+    ],
+)  # fmt: skip
+def test_any_text_becomes_one_name(text: str, name: str) -> None:
+    assert files.clean_name(text) == name
+
+
+def test_no_two_names_are_one_to_a_disk() -> None:
+    texts = ["top", "Top", "a/b", "a\\b", "a_b-2", "caf\u00e9", "cafe\u0301", "", ".."]
+    names = files.distinct_names(texts)
+    assert names == ["top", "Top-2", "a_b", "a_b-2", "a_b-2-2", "caf\u00e9", names[6], "_", "_-2"]
+    assert len({files.folded(name) for name in names}) == len(texts)

@@ -34,6 +34,7 @@ NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
 NEAR_COPY = 0.5  # of the typical distance between neighbouring training pictures: nearer than this is a near copy
 DIGITS = tuple("0123456789")
+KNOWN, LOOKED_AT = 0.9, 1000  # share of that many labelled pictures that the classifier is right on, of digits
 MISFIT = "the installed torchvision is of another PyTorch: install both from one place, or uninstall torchvision"
 CERTAIN = 10.0  # the number in z of a class that is asked for; the others' are standard normal
 Features = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, h, w, c) RGB -> (n, features)
@@ -274,6 +275,19 @@ def score(
     return Scores(features.name, samples, len(reals), figures)
 
 
+def are_digits(pictures: Pictures, device: torch.device) -> bool:
+    """Whether `pictures` are digits by their labels, 0 to 9, and the classifier says the same of nearly all.
+
+    Many a set of ten kinds has the shape and the labels of MNIST (Fashion-MNIST, Kuzushiji-MNIST), and of its pictures
+    that classifier says nothing.
+    """
+    if pictures.classes != DIGITS or pictures.images.shape[1:] != (28, 28, 1):
+        return False
+    chosen = np.linspace(0, len(pictures.images) - 1, min(LOOKED_AT, len(pictures.images))).round().astype(int)
+    found = _in_batches(pictures.images[chosen], device, digits.shared(str(device))).argmax(1)
+    return float((found == pictures.labels[chosen]).mean()) >= KNOWN
+
+
 def digit_modes(images: NDArray[np.uint8], device: torch.device) -> dict[str, float]:
     """``modes``: digits with at least one in a thousand of the samples; ``kl``: of the class histogram to uniform."""
     classes = digits.shared(str(device))
@@ -292,22 +306,26 @@ def agreement(images: NDArray[np.uint8], kinds: Tensor, device: torch.device) ->
 def score_run(made: recipe.Recipe, generator: LatentGenerator, data: Path, *, samples: int = 5000) -> Scores:
     """All that is measured of a generator of recipe `made`, against the pictures in `data` as the recipe takes them.
 
+    How many digits there are, how evenly, and whether those asked for: of what `are_digits` finds to be digits.
+
     Raises ``FileNotFoundError`` and ``ValueError`` for `data` and too few of either, ``ImportError`` without the
     network to look with.
     """
     _check_enough(samples, f"--samples {samples}")
     device = next(generator.parameters()).device
     shape = {"resolution": int(made.data.get("resolution", 64)), "channels": int(made.data.get("channels", 3))}
-    reals = Pictures(data, **shape).images
+    pictures = Pictures(data, **shape)
+    reals = pictures.images
     _check_enough(len(reals), f"{data} has {len(reals)} usable pictures")
     seen = digit_network(device) if shape == {"resolution": 28, "channels": 1} else feature_network(device)
     scores = score(generator, reals, seen, samples=samples)
-    if seen.name.startswith("digit"):
+    if are_digits(pictures, device):
         z = latents(generator, samples, seed=1)
         fakes = sample(generator, z)
         scores.figures.update(digit_modes(fakes, device))
         if generator.classes == len(DIGITS):
             scores.figures["agreement"] = agreement(fakes, generator.kinds(z), device)
+    if seen.name.startswith("digit"):
         half = min(samples, len(reals) // 2)
         mixed = np.random.default_rng(0).permutation(len(reals))  # MNIST's neighbours come from two crowds in turn
         halves = (seen.features(reals[part]) for part in (mixed[:half], mixed[half : 2 * half]))

@@ -1,6 +1,5 @@
 """A recipe is one TOML file: what is trained, on what, for how long. It travels inside every checkpoint."""
 
-import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from train import old_names, optimisers, options, precision, sizes
+from train import old_names, optimisers, options, precision, sizes, toml
 from train.options import Count, Finite, Part, Rate, Seed, Share
 
 RECIPES = Path(__file__).with_name("recipes")
@@ -117,6 +116,8 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         betas = tuple(table.pop("betas", (0.9, 0.99)))
         if len(betas) != 2:
             raise ValueError(f"betas {list(betas)} must be two numbers")
+        if re.search(r"[/\\:\0]", name := table.get("name", name)) or name in (".", ".."):  # of which files are named
+            raise ValueError(f"name = {name!r} must have no / or \\, nor : in it")
         recipe = Recipe(**{"name": name, **sizes.agreed(table)}, betas=betas, phases=phases, text=text)
     except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
@@ -150,13 +151,18 @@ def load(name: str, given: Mapping[str, Mapping[str, Any]] | None = None, *, sta
     """
     path = find(name)
     try:
-        lines = [path.read_text(encoding="utf-8-sig")]
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not in UTF-8: save it as a text in UTF-8") from error
-    if start:
-        lines += ["[given]", f"start = {json.dumps(start, ensure_ascii=False)}"]
-    for table, values in (given or {}).items():
-        if values:
-            spelt = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
-            lines += [f"[given.{table}]", *spelt]
-    return parse("\n".join(lines), name=path.stem)
+    new: dict[str, Any] = {"start": start} if start else {}
+    new |= {table: dict(values) for table, values in (given or {}).items() if values}
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        new = {}  # it is refused for that
+    if new and isinstance(own := table.pop("given", None), dict):  # which a text has once: it is written anew
+        for key, values in new.items():
+            there = own.get(key)
+            own[key] = {**there, **values} if isinstance(there, dict) and isinstance(values, dict) else values
+        text, new = toml.written(table), own
+    return parse(f"{text}\n{toml.written({'given': new})}" if new else text, name=path.stem)

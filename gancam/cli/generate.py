@@ -25,7 +25,7 @@ from gancam.cli.app import (
 from gancam.cli.checks import check_device, check_folder, check_picture
 from gancam.cli.console import progress_bar
 from gancam.errors import InputError
-from gancam.files import make_folder, refuse_existing
+from gancam.files import distinct_names, make_folder, refuse_existing
 from gancam.frame import Image
 from gancam.inference.catalog import find
 from gancam.inference.variants import read_card, variants
@@ -77,9 +77,9 @@ def sample(
     check_picture(picture, "grid", overwrite=overwrite)
     seeds = range(seed, seed + count)
     check_folder(to)
-    classes = read_card(next(iter(variants(find(name)).values()))).class_names
+    classes = read_card(next(iter(variants(find(name)).values()))).classes
     kinds = _kinds(name, classes, seeds, only, labels=labels)
-    files = _files(Path(name).stem, to, seeds, [classes[kind] for kind in kinds] if labels and kinds else None)
+    files = _files(Path(name).stem, to, seeds, classes, kinds if labels else None)
     for path in files.values():
         refuse_existing(path, overwrite=overwrite)
     model = open_generator(name, device=device, precision=precision, threads=threads)
@@ -101,11 +101,14 @@ def sample(
         _show(sheet)
 
 
-def _files(stem: str, to: Path | None, seeds: range, labels: Sequence[str] | None) -> dict[int, Path]:
-    """Name the file of each seed below `to`, in a folder for its label where there are any; none without `to`."""
+def _files(
+    stem: str, to: Path | None, seeds: range, classes: Sequence[str], kinds: Sequence[int] | None
+) -> dict[int, Path]:
+    """Name the file of each seed in `to`, in a folder of its class where its kind is given; none without `to`."""
     if to is None:
         return {}
-    folders = [to / label for label in labels] if labels else [to] * len(seeds)
+    names = distinct_names(classes)  # of all, so that each class has the same in every run
+    folders = [to / names[kind] for kind in kinds] if kinds else [to] * len(seeds)
     return {seed: folder / f"{stem}-{seed:06d}.png" for seed, folder in zip(seeds, folders, strict=True)}
 
 

@@ -197,7 +197,7 @@ def _check_used(found: Adapted, answers: dict[str, Any]) -> None:
 
 def _photos(folder: Path) -> list[Image]:
     """The pictures in a folder; broken ones are skipped, and told. Raises ``InputError`` where there are none."""
-    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGES) if folder.is_dir() else []
+    found = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGES) if folder.is_dir() else []
     if not found:
         raise InputError(f"--calibrate {folder}: no folder with pictures in it ({', '.join(sorted(IMAGES))})")
     photos, broken = list[Image](), list[str]()

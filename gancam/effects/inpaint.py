@@ -141,7 +141,9 @@ class Inpaint(MaskedEffect):
             super().continue_from(before)
         elif before is not self:
             with self._lock, before._lock:
-                self._exchange(before, "background", "_grain", "_told", "_scratches", "_marks", "_holes", "_silhouettes")
+                self._exchange(
+                    before, "background", "_grain", "_told", "_scratches", "_marks", "_holes", "_silhouettes"
+                )
 
     def take_time(self) -> None:
         """Look for people more often from now on: nobody waits for the frames."""

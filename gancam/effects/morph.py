@@ -188,8 +188,7 @@ class Morph(ModelEffect):
             space = "w" if self.card.layers > 1 else "z"
         if keyframes:
             return Path(self.model, seeds(keyframes), space=space)
-        worth = seeds(self.card.seeds) if self.card.seeds else ()
-        return Path(self.model, worth, walk=seed, space=space)
+        return Path(self.model, self.card.seeds, walk=seed, space=space)
 
     @property
     def _seeks(self) -> bool:

@@ -20,6 +20,7 @@ _RANGES = {  # that entries must lie in: what is opened is tried at the smallest
     "work_size": (0, _SIDE), "fixed_height": (0, _SIDE), "fixed_width": (0, _SIDE), "texture_step": (0, _SIDE),
     "latent": (0, 1 << 16), "layers": (0, 1024), "resolution": (0, _SIDE),
 }  # fmt: skip
+_SEEDS = 10**20  # that there may be
 _OF_GENERATORS = ("latent", "layers", "resolution")  # that these need
 Layout = Literal["image", "blocks", "cells", "latent", "masked", "recurrent"]
 Keeps = Literal["nothing", "luma", "black"]
@@ -73,10 +74,8 @@ class ModelCard:
     latent: int = 0  # numbers in a z and in a w, for layout latent
     layers: int = 0  # how many w make a picture
     resolution: int = 0  # pixels along each side of a picture
-    classes: str = (
-        ""  # names of the kinds of pictures, joined by commas; the largest of the last numbers of z chooses one
-    )
-    seeds: str = ""  # of pictures worth showing, joined by /: an endless walk goes from one of these to another
+    classes: tuple[str, ...] = ()  # names of the kinds of pictures; the largest of the last numbers of z chooses one
+    seeds: tuple[int, ...] = ()  # of pictures worth showing: an endless walk goes from one of these to another
     parameters: int = 0  # weights of the network, after re-parameterisation
     licence: str = "unknown"  # of the weights, as the data they were trained on allows
     data: str = ""  # what it was trained on
@@ -98,11 +97,6 @@ class ModelCard:
     def recurrent(self) -> bool:
         """Whether what it makes of a frame depends on the frames before."""
         return self.layout == "recurrent"
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The kinds of pictures that a generator makes when asked; none where it cannot be asked."""
-        return tuple(self.classes.split(",")) if self.classes else ()
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -158,8 +152,21 @@ class ModelCard:
                     raise ModelError(f"{where}: its card's {name} has {value} for {key[:40]!r}: needs a number")
         if not self.effect.isidentifier():
             raise ModelError(f"{where}: its card's effect {self.effect!r} is no effect's name")
-        if not re.fullmatch(r"([0-9]{1,20}(/[0-9]{1,20})*)?", self.seeds):
-            raise ModelError(f"{where}: its card's seeds {self.seeds[:40]!r} are no whole numbers joined by /")
+        if not all(0 <= seed < _SEEDS for seed in self.seeds):
+            raise ModelError(f"{where}: its card's seeds have one that is below 0 or of more than 20 digits")
+        if self.classes and len(self.classes) >= self.latent:
+            raise ModelError(f"{where}: its card names {len(self.classes)} classes, and has latent {self.latent} alone")
+        if re.search(r"[/\\:\0]", self.name) or self.name in (".", ".."):  # of which files are named
+            raise ModelError(f"{where}: its card's name {self.name[:40]!r} must have no / or \\, nor : in it")
+
+
+def _once_joined(text: str, kind: type[str] | type[int]) -> tuple[str | int, ...]:
+    """Read a list as it was written before it was JSON: names joined by commas, numbers by /. Raises ``ValueError``."""
+    if kind is str:
+        return tuple(text.split(",")) if text else ()
+    if not re.fullmatch(r"([0-9]{1,20}(/[0-9]{1,20})*)?", text):
+        raise ValueError
+    return tuple(map(int, text.split("/"))) if text else ()
 
 
 def _parse(kind: Any, text: str, what: str) -> Any:
@@ -170,9 +177,13 @@ def _parse(kind: Any, text: str, what: str) -> Any:
             if text in get_args(kind):
                 return text
             raise ValueError
+        if get_origin(kind) is tuple and not text.startswith("["):  # as older cards have lists
+            return _once_joined(text, get_args(kind)[0])
         value = json.loads(text)
         if kind is int and type(value) is int:
             return value
+        if get_origin(kind) is tuple and all(type(one) is get_args(kind)[0] for one in value):
+            return tuple(value)
         if get_origin(kind) is Mapping and isinstance(value, dict):
             return {_FIGURES_FORMERLY.get(key, str(key)): float(number) for key, number in value.items()}
         raise ValueError

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from unicodedata import normalize
 
 from gancam.errors import InputError, NotFound
+from gancam.files import folded
 from gancam.media.messages import cause
 from gancam.media.paths import IMAGES, OTHER_VIDEOS, StillPath, literal
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
@@ -109,16 +109,11 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     return found
 
 
-def _folded(name: str) -> str:
-    """A name as disks compare it that take upper and lower case, and accents in whatever form, for the same."""
-    return normalize("NFC", name.casefold())
-
-
 def _made_names(taken: Mapping[str, Path], codec: str | None) -> tuple[dict[str, Path], list[str]]:
     """Name what becomes of each file below the output folder, by the names that they have; what is to be told of it."""
     made: dict[str, Path] = {}
     changed, twice = set[str](), list[str]()
-    wanted, given = {_folded(text) for text in taken}, set[str]()
+    wanted, given = {folded(text) for text in taken}, set[str]()
     for text, path in taken.items():
         name = Path(text)
         ending = _ending(name.suffix, codec)
@@ -126,13 +121,13 @@ def _made_names(taken: Mapping[str, Path], codec: str | None) -> tuple[dict[str,
         if ending != name.suffix:
             with_codec = f" with {codec}" if codec else ""
             changed.add(f"{name.suffix} files become {ending} files: {name.suffix} cannot be written{with_codec}")
-        if ending != name.suffix or _folded(text) in given:
+        if ending != name.suffix or folded(text) in given:
             behind = name
-            while _folded(str(made_name)) in wanted or _folded(str(made_name)) in given:
+            while folded(str(made_name)) in wanted or folded(str(made_name)) in given:
                 made_name = behind = behind.with_name(behind.name + ending)
             if ending == name.suffix:
                 twice.append(str(made_name))
-        given.add(_folded(str(made_name)))
+        given.add(folded(str(made_name)))
         made[str(made_name)] = path
     notes = sorted(changed)
     if twice:

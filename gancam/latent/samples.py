@@ -10,12 +10,12 @@ from gancam.errors import InputError
 from gancam.frame import Frame, Image
 from gancam.inference.catalog import menu, open_model
 from gancam.inference.model import Generator
+from gancam.inference.network.generator import CERTAIN
 from gancam.inference.variants import read_card
 from gancam.latent.path import EASES, Path, seeded, styles
 from gancam.sources.contract import Source
 
 BATCH = 16  # pictures made at once
-_CERTAIN = 10.0  # the number in z of a class that is asked for: those of the others are standard normal
 _LARGE = 480  # pixels along a side of a loop's frames, at least, where no size is given
 
 
@@ -48,7 +48,7 @@ def generate(
         model: The generator.
         seeds: 0 or more, each.
         truncation: 0 (all the mean picture) to 1; None: what suits the generator, as ``styles`` has it.
-        kinds: The class of each, as its place among the class names of the card; None: as each seed has it.
+        kinds: The class of each, as its place among the classes of the card; None: as each seed has it.
 
     Raises:
         InputError: A seed or a truncation out of range.
@@ -57,7 +57,7 @@ def generate(
     for start in range(0, len(seeds), BATCH):
         z = seeded(seeds[start : start + BATCH], model.card.latent)
         for row, kind in zip(z, kinds[start : start + BATCH] if kinds is not None else (), strict=False):
-            row[len(row) - len(model.card.class_names) + kind] = _CERTAIN
+            row[len(row) - len(model.card.classes) + kind] = CERTAIN
         w = model.mapping(z)
         made.append(model.synthesis(styles(w, model, truncation=truncation)))
     return np.concatenate(made) if made else np.empty((0, *(model.card.resolution,) * 2, 3), np.uint8)

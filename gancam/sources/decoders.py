@@ -13,10 +13,10 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from gancam.frame import Image, check_image
-from gancam.media.colour import ToBgr, converted_as
+from gancam.frame import Image
 from gancam.media.hdr import HdrMetadata
 from gancam.media.orientation import Orientation
+from gancam.media.played import Played
 from gancam.media.tone import ToneMap
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ class Decoder:
             self._apart = apart
         self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
         self._tick = stream.start_time or 0  # of the last picture
-        self._convert = ToBgr()
-        self._tone_map: ToneMap | None = None
+        self._played = Played()
         self.damaged = 0  # pictures that came damaged, or not at all while others came after them
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
         self._begun: deque[av.VideoFrame] = deque()
@@ -82,7 +81,6 @@ class Decoder:
         self.other: tuple[int, int] | None = None  # another size, as displayed, of a later picture, once one came
         self.mastering = HdrMetadata()
         self.size: tuple[int, int] | None = None  # (width, height) as displayed; None where nothing can be decoded
-        self.orientation = Orientation()  # of the first picture
         self.opaque = False  # whether its opacity, which it would have by its format, is of no use
         self.veiled = False  # whether a later picture of what is opaque was not
         self.askew = False  # whether it is to be shown in none of the eight orientations, which is not done
@@ -93,12 +91,17 @@ class Decoder:
             self.askew = found is None
             self.opaque = stream.codec_context.name == "gif" and all(map(_is_opaque, self._begun))
             self.mastering = HdrMetadata.of_frame(first)
-            self.orientation = found or Orientation()
+            self._played = Played(found)
             self.size = self.orientation.size(first.width, first.height)
+
+    @property
+    def orientation(self) -> Orientation:
+        """That of the first picture."""
+        return self._played.orientation
 
     def tone_map(self, tone_map: ToneMap) -> None:
         """Let `tone_map` make the images from now on."""
-        self._tone_map = tone_map
+        self._played.tone_map = tone_map
 
     def keep_pictures(self) -> bool:
         """Give the decoder's own pictures too from now on, upright. False where they cannot be turned."""
@@ -165,29 +168,14 @@ class Decoder:
             if (frame.width, frame.height) != self._kind[:2]:
                 self.other = self.orientation.size(frame.width, frame.height)
             frame = VideoReformatter().reformat(frame, *self._kind, interpolation=Interpolation.BICUBIC)
-        image, alpha = self._bgr(frame)
-        image = self.orientation.apply(image)
-        alpha = None if alpha is None else self.orientation.apply(alpha)
+        image, alpha = self._played.with_opacity(frame, wanted=self._is_veiled(frame))
         kept = _upright(frame, self.orientation) if self._keep else None
         return DecodedPicture(image, self._tick, kept, alpha, lasts)
 
-    def _bgr(self, frame: av.VideoFrame) -> tuple[Image, Image | None]:
-        """`frame` as an Image, and its opacity ``(H, W)`` where it has one."""
-        if frame.interlaced_frame:
-            frame = in_one_piece(frame)
-        if self._tone_map is not None:
-            return self._tone_map(frame), None
-        told = frame.colorspace
-        veiled = not self.opaque and any(part.is_alpha for part in frame.format.components)
+    def _is_veiled(self, frame: av.VideoFrame) -> bool:
+        """Whether `frame` has opacity that counts; that one of what was opaque so far has some is kept in mind."""
         self.veiled |= self.opaque and not self.veiled and not _is_opaque(frame)
-        form = "bgra" if veiled else "bgr24"
-        frame.colorspace = converted_as(int(told))
-        try:
-            pixels = self._convert(frame, form).to_ndarray()
-        finally:
-            frame.colorspace = told
-        image = check_image(np.ascontiguousarray(pixels[..., :3]))
-        return image, np.ascontiguousarray(pixels[..., 3], np.uint8) if veiled else None
+        return not self.opaque and any(part.is_alpha for part in frame.format.components)
 
     def close(self) -> None:
         """Close the container, and let go of what decodes it."""
@@ -216,23 +204,6 @@ def _first_plain(container: av.container.InputContainer, stream: av.VideoStream)
     with suppress(av.FFmpegError, IndexError, OSError), av.open(container.name, metadata_errors="replace") as again:
         return next(again.decode(again.streams.video[stream.container.streams.video.index(stream)]), None)
     return None
-
-
-def in_one_piece(frame: av.VideoFrame) -> av.VideoFrame:
-    """Copy `frame` without the mark that it is two fields.
-
-    Of those, swscale gives each its own rows of chroma, and the way back to YUV (``Colour.to_yuv420``) would blur what
-    it took apart.
-    """
-    if frame.format.chroma_height(16) == 16 or frame.format.is_rgb:
-        return frame
-    made = av.VideoFrame(frame.width, frame.height, frame.format.name)
-    for was, now in zip(frame.planes, made.planes, strict=True):
-        width = min(was.line_size, now.line_size)
-        rows = np.frombuffer(memoryview(was), np.uint8).reshape(-1, was.line_size)[: was.height]
-        np.frombuffer(memoryview(now), np.uint8).reshape(-1, now.line_size)[: now.height, :width] = rows[:, :width]
-    made.colorspace, made.color_range = frame.colorspace, frame.color_range
-    return made
 
 
 def field_order(stream: av.VideoStream) -> str:

@@ -14,13 +14,10 @@ import numpy as np
 from av.codec.context import Flags
 
 from gancam.errors import SourceError
-from gancam.frame import Image
-from gancam.media.colour import ToBgr, converted_as
-from gancam.media.hdr import HdrMetadata
 from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
-from gancam.media.tone import HDR, ToneMap
-from gancam.sources.decoders import in_one_piece
+from gancam.media.played import Played, bits_of
+from gancam.media.tone import HDR
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 from gancam.vision.fit import squared
 
@@ -109,10 +106,9 @@ class StreamBackend:
         self.fps: float | None = None
         self._container: av.container.InputContainer | None = None
         self._pictures: Iterator[LivePicture] = iter(())
-        self._convert = ToBgr()
         self.said: list[str] = []
+        self._played: Played | None = None
         self._kind = 8, 0  # bits a sample and transfer characteristics of the last picture
-        self._tone_map: ToneMap | None = None
         self._came, self._longer = False, 1
 
     def open(self, longer: int = 1) -> None:
@@ -151,6 +147,7 @@ class StreamBackend:
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[LivePicture]:
         bad = 0
+        self._played = None
         heard = None if self.sound is None or not container.streams.audio else _Ears(self.sound)
         if self.sound is not None:
             self.sound.there = self.sound.there or heard is not None
@@ -173,36 +170,27 @@ class StreamBackend:
                 for frame in frames:
                     assert isinstance(frame, av.VideoFrame)
                     bad = 0
-                    self.aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-                    self._look_at_colours(frame, stream)
-                    yield LivePicture(self._image(frame), moment)
+                    played = self._as_played(frame, stream)
+                    self.interlaced |= frame.interlaced_frame
+                    aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+                    self.aspect = 1 / aspect if played.orientation.transposed else aspect
+                    image = played(frame)
+                    yield LivePicture(squared(image, self.aspect) if self._square else image, moment)
 
-    def _look_at_colours(self, frame: av.VideoFrame, stream: av.VideoStream) -> None:
-        """Find out, where pictures become others, whether they are of HDR, as ``VideoFile.tone_map``."""
-        context = stream.codec_context
-        kind = max((part.bits for part in frame.format.components), default=8), int(context.color_trc)
-        if kind == self._kind:
-            return
-        self._kind, self._tone_map = kind, None
+    def _as_played(self, frame: av.VideoFrame, stream: av.VideoStream) -> Played:
+        """What makes a picture of `frame`: anew where a stream begins or its colours become others, which is told."""
+        kind = bits_of(stream), int(stream.codec_context.color_trc)
+        if self._played is not None and kind == self._kind:
+            return self._played
+        self._kind, self._played = kind, Played.of(stream, frame)
         (depth, transfer), said = kind, ""
-        if depth > 8:
-            said = f"{self.name}: its {depth} bits a sample are read as 8"
-        if depth > 8 and transfer in HDR:
-            self._tone_map = ToneMap(transfer, int(context.color_primaries), HdrMetadata.of_frame(frame))
+        if self._played.tone_map is not None:
             said = f"{self.name}: its HDR ({HDR[transfer]}) is tone-mapped to SDR"
+        elif depth > 8:
+            said = f"{self.name}: its {depth} bits a sample are read as 8"
         if said and said not in self.said:
             self.said.append(said)
-
-    def _image(self, frame: av.VideoFrame) -> Image:
-        if frame.interlaced_frame:
-            self.interlaced = True
-            frame = in_one_piece(frame)
-        if self._tone_map is not None:
-            image = self._tone_map(frame)
-        else:
-            frame.colorspace = converted_as(int(frame.colorspace))
-            image = np.ascontiguousarray(self._convert(frame).to_ndarray(), np.uint8)
-        return squared(image, self.aspect) if self._square else image
+        return self._played
 
     def close(self) -> None:
         """Disconnect; it may be opened again."""

@@ -19,8 +19,9 @@ from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
 from gancam.media.messages import no_video
 from gancam.media.paths import IMAGES, check_readable
+from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
-from gancam.media.tone import HDR, ToneMap
+from gancam.media.tone import HDR
 from gancam.sources._reading import Reading
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
@@ -110,7 +111,7 @@ class VideoFile(Source):
         if set(container.format.name.split(",")) & _CLOCK_STARTS_ANYWHERE and container.start_time:
             origin = Fraction(container.start_time, av.time_base)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
-        depth = max((part.bits for part in stream.format.components), default=8) if stream.format else 8
+        depth = bits_of(stream)
         self._shallow = f"{self._path.name}: its {depth} bits a sample are read as 8" if depth > 8 else ""
         if self._shallow:
             self._notes.append(self._shallow)
@@ -186,6 +187,7 @@ class VideoFile(Source):
             mastering=decoder.mastering, alpha=self._footage.alpha and not decoder.opaque,
             fields=field_order(stream) if decoder.interlaced else "",
         )  # fmt: skip
+        self._tone_map = tone_map_of(stream, decoder.mastering)
         if decoder.askew:
             self._notes.append(
                 f"{self._path.name}: is to be shown at an angle that is not applied, only 90 degrees are"
@@ -218,10 +220,9 @@ class VideoFile(Source):
         To be called before iterating. False, and nothing changes, where the video is none.
         """
         info = self._footage
-        if not info.hdr or info.depth <= 8:
+        if self._tone_map is None or not info.hdr:  # or it is done
             return False
-        transfer = next(one for one, name in HDR.items() if name == info.hdr)
-        self._decoder.tone_map(ToneMap(transfer, info.colour.primaries, info.mastering))
+        self._decoder.tone_map(self._tone_map)
         self._footage = replace(info, colour=Colour(), hdr="", mastering=HdrMetadata(), depth=8)
         said = f"{self._path.name}: its HDR ({info.hdr}) is tone-mapped to SDR"
         self._notes[:] = [said if note == self._shallow else note for note in self._notes]

@@ -1,5 +1,6 @@
 """Pictures of files for the page: facts, single frames, strips of thumbnails."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from gancam.frame import Image
 from gancam.media.images import read_image
 from gancam.media.messages import cause
 from gancam.media.paths import StillPath, classify
+from gancam.media.played import Played
+from gancam.media.streams import picture_of
 from gancam.sources import VideoFile
 
 _HEIGHT = 72  # of a strip's thumbnails
@@ -94,18 +97,22 @@ def strip(path: Path, count: int) -> Image:
 
 def _thumbnails(path: Path, count: int) -> Iterator[Image]:
     try:
-        with closing(av.open(path, metadata_errors="replace")) as container:
-            (stream, *_) = container.streams.video
+        with closing(av.open(os.path.abspath(path), metadata_errors="replace")) as container:
+            stream = picture_of(container)
+            if stream is None:
+                return
             stream.thread_type = "AUTO"
             first, length = stream.start_time or 0, stream.duration
             if length is None:
                 length = int((container.duration or 0) / 1e6 / (stream.time_base or Fraction(1)))
+            played: Played | None = None
             for place in range(count):
                 wanted = first + length * place // count
                 container.seek(wanted, stream=stream)
                 frame = _next_to(container.decode(stream), wanted)
                 if frame is not None:
-                    yield _thumbnail(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+                    played = played or Played.of(stream, frame)
+                    yield _thumbnail(played(frame))
     except (av.FFmpegError, ValueError, OSError) as error:
         raise SourceError(f"{path.name}: {cause(error)}") from error
 

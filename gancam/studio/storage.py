@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from gancam.errors import GancamError, InputError, NotFound, SinkError
-from gancam.files import cut_name, give_name, hidden_name, home, is_reserved, make_folder
+from gancam.files import clean_name, give_name, hidden_name, home, make_folder
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.messages import cause
 from gancam.media.paths import IMAGES
@@ -22,7 +22,6 @@ from gancam.media.paths import IMAGES
 LARGEST = 8 << 30  # bytes of one upload
 KEEP_FREE = 1 << 30  # bytes that uploads leave free on the disk
 _LISTED = 5000  # files that are listed of a folder at most
-_NAMED = 200  # bytes of a name: file systems take 255, and what is made of a file adds to its name
 _AT_ONCE = 1 << 20  # bytes that are written at once
 _ABANDONED = 86_400.0  # seconds after which an upload that was not finished is one that a crash left
 _OWN = ("uploads", "recordings", "results")
@@ -141,7 +140,7 @@ class Storage:
         Raises:
             InputError: For an empty name.
         """
-        clean = clean_name(name)
+        clean = upload_name(name)
         path = self.roots[root] / clean
         for number in range(2, 10_000):
             if not path.exists() and not _part(path).exists():
@@ -297,16 +296,14 @@ def kind_of(path: Path) -> FileKind:
     return "video" if ending in VIDEOS else "image" if ending in IMAGES else "other"
 
 
-def clean_name(name: str) -> str:
-    """Make a name that every system takes of what somebody calls a file, without folders or strange characters.
+def upload_name(path: str) -> str:
+    """Make a name that every system takes of what somebody's system calls a file, without the folders before it.
 
     Raises ``InputError`` for one of which nothing is left.
     """
-    last = re.sub(r"[^\w.,()+ -]", "_", re.split(r"[/\\]", name)[-1]).strip(" .")
-    last = cut_name(last[-120:], _NAMED).lstrip(" .")
-    if not last:
+    if not (name := clean_name(re.split(r"[/\\]", path)[-1])):
         raise InputError("a file needs a name")
-    return f"_{last}" if is_reserved(last) else last
+    return name
 
 
 def _unused(name: str, taken: Mapping[str, Path]) -> str:

@@ -109,7 +109,7 @@ def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:
     for precision in ("fp32", "fp16"):
         card = Model(out / "morph-noise.onnx", device="cpu", precision=precision).card
         assert (card.name, card.effect, card.layout, card.precision) == ("morph-noise", "morph", "latent", precision)
-        assert (card.latent, card.layers, card.resolution, card.seeds) == (12, 5, 16, "3/17")
+        assert (card.latent, card.layers, card.resolution, card.seeds) == (12, 5, 16, (3, 17))
         assert (card.licence, card.data, card.summary, card.recipe) == ("CC0", "noise", "a test", "tiny")
         assert card.parameters == sum(parameter.numel() for parameter in generator().parameters())
         assert card.parity["psnr"] >= check.TOLERANCE[precision]

@@ -75,6 +75,8 @@ def test_refuses_a_file_that_is_not_ours(key: str) -> None:
         ("multiple", "20000"), ("minimum", "100000"), ("scale", "65"), ("fixed_height", "64"), ("fixed_width", "64"),
         ("defaults", '{"strength": 1e400}'), ("defaults", '{"a": 1' + 400 * "0" + "}"), ("defaults", 9999 * "["),
         ("brightens", '{"x": 3}'), ("brightens", '{"128": NaN}'), ("brightens", '{"256": 1}'), ("seeds", 5000 * "9"),
+        ("seeds", "[1.5]"), ("seeds", "[true]"), ("seeds", "[-1]"), ("seeds", "3/17]"), ("classes", "[1, 2]"),
+        ("classes", '["a", '), ("classes", "one,two"), ("name", "../x"), ("name", "a\\b"), ("name", ".."),
     ],
 )  # fmt: skip
 def test_refuses_nonsense_and_names_it(key: str, value: str) -> None:
@@ -103,6 +105,20 @@ def test_licences_that_forbid_commercial_use(licence: str, restricted: bool) -> 
 
 def test_metadata_is_json_where_it_is_not_text() -> None:
     assert json.loads(CARD.to_metadata()["gancam.quality"]) == {"psnr_y": 30.5}
+
+
+def test_lists_survive_whatever_is_in_their_names() -> None:
+    card = ModelCard(
+        name="x", effect="morph", layout="latent", latent=12, layers=1, resolution=16,
+        classes=("apples", "bream, grilled", "T-shirt/top", ""), seeds=(3, 17),
+    )  # fmt: skip
+    metadata = card.to_metadata()
+    assert ModelCard.from_metadata(metadata) == card
+    metadata |= {"gancam.classes": "blue,green,red", "gancam.seeds": "3/17/42"}  # as cards were written before
+    old = ModelCard.from_metadata(metadata)
+    assert (old.classes, old.seeds) == (("blue", "green", "red"), (3, 17, 42))
+    old = ModelCard.from_metadata(metadata | {"gancam.classes": "", "gancam.seeds": ""})
+    assert (old.classes, old.seeds) == ((), ())
 
 
 def test_old_names_of_fields_and_figures_are_read() -> None:

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from gancam.errors import InputError, NotFound
 from gancam.studio import storage
-from gancam.studio.storage import Storage, StoredFile, clean_name
+from gancam.studio.storage import Storage, StoredFile, upload_name
 from tests.helpers.studio import state, studio, wait_for
 
 
@@ -66,13 +66,13 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_names_are_cleaned(name: str, clean: str) -> None:
-    assert clean_name(name) == clean
+    assert upload_name(name) == clean
 
 
 @pytest.mark.parametrize("name", ["", "/", "..", " . ", "a/"])
 def test_names_that_are_none_are_refused(name: str) -> None:
     with pytest.raises(InputError):
-        clean_name(name)
+        upload_name(name)
 
 
 def test_uploads_never_replace_one_another(tmp_path: Path) -> None:

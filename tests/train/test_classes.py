@@ -1,15 +1,20 @@
 """Generators by class: asked for in the latent, told to the discriminator, exported, and sampled with labels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image as Pillow
 
 from export.__main__ import main
+from gancam.errors import ModelError
+from gancam.inference.variants import read_card
 from gancam.latent.samples import generate, open_generator
-from tests.helpers.command import gancam, refused
+from tests.helpers.command import gancam, here, refused
+from tests.helpers.small import save, write_generator
 from tests.helpers.training import go, same
 from train import __main__ as command
 from train import checkpoint, generation, networks, recipe, tasks
@@ -92,7 +97,7 @@ def test_classes_are_learnt_exported_and_sampled_with_labels(pile: Path, tmp_pat
     go(TEXT.format(iterations=250, lr=2e-3), pile, tmp_path / "run")
     assert main([str(tmp_path / "run"), "-o", str(tmp_path), "--name", "greys", "--precisions", "fp32"]) == 0
     model = open_generator(str(tmp_path / "greys.onnx"), device="cpu", precision="fp32", threads=1)
-    assert model.card.class_names == ("blue", "green", "red")
+    assert model.card.classes == ("blue", "green", "red")
     means = [generate(model, range(20), kinds=[kind] * 20).mean() for kind in range(3)]
     assert means[0] < means[1] - 30 < means[2] - 60
     done = gancam("sample", tmp_path / "greys.onnx", "--to", tmp_path / "set", "--labels", "-n", "30")
@@ -106,6 +111,45 @@ def test_classes_are_learnt_exported_and_sampled_with_labels(pile: Path, tmp_pat
     refused("sample", tmp_path / "greys.onnx", "--labels", tmp_path / "x.png", says="--labels needs --to")
     refused("sample", tmp_path / "greys.onnx", tmp_path / "x.png", "--class", "pink", says="has blue, green, red")
     refused("sample", "morph-fruits", tmp_path / "x.png", "--class", "pink", says="no classes")
+
+
+NAMES = ("/outside", "../beside", "T-shirt/top", "T-shirt\\top", "t-shirt_TOP", "nul", "..", "bream, grilled")
+
+
+def _with_classes(path: Path, names: tuple[str, ...]) -> Path:
+    """An untrained generator of `NAMES`, whose card has these."""
+    made = networks.build("dcgan", latent=12, classes=len(NAMES), resolution=8, channels=4, colours=1).eval()
+    assert isinstance(made, LatentGenerator)
+    write_generator(path.parent, made, path.stem, half=False)
+    card = replace(read_card(path), classes=names)
+    return save(onnx.load(path), path, card)
+
+
+def test_names_of_classes_that_are_no_folders(tmp_path: Path) -> None:
+    """Nothing is written outside the folder, every class has its own, and each name gives its class."""
+    path = _with_classes(tmp_path / "kinds.onnx", (f"{tmp_path}/outside", *NAMES[1:]))
+    safe = tmp_path / "safe"
+    safe.mkdir()
+    done = here("sample", path, "--to", safe / "set", "--labels", "-n", "16", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert {file.name for file in tmp_path.iterdir()} == {"kinds.onnx", "safe"}
+    assert [file.name for file in safe.iterdir()] == ["set"]
+    files = list((safe / "set").rglob("*.png"))
+    assert len(files) == 16
+    folders = {file.parent for file in files}
+    assert {folder.parent for folder in folders} == {safe / "set"}
+    names = {folder.name for folder in folders}
+    assert {"_beside", "T-shirt_top", "T-shirt_top-2", "t-shirt_TOP-3", "_nul", "_", "bream, grilled"} < names
+    assert len(names) == 8
+
+
+def test_a_card_with_another_number_of_classes_is_refused(tmp_path: Path) -> None:
+    for names in (NAMES[:-1], (*NAMES, "more"), ("a", "b"), ("a",)):
+        path = _with_classes(tmp_path / f"{len(names)}.onnx", names)
+        with pytest.raises(ModelError, match=f"names {len(names)} classes .*has another number"):
+            open_generator(str(path), device="cpu", precision="fp32", threads=1)
+    path = _with_classes(tmp_path / "right.onnx", NAMES)
+    assert open_generator(str(path), device="cpu", precision="fp32", threads=1).card.classes == NAMES
 
 
 def test_data_without_the_classes_is_refused(pile: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from train import generation, networks, recipe
+from train import generation, networks, recipe, tasks
+from train.data import Pictures
 from train.networks import digits
 from train.networks.latent import LatentGenerator
 
@@ -100,6 +101,49 @@ def test_digits_are_told_apart() -> None:
     found = generation.digit_modes(np.repeat(images, 500, axis=0), torch.device("cpu"))
     assert found["modes"] == 2
     assert found["kl"] == pytest.approx(np.log(5))
+
+
+@pytest.mark.slow
+def test_ten_kinds_of_the_shape_of_digits_are_no_digits(tmp_path: Path) -> None:
+    """Stripes at ten angles, labelled 0 to 9: a perfect generator of them gets no figures of digits."""
+    places, rng = np.arange(28) - 13.5, np.random.default_rng(0)
+    angles = np.linspace(0, 3, 10)[:, None, None]
+    kinds = 127 + 120 * np.sin(0.5 * (places[:, None] * np.cos(angles) + places * np.sin(angles)))
+    labels = np.arange(200) % 10
+    pictures = (kinds[labels] + rng.normal(0, 8, (200, 28, 28))).clip(0, 255).astype(np.uint8)
+    np.savez(tmp_path / "stripes.npz", x_train=pictures, y_train=labels)
+    made = recipe.load("cgan-mnist")
+    generator = networks.build(**{**made.network, "channels": 4}).eval()
+    assert isinstance(generator, LatentGenerator)
+    found = generation.score_run(made, generator, tmp_path / "stripes.npz", samples=60).figures
+    assert not {"modes", "kl", "agreement"} & found.keys()
+    assert {"frechet", "frechet_of_reals", "variety"} <= found.keys()
+    task = tasks.build(made, tmp_path / "stripes.npz", torch.device("cpu"))
+    assert not {"modes", "kl", "agreement"} & task.evaluate(generator, None).keys()
+
+
+def test_stripes_that_are_labelled_as_digits_are_none(tmp_path: Path) -> None:
+    stripes = np.zeros((100, 28, 28), np.uint8)
+    for index in range(100):
+        stripes[index, :, index % 10 :: 10] = 255
+    np.savez(tmp_path / "stripes.npz", x_train=stripes, y_train=np.arange(100) % 10)
+    pictures = Pictures(tmp_path / "stripes.npz", resolution=28, channels=1)
+    assert pictures.classes == generation.DIGITS
+    assert not generation.are_digits(pictures, torch.device("cpu"))
+
+
+def test_digits_that_the_classifier_knows_are_digits(tmp_path: Path) -> None:
+    """Samples of the bundled generator of digits, labelled by what they are, and by what they are not."""
+    from gancam.latent.samples import generate, open_generator
+
+    images = generate(open_generator("mnist", device="cpu", precision="fp32", threads=1), range(150))[..., 0]
+    x = torch.from_numpy(images)[:, None].float() / 255
+    labels = digits.shared("cpu")(x).argmax(1).numpy()
+    assert set(labels) == set(range(10))
+    for shift, are in ((0, True), (1, False)):
+        np.savez(tmp_path / "digits.npz", x_train=images, y_train=(labels + shift) % 10)
+        pictures = Pictures(tmp_path / "digits.npz", resolution=28, channels=1)
+        assert generation.are_digits(pictures, torch.device("cpu")) is are
 
 
 def test_the_command_line_names_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

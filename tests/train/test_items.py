@@ -23,10 +23,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from gancam.media import images as played_images
 from gancam.sources import VideoFile
 from tests.helpers.clips import make_clip, scenery
 from tests.helpers.training import GENERATOR
-from train.data import Photos, Pictures, named
+from train.data import Photos, Pictures, image_files, named, read_image
 from train.data.items import items
 
 CLASSES = ("cat", "dog")
@@ -355,8 +356,55 @@ def test_what_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 
 
 def test_twelve_bits_in_sixteen_are_not_dark(tmp_path: Path) -> None:
-    Pillow.fromarray(np.full((16, 16), 4080, np.uint16)).save(tmp_path / "a.png")
+    Pillow.fromarray(np.full((16, 16), 4080, np.uint16)).save(tmp_path / "a.tif")
     assert Pictures(tmp_path, resolution=16).images.min() == 254
+
+
+@pytest.mark.parametrize("top", [65535, 30000, 16383, 4000, 255])
+def test_sixteen_bits_of_a_png_are_learnt_from_as_they_are_played(tmp_path: Path, top: int) -> None:
+    """However dark the picture is: its scale is that of the file, not of what is in it."""
+    Pillow.fromarray(np.linspace(0, top, 32 * 32).reshape(32, 32).astype(np.uint16)).save(tmp_path / "a.png")
+    played = played_images.read_image(tmp_path / "a.png")[0][..., ::-1].astype(int)
+    assert np.abs(read_image(tmp_path / "a.png") - played).max() <= 1
+
+
+def test_fractions_of_a_tiff_are_those_of_an_array(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ramp = np.linspace(0, 1, 32 * 32, dtype=np.float32).reshape(32, 32)
+    for factor in (1, 0.5, 255):
+        np.save(tmp_path / "a.npy", ramp[None] * factor)
+        Pillow.fromarray(ramp * np.float32(factor)).save(tmp_path / "a.tif")
+        stored = Pictures(tmp_path / "a.npy", resolution=32).images[0]
+        assert np.array_equal(read_image(tmp_path / "a.tif"), stored)
+        assert stored.max() == (128 if factor == 0.5 else 255)
+    ramp[0, 0] = np.nan
+    Pillow.fromarray(ramp).save(tmp_path / "none.tif")
+    with pytest.raises(ValueError, match=r"none.tif has values that are no numbers \(NaN\): pictures are floats"):
+        read_image(tmp_path / "none.tif")
+    np.save(tmp_path / "none.npy", ramp[None])
+    with pytest.raises(ValueError, match=r"none.npy has values that are no numbers"):
+        Pictures(tmp_path / "none.npy", resolution=32)
+    Pictures(tmp_path, resolution=32)
+    assert "skipped 1 of numbers that are no pixels (none.tif)" in caplog.text
+
+
+def test_resource_forks_of_macos_are_no_pictures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Beside each file of a disk that is not its own, macOS keeps a second one with ``._`` before its name."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(png(0))
+    for name in ("._a.png", "._b.heic"):
+        (folder / name).write_bytes(b"\0\5\26\7Mac OS X")
+    assert [path.name for path in image_files(folder)] == ["a.png"]
+    with zipfile.ZipFile(tmp_path / "shard.zip", "w") as archive:
+        for file in folder.iterdir():
+            archive.write(file, f"__MACOSX/{file.name}" if file.name.startswith("._") else file.name)
+    (tmp_path / "._shard.zip").write_bytes(b"\0\5\26\7Mac OS X")
+    for source in (folder, tmp_path / "shard.zip", tmp_path / "*.zip"):
+        assert [item.name for item in items(source)] == ["a.png"]
+    for file in folder.iterdir():
+        file.rename(tmp_path / f"{file.stem}.kept")
+    assert [item.name for item in items(tmp_path)] == ["a.png"]
+    assert "heic" not in caplog.text
 
 
 def test_captions_and_tables_of_shards(tmp_path: Path) -> None:

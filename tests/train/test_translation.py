@@ -1,6 +1,8 @@
 """Style transfer, translation from pairs, and between piles: what they learn from, keep, and say of bad input."""
 
+import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ from PIL import Image as Pillow
 
 from tests.helpers.training import go, same
 from train import __main__ as command
-from train import checkpoint, evaluate, losses, networks, recipe, tasks
+from train import checkpoint, evaluate, losses, networks, recipe, tasks, toml
 from train.losses import luma
 from train.networks import colorizer
 from train.networks.translator import Translator, edges
@@ -263,6 +265,40 @@ def test_what_is_given_takes_precedence_whatever_it_holds(tmp_path: Path) -> Non
             recipe.parse(bad + "\n" + found.text.split("[given", 1)[0], name="few")
     plain = recipe.load(str(tmp_path / "few.toml"))
     assert plain.text == (tmp_path / "few.toml").read_text()
+
+
+@pytest.mark.parametrize("own", ["[given.data]\nblur = 1\npatch = 80", "[given]\nbatch = 3\ndata = {patch = 80}"])
+def test_a_recipe_that_has_given_tables_itself_takes_more(tmp_path: Path, own: str) -> None:
+    """What is said at the command line comes before what the file has as given, and that before its tables."""
+    file = tmp_path / "few.toml"
+    file.write_text(STYLE.format(style="of the file") + "\n" + own.replace("blur = 1\n", ""))
+    before = recipe.load(str(file))
+    assert (before.data["style"], before.data["patch"]) == ("of the file", 80)
+    odd = 'a "quoted" \\ name\x7f, 絵'
+    found = recipe.load(str(file), {"data": {"style": odd}}, start="there")
+    assert found.data == {**before.data, "style": odd}
+    assert (found.start, found.batch, found.phases, found.network) == (
+        "there", before.batch, before.phases, before.network,
+    )  # fmt: skip
+    assert recipe.parse(found.text, name="few") == found
+    file.write_text(found.text)  # as of a run that is trained on
+    again = recipe.load(str(file), {"data": {"patch": 64}}, start="elsewhere")
+    assert (again.data, again.start) == ({**found.data, "patch": 64}, "elsewhere")
+
+
+def test_every_recipe_is_the_same_written_anew() -> None:
+    for name in recipe.names():
+        table = tomllib.loads(recipe.find(name).read_text(encoding="utf-8"))
+        assert tomllib.loads(toml.written(table)) == table, name
+        assert tomllib.loads(toml.written({"given": table})) == {"given": table}, name
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "..", "C:x"])
+def test_a_name_of_which_files_are_named_holds_no_folder(name: str) -> None:
+    with pytest.raises(ValueError, match="must have no /"):
+        recipe.parse(f"name = {json.dumps(name)}\n" + STYLE.format(style="x"))
+    with pytest.raises(ValueError, match="must have no /"):
+        recipe.parse(STYLE.format(style="x"), name=name)
 
 
 def test_paired_folders(photos: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from train.data.arrays import CIFAR_FILES
-from train.data.images import SUFFIXES, Pixels, read_image, unread
+from train.data.images import Pixels, is_picture, read_image, unread
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def pictures_in(archive: Archive, below: str = "") -> Iterator[tuple[str, str, "
     beside = {name for name in names if PurePosixPath(name).suffix.lower() in LABELS}
     for name in names:
         path = PurePosixPath(name)
-        if path.suffix.lower() in SUFFIXES and name.startswith(below) and not path.name.startswith("._"):
+        if name.startswith(below) and is_picture(name):
             own = name.removeprefix(below)
             label = _label(archive, path, beside) or (own.split("/")[0] if "/" in own else "")
             yield own, label, partial(_read, archive, name)

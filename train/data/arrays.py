@@ -75,30 +75,52 @@ def pictures(array: NDArray[Any], where: str) -> Stack:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3, 4):
         raise ValueError(f"{where} is {array.dtype} {array.shape}, not pictures: (n, h, w) or (n, h, w, 3)")
-    kind = array.dtype.kind
-    if kind not in "buif":
-        raise ValueError(f"{where} is {array.dtype}: pictures are whole numbers or floats")
-    if kind == "b":
-        array = array * np.uint8(255)
-    elif array.dtype != np.uint8:
-        low, high = float(array.min(initial=0)), float(array.max(initial=0))
-        said = f"{where} has values of {low:.3g} to {high:.3g}: pictures are"
-        if kind == "f":
-            if not (-1 <= low <= high <= 1 or 0 <= low <= high <= 255):
-                raise ValueError(f"{said} floats of 0..1, -1..1 or 0..255")
-            scale, offset = (127.5, 1.0) if low < 0 else (255.0 if high <= 1 else 1.0, 0.0)
-        else:
-            if not 0 <= low <= high <= 65535:
-                raise ValueError(f"{said} whole numbers of 0..255 or 0..65535")
-            scale, offset = 255.0 / deepest(high), 0.0
-        array = ((array + np.float32(offset)) * np.float32(scale)).round().astype(np.uint8)
+    array = in_bytes(array, where)
     if array.shape[3] == 4:
         opaque = array[..., 3:].astype(np.uint16)
         array = ((array[..., :3] * opaque + 255 * (255 - opaque) + 127) // 255).astype(np.uint8)
     return np.broadcast_to(array, (*array.shape[:3], 3))
 
 
-def deepest(high: float) -> float:
+class NoPixels(ValueError):
+    """Numbers that are none of pixels."""
+
+
+def in_bytes(array: NDArray[Any], where: str) -> NDArray[np.uint8]:
+    """Scale what pixels are given in to uint8, by the least and the largest of them all.
+
+    Args:
+        array: Of any shape: floats of 0..1, -1..1 or 0..255; whole numbers of 0..255, or of 10, 12, 14 or 16 bits, as
+            the largest says; true and false.
+        where: Names it in messages.
+
+    Raises:
+        NoPixels: It holds others, or what is no number.
+    """
+    kind = array.dtype.kind
+    if kind not in "buif":
+        raise NoPixels(f"{where} is {array.dtype}: pictures are whole numbers or floats")
+    if kind == "b":
+        return array * np.uint8(255)
+    if array.dtype == np.uint8:
+        return array
+    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    if math.isnan(low):
+        raise NoPixels(f"{where} has values that are no numbers (NaN): pictures are floats of 0..1, -1..1 or 0..255")
+    said = f"{where} has values of {low:.3g} to {high:.3g}: pictures are"
+    if kind == "f":
+        if not (-1 <= low <= high <= 1 or 0 <= low <= high <= 255):
+            raise NoPixels(f"{said} floats of 0..1, -1..1 or 0..255")
+        scale, offset = (127.5, 1.0) if low < 0 else (255.0 if high <= 1 else 1.0, 0.0)
+    else:
+        if not 0 <= low <= high <= 65535:
+            raise NoPixels(f"{said} whole numbers of 0..255 or 0..65535")
+        scale, offset = 255.0 / _deepest(high), 0.0
+    made: NDArray[np.uint8] = ((array + np.float32(offset)) * np.float32(scale)).round().astype(np.uint8)
+    return made
+
+
+def _deepest(high: float) -> float:
     """The most that numbers of so many bits say, of which `high` is the largest: 8, 10, 12, 14 or 16."""
     return next((2.0**bits - 1 for bits in (8, 10, 12, 14) if high < 2**bits), 65535.0)
 
@@ -112,7 +134,7 @@ def agreeing(labels: list[Any], count: int, where: str) -> list[str]:
 
 def idx_files(folder: Path) -> tuple[Path, Path | None] | None:
     """Find MNIST's files of pictures and of labels in `folder`, those of training first; None where there are none."""
-    found = sorted(folder.glob(f"*{IDX_IMAGES}*"), key=lambda path: (not path.name.startswith("train"), path.name))
+    found = sorted(folder.glob(f"[!.]*{IDX_IMAGES}*"), key=lambda path: (not path.name.startswith("train"), path.name))
     if not found:
         return None
     stem = found[0].name.partition(IDX_IMAGES)[0]

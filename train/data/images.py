@@ -6,7 +6,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError, features
 
-from train.data.arrays import DAMAGED, deepest
+from train.data.arrays import DAMAGED, NoPixels, in_bytes
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 SHRUNK = 1.25, 2.0  # how many times smaller what is warped is: what is shrunk is sharp again after it was turned
@@ -30,7 +30,7 @@ def image_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder of pictures {folder}")
     found = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = [path for path in found if path.suffix.lower() in SUFFIXES]
+    files = [path for path in found if is_picture(path.name)]
     left = unread(path.name for path in found)
     if not files:
         kinds = left or f"looked for {', '.join(sorted(SUFFIXES))}"
@@ -40,9 +40,19 @@ def image_files(folder: Path) -> list[Path]:
     return files
 
 
+def is_picture(name: str) -> bool:
+    """Whether a file of that name, which may have folders before it, is a picture that is read."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not is_resource_fork(name)
+
+
+def is_resource_fork(name: str) -> bool:
+    """Whether macOS keeps under that name what belongs to another file: ``._a.png`` beside ``a.png`` is no picture."""
+    return PurePosixPath(name).name.startswith("._")
+
+
 def unread(names: Iterable[str]) -> str:
     """Say how many of the files of those names are pictures of a kind that is not read; empty where none is."""
-    kinds = Counter(Path(name).suffix.lower() for name in names)
+    kinds = Counter(Path(name).suffix.lower() for name in names if not is_resource_fork(name))
     left = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()) if kind in UNREAD)
     return f"skipped {left}, which are not read: save them as .jpg or .png" if left else ""
 
@@ -58,7 +68,8 @@ def digest(images: Iterable[Pixels]) -> str:
 def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
     """RGB uint8 ``(H, W, 3)``, upright as its camera says.
 
-    Greyscale, palettes and CMYK are converted, 16 bits and fewer scaled, alpha is laid on white. `name` stands in
+    Greyscale, palettes and CMYK are converted, alpha is laid on white. The 16 bits of a PNG are scaled as all programs
+    do; the numbers of a TIFF, which may be of fewer bits or fractions, as `arrays.in_bytes` has it. `name` stands in
     messages for what is read from memory. Raises ``ValueError`` for what is no whole image.
     """
     try:
@@ -66,14 +77,16 @@ def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
             file.load()
             picture: Pillow.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I;16", "I", "F")):
-                deep = np.asarray(picture, dtype=np.float32)
-                picture = Pillow.fromarray(
-                    (deep * (255.0 / deepest(float(deep.max(initial=0))))).clip(0, 255).astype(np.uint8)
-                )
+                deep = np.asarray(picture)
+                is_png = file.format == "PNG"
+                scaled = (deep / 257).round().astype(np.uint8) if is_png else in_bytes(deep, str(name or path))
+                picture = Pillow.fromarray(scaled)
             if "A" in picture.getbands() or "transparency" in picture.info:
                 rgba = picture.convert("RGBA")
                 picture = Pillow.alpha_composite(Pillow.new("RGBA", rgba.size, "white"), rgba)
             return np.asarray(picture.convert("RGB"))
+    except NoPixels:
+        raise
     except (*DAMAGED, UnidentifiedImageError, IndexError, Pillow.DecompressionBombError) as error:
         raise ValueError(f"{name or path} is no whole image: {error}") from error
 

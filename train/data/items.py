@@ -10,7 +10,7 @@ from pathlib import Path
 
 from train.data import arrays, parquet, video
 from train.data.archives import Archive, cifar_names, is_archive, open_archive, pictures_in
-from train.data.images import SUFFIXES, Pixels, image_files, read_image
+from train.data.images import SUFFIXES, Pixels, image_files, is_resource_fork, read_image
 from train.data.named import resolve
 
 WORKERS = 4  # threads that read pictures; four times as many wait to be taken
@@ -110,7 +110,7 @@ def items(source: Path, *, memory: float = float("inf")) -> Iterator[Item]:
     """
     source = resolve(source)
     if "*" in source.name:
-        found = sorted(source.parent.glob(source.name))
+        found = sorted(path for path in source.parent.glob(source.name) if not is_resource_fork(path.name))
         if not found:
             raise FileNotFoundError(f"no file {source}")
         for path in found:
@@ -158,6 +158,7 @@ def _of_folder(folder: Path) -> Iterator[Item]:
     if arrays.CIFAR_FILES[0] in cifar or {"train", "meta"} <= cifar.keys():
         return _of_cifar(cifar, str(folder))
     shards = sorted(path for path in folder.iterdir() if path.is_file() and is_archive(path))
+    shards = [path for path in shards if not is_resource_fork(path.name)]
     try:
         files = image_files(folder)
     except FileNotFoundError:
@@ -214,5 +215,7 @@ def read_all(found: Iterator[Item], account: Account) -> Iterator[tuple[Item, Pi
             fetch(1)
             try:
                 yield item, item.read() if future is None else future.result()
+            except arrays.NoPixels:
+                account.skip(item.name, "of numbers that are no pixels")
             except (ValueError, OSError):
                 account.skip(item.name, "damaged")

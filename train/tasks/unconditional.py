@@ -113,6 +113,7 @@ class UnconditionalTask(Task):
             )
         self.feature_network: generation.FeatureNetwork | None = None
         self._held: NDArray[np.float32] | None = None
+        self._digits: bool | None = None  # whether the pictures are, which is found once
 
     def batch(self, rng: np.random.Generator, size: int) -> Batch:
         picked = rng.integers(len(self.pictures.images), size=size)
@@ -214,7 +215,9 @@ class UnconditionalTask(Task):
         z = generation.latents(generator, count, seed=1)
         fakes = generation.sample(generator, z)
         figures = {"variety": generation.variety(fakes, self.pictures.images)}
-        if self.pictures.classes == generation.DIGITS and fakes.shape[1:] == (28, 28, 1):
+        if self._digits is None:
+            self._digits = generation.are_digits(self.pictures, self.device)
+        if self._digits:
             figures |= generation.digit_modes(fakes, self.device)
             if self.classes:
                 figures["agreement"] = generation.agreement(fakes, generator.kinds(z), self.device)

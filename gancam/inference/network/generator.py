@@ -9,6 +9,8 @@ from gancam.errors import InputError, ModelError
 from gancam.inference.network.contract import Network
 from gancam.inference.session import OpenFile
 
+CERTAIN = 10.0  # the number in z of a class that is asked for: those of the others are standard normal
+
 
 class GeneratorNetwork(Network):
     """A generator in its two halves, mapping and synthesis: the layout ``latent`` of a card.
@@ -26,6 +28,7 @@ class GeneratorNetwork(Network):
         self.centre: NDArray[np.float32] = self._run(["centre"], self._no_latents())[0]
         self._expect(self.centre, (1, self.card.latent), np.float32)
         self(np.zeros((1, self.card.latent), np.float32))
+        self._check_classes()
 
     def __call__(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:  # type: ignore[override]
         """Numbers z ``(n, latent)`` float32 -> images ``(n, resolution, resolution, 3)`` uint8 BGR."""
@@ -58,6 +61,23 @@ class GeneratorNetwork(Network):
                 f"{self.path}: its card says latent {latent}, {layers} layers, resolution {side}, but it has "
                 + ", ".join(f"{name} {part.shape}" for name, part in parts.items())
             )
+
+    def _check_classes(self) -> None:
+        """Refuse a card that names another number of classes than there are. Raises ``ModelError``.
+
+        Of the last numbers of z, one for each class, only which is the largest counts: with as much taken from all of
+        them, w is the same. Where some of them are none of a class, or not all that are of one, it is another.
+        """
+        count = len(self.card.classes)
+        if not count:
+            return
+        z = np.random.default_rng(0).standard_normal((1, self.card.latent), np.float32).repeat(2, axis=0)
+        z[:, -count] = CERTAIN
+        z[1, -count:] -= 10 * CERTAIN
+        one, other = self.mapping(z)
+        if not np.allclose(one, other, atol=1e-3):
+            names = ", ".join(self.card.classes[:3]) + ", ..." * (count > 3)
+            raise ModelError(f"{self.path}: its card names {count} classes ({names}), its graph has another number")
 
     def _check_latents(self, given: Any, what: str, shape: tuple[int, ...]) -> None:
         if not isinstance(given, np.ndarray) or given.dtype != np.float32 or given.shape[1:] != shape or not given.ndim:
