@@ -121,7 +121,9 @@ class LiveEffects(EffectChain, EffectMenu):
     # The loop's side
 
     def play(self, chain: Chain, *, fixed: tuple[int, int] | None = None) -> None:
-        """Begin with `chain`, which is loaded; where it has a budget, as soon as that is measured.
+        """Begin with `chain`, which is loaded; where it has a budget and outputs any size, when that is measured.
+
+        Where outputs have one size, they are not only watched: then it is measured here, and no frame goes without it.
 
         Args:
             chain: What plays.
@@ -130,7 +132,9 @@ class LiveEffects(EffectChain, EffectMenu):
         self._fixed = fixed
         self.veils = any(slot.opacity is not None for slot in chain.slots)
         self._controls.replace(chain.slots)
-        if chain.budget is None:
+        if chain.budget is not None and fixed is not None:
+            chain.budget.prepare(self._size)
+        if chain.budget is None or fixed is not None:
             self._chain = chain
             return
         with self._change:
@@ -189,8 +193,11 @@ class LiveEffects(EffectChain, EffectMenu):
 
     @property
     def notes(self) -> list[str]:
-        """What all that have played tell, each line once."""
-        return list(self._told | dict.fromkeys(_notes(self._chain)))
+        """What all that have played tell, each line once; and what did not yet, though it was chosen."""
+        with self._change:
+            coming = self._wanted or (self._ready.name if self._ready is not None else "")
+        late = f"{coming} was not played: it was still being loaded or measured when playing ended"
+        return list(self._told | dict.fromkeys(_notes(self._chain))) + [late] * (coming not in ("", NONE))
 
     @property
     def opacity(self) -> Image | None:
