@@ -98,7 +98,7 @@ class Budget(EffectChain):
         self._room_since: float | None = None
         self._pauses: list[tuple[float, float]] = []  # by level: not before, and how long the pause was
         self._played: dict[str, int] = {}
-        self._changes, self._last, self._short = 0, "", ""
+        self._changes, self._last, self._short, self._short_at = 0, "", "", -1
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Take `image` through the effects as they are played now; see ``Effect``."""
@@ -183,7 +183,8 @@ class Budget(EffectChain):
         )
         times = "once" if self._changes == 1 else f"{self._changes} times"
         changed = f"; changed {times}, the last: {self._last}" if self._changes else self._needed(self._level)
-        return [f"at most {_ms(self.seconds)} a frame: {shares}{changed}", *([self._short] if self._short else [])]
+        short = [self._short] if self._short_at == self._level else []  # else something else plays by now
+        return [f"at most {_ms(self.seconds)} a frame: {shares}{changed}", *short]
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
@@ -347,6 +348,7 @@ class Budget(EffectChain):
             near = self._took <= NEAR * self.seconds
             why = "is little" if near else f"is {_ms(elsewhere + self._cost(last))} without it, too"
             rest += f"; it plays on, as that {why}"
+        self._short_at = self._level
         self._short = f"{what} takes {_ms(self._took)} a frame, not {_ms(self.seconds)}{rest}"
         self._notify(self._short)
 

@@ -341,8 +341,10 @@ def _open_effects(options: LiveOptions, feed: "LiveSource", controls: Controls, 
             effects.choose(name_of(specs))
             return effects
         chain = effects.load(name_of(specs), specs)
-        resizable = {"window", "mjpeg"} >= {target.partition(":")[0] for target in options.outputs}
-        effects.play(chain, fixed=None if resizable else output_size(chain.slots, feed.size))
+        kinds = {target.partition(":")[0] for target in options.outputs}
+        resizable = {"window", "mjpeg"} >= kinds
+        fixed = None if resizable else output_size(chain.slots, feed.size)
+        effects.play(chain, fixed=fixed, beside=resizable and "window" in kinds)
     except BaseException:
         effects.close()
         raise

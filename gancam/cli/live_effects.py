@@ -120,21 +120,20 @@ class LiveEffects(EffectChain, EffectMenu):
 
     # The loop's side
 
-    def play(self, chain: Chain, *, fixed: tuple[int, int] | None = None) -> None:
-        """Begin with `chain`, which is loaded; where it has a budget and outputs any size, when that is measured.
-
-        Where outputs have one size, they are not only watched: then it is measured here, and no frame goes without it.
+    def play(self, chain: Chain, *, fixed: tuple[int, int] | None = None, beside: bool = False) -> None:
+        """Begin with `chain`, which is loaded.
 
         Args:
             chain: What plays.
             fixed: The (width, height) that every output has from now on; None: that of the effects that play.
+            beside: Whether a budget is measured beside the plain picture, rather than here before the first frame.
         """
         self._fixed = fixed
         self.veils = any(slot.opacity is not None for slot in chain.slots)
         self._controls.replace(chain.slots)
-        if chain.budget is not None and fixed is not None:
-            chain.budget.prepare(self._size)
-        if chain.budget is None or fixed is not None:
+        if chain.budget is None or not beside:
+            if chain.budget is not None:
+                chain.budget.prepare(self._size)
             self._chain = chain
             return
         with self._change:

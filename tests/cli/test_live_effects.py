@@ -235,7 +235,7 @@ def test_with_a_time_to_keep_there_is_always_a_level_that_fits(loader: Loader) -
 
 def test_a_recording_has_the_effect_from_its_first_frame(loader: Loader) -> None:
     effects = LiveEffects(MENU, loader, Controls([]), size=SIZE, seconds=1.0)
-    effects.play(effects.load("a", MENU["a"]), fixed=(80, 48))
+    effects.play(effects.load("a", MENU["a"]))
     assert set(np.unique(Play(effects, effects._controls).frame())) == {10}
     assert not any("was not played" in note for note in effects.notes)
     effects.close()
