@@ -233,6 +233,7 @@ class LiveEffects(EffectChain, EffectMenu):
         self._thumbnails.end(_GIVE_UP)
         self._thread.join(_GIVE_UP)
         self._drop(self._ready, self._loaded)
+        self._ready = None
         self._finish(self._chain)
 
     def _finish(self, chain: Chain) -> None:
