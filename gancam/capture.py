@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias, overload
+from typing import Self, TypeAlias, cast, overload
 
 import cv2
 import numpy as np
@@ -204,10 +204,13 @@ class VideoCapture:
             raise self.error or SourceError("no frame is left" if self.isOpened() else "the capture is not open")
         return self._grabbed is not None
 
-    def retrieve(self, image: Image | None = None, flag: int = 0) -> tuple[bool, Image | None]:
-        """Give the grabbed frame after the effects, ``uint8 (H, W, 3)`` BGR; copied into `image` where that fits."""
+    def retrieve(self, image: Image | None = None, flag: int = 0) -> tuple[bool, Image]:
+        """Give the grabbed frame after the effects, ``uint8 (H, W, 3)`` BGR; copied into `image` where that fits.
+
+        ``(False, None)`` where none was grabbed, which is typed as OpenCV's: after ``if ok:`` it is an image.
+        """
         with self._lock:
-            return self._retrieve(image)
+            return _as_typed(self._retrieve(image))
 
     def _retrieve(self, image: Image | None) -> tuple[bool, Image | None]:
         if self._grabbed is None:
@@ -226,10 +229,10 @@ class VideoCapture:
         result = apply(opaque, self._effects).image
         return result if result.flags.writeable else result.copy()  # people draw on what they read
 
-    def read(self, image: Image | None = None) -> tuple[bool, Image | None]:
-        """Grab and retrieve: ``(True, frame)``, or ``(False, None)`` at the end."""
+    def read(self, image: Image | None = None) -> tuple[bool, Image]:
+        """Grab and retrieve: ``(True, frame)``, or ``(False, None)`` at the end, typed as OpenCV's."""
         with self._lock:
-            return self._retrieve(image) if self._grab() else (False, None)
+            return _as_typed(self._retrieve(image) if self._grab() else (False, None))
 
     def get(self, propId: int) -> float:  # noqa: N803 - OpenCV's name
         """Give a property of what ``read`` gives, 0 for one that is not known.
@@ -374,6 +377,11 @@ class VideoCapture:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+
+def _as_typed(read: tuple[bool, Image | None]) -> tuple[bool, Image]:
+    """What was read, as OpenCV's stub types it, so that ``if ok:`` is all that a program needs to ask."""
+    return cast(tuple[bool, Image], read)
 
 
 def _file(source: CaptureInput) -> Callable[[], Source] | None:

@@ -32,6 +32,7 @@ class Frame:
     original: Image | None = None  # as it was before the effects, for sinks that compare
     alpha: Image | None = None  # opacity, (H, W), where the source has it
     duration: float | None = None  # seconds until the next frame, or the end; None where that is not known
+    placeholder: bool = False  # no picture of the source, but a text in its place, which no effect is shown
     decoded: "av.VideoFrame | None" = None  # the decoder's own, of which `image` is the BGR, where that was asked for
     made: "Frame | None" = None  # what effects have made of it already, to find out its size
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from keyword import iskeyword
-from typing import ClassVar, Literal, Self, SupportsFloat, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, SupportsFloat, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -310,25 +310,27 @@ class Params:
         kind = type(self).__mro__[1] if self.unused else type(self)
         return _again, (kind, tuple(self.unused.items()), dict(vars(self)))
 
-    def __setattr__(self, name: str, value: object) -> None:
-        declared = self.declared()
-        name = _today(name.removesuffix("_"), declared)
-        if name in self.unused:
-            if name in vars(self):
-                raise ParameterError(f"{name} is for {self.unused[name]}, and would change nothing here")
-            super().__setattr__(name, value)  # its default
-            return
-        if name not in declared:
-            raise ParameterError(f"no parameter {name!r}{did_you_mean(name, declared)}")
-        super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
+    if not TYPE_CHECKING:  # type checkers know what is declared, and so that a misspelt name is not
 
-    def __getattr__(self, name: str) -> Value:
-        if iskeyword(name):
-            value: Value = getattr(self, f"{name}_")
-            return value
-        if (today := _today(name, self.declared())) != name:
-            return self.value(today)
-        raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
+        def __setattr__(self, name: str, value: object) -> None:
+            declared = self.declared()
+            name = _today(name.removesuffix("_"), declared)
+            if name in self.unused:
+                if name in vars(self):
+                    raise ParameterError(f"{name} is for {self.unused[name]}, and would change nothing here")
+                super().__setattr__(name, value)  # its default
+                return
+            if name not in declared:
+                raise ParameterError(f"no parameter {name!r}{did_you_mean(name, declared)}")
+            super().__setattr__(f"{name}_" if iskeyword(name) else name, declared[name].check(value))
+
+        def __getattr__(self, name: str) -> Value:
+            if iskeyword(name):
+                value: Value = getattr(self, f"{name}_")
+                return value
+            if (today := _today(name, self.declared())) != name:
+                return self.value(today)
+            raise AttributeError(f"{type(self).__name__} has no parameter {name!r}")
 
     def value(self, name: str) -> Value:
         """Give the value of the declared parameter `name`. Raises ``ParameterError`` for an unknown one."""

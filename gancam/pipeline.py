@@ -21,6 +21,7 @@ from gancam.inference.model import ImageModel
 from gancam.sinks import Sink
 from gancam.sources import Source
 from gancam.units import counted
+from gancam.vision.fit import fit
 from gancam.vision.opacity import with_colours_spread, with_hidden
 
 FrameCallback: TypeAlias = Callable[[Frame], None]
@@ -96,7 +97,8 @@ def frame_through(
 ) -> Frame:
     """Take a frame's image through `effects`, in the order given.
 
-    Where it is fully transparent, they are shown the colours of what is around, and it stays as it is.
+    Where it is fully transparent, they are shown the colours of what is around, and it stays as it is. A placeholder is
+    shown to none of them: it is scaled to the size that they would give.
 
     Args:
         frame: What goes through; its time is not looked at.
@@ -107,6 +109,8 @@ def frame_through(
     Returns:
         A frame with the new image and all else that still holds (``Frame.with_image``).
     """
+    if frame.placeholder:
+        return frame.with_image(fit(frame.image, output_size(effects, (frame.image.shape[1], frame.image.shape[0]))))
     image, alpha = frame.image, frame.alpha
     shown = image if alpha is None or not effects else with_colours_spread(image, alpha)
     made = frame.with_image(through(shown, effects, time=time, after=after))

@@ -24,6 +24,7 @@ from gancam.sources import TestPattern
 from tests.helpers.clips import make_clip
 
 Both = tuple[Any, Any]
+NOTHING: object = (False, None)  # what is read where no frame is; its type says, as OpenCV's, that there is an image
 KNOWN = ("FRAME_WIDTH", "FRAME_HEIGHT", "FPS", "FRAME_COUNT", "FOURCC", "POS_FRAMES", "CONVERT_RGB", "ORIENTATION_AUTO")
 
 
@@ -139,7 +140,7 @@ def test_positions_of_variable_rates_are_exact(tmp_path: Path) -> None:
 def test_an_image_is_one_frame(files: Path) -> None:
     ours, theirs = both(files / "s-001.png")
     np.testing.assert_array_equal(ours.read()[1], theirs.read()[1])
-    assert ours.read() == theirs.read() == (False, None)
+    assert ours.read() == theirs.read() == NOTHING
     assert ours.set(cv2.CAP_PROP_POS_FRAMES, 0)
     assert ours.read()[0]  # OpenCV cannot read it again
     theirs.release()
@@ -148,9 +149,9 @@ def test_an_image_is_one_frame(files: Path) -> None:
 def test_it_is_opened_later_and_again(files: Path, tmp_path: Path) -> None:
     for capture in (gancam.VideoCapture(), cv2.VideoCapture()):
         assert not capture.isOpened()
-        assert capture.read() == (False, None)
+        assert capture.read() == NOTHING
         assert not capture.grab()
-        assert capture.retrieve() == (False, None)
+        assert capture.retrieve() == NOTHING
         assert not capture.getExceptionMode()
         assert capture.open(str(files / "a.mp4"))
         assert capture.read()[0]
@@ -305,7 +306,7 @@ def test_a_capture_is_released_while_another_thread_reads_it(files: Path) -> Non
             time.sleep(0.01)
             capture.release()
             assert reading.result(5) >= 0
-        assert capture.read() == (False, None)
+        assert capture.read() == NOTHING
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")

@@ -18,6 +18,7 @@ from gancam.frame import Image, ImageLike, check_image, check_size
 from gancam.units import milliseconds, rounded
 
 MISSED = 1.05  # of the time: what takes more has missed it
+NEAR = 1.1  # of the time: no effect is left out for what takes less
 ROOM = 0.85  # of the time: what is better must fit into this before it is tried
 HOLD, LEAST = 1.0, 4  # seconds, and frames, that are looked at: only their median counts
 CALM = 2.0  # seconds that there must have been room
@@ -36,7 +37,8 @@ class Budget(EffectChain):
     plays is measured all the time, and the others are reckoned to have become dearer and cheaper with it. It goes down
     when the median of a second misses the time by more than 5 %, at once to what should fit; up when what is better
     would have left 15 % over for two seconds. What missed is left alone for 5 s, then 10, 20 and so on, so that it
-    settles. When not even the cheapest fits, it says so once and plays that.
+    settles. When not even the cheapest fits, it says so once and plays that. An effect is left out (`off`) only where
+    that is what makes the frames fit: not for a tenth more than the time, nor where they take too long without it, too.
 
     The size of the output never changes; parameters, whether an effect is on, and what it remembers of the frames
     (``Effect.continue_from``) go on from one level to the next.
@@ -97,7 +99,7 @@ class Budget(EffectChain):
         self._room_since: float | None = None
         self._pauses: list[tuple[float, float]] = []  # by level: not before, and how long the pause was
         self._played: dict[str, int] = {}
-        self._changes, self._last, self._short = 0, "", ""
+        self._changes, self._last, self._short, self._short_at = 0, "", "", -1
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Take `image` through the effects as they are played now; see ``Effect``."""
@@ -188,8 +190,9 @@ class Budget(EffectChain):
             f"{name} ({100 * count / frames:.0f} % of the frames)" for name, count in self._played.items()
         )
         times = "once" if self._changes == 1 else f"{self._changes} times"
-        changed = f"; changed {times}, the last: {self._last}" if self._changes else ""
-        return [f"at most {_ms(self.seconds)} a frame: {shares}{changed}", *([self._short] if self._short else [])]
+        changed = f"; changed {times}, the last: {self._last}" if self._changes else self._needed(self._level)
+        short = [self._short] if self._short_at == self._level else []  # else something else plays by now
+        return [f"at most {_ms(self.seconds)} a frame: {shares}{changed}", *short]
 
     def prepare(self, size: tuple[int, int]) -> None:
         """Measure all that could be played on pictures of `size` (width, height), and choose. Takes about a second.
@@ -208,7 +211,7 @@ class Budget(EffectChain):
             self._levels = self._from_best_to_cheapest()
             self._size = self._measured = size
             self._pauses = [(-math.inf, 0.0)] * len(self._levels)
-            self._take(self._first(self.seconds * ROOM))
+            self._take(self._best(self.seconds * ROOM))
             self._say_what_was_chosen()
 
     def _from_best_to_cheapest(self) -> list[tuple[int, ...]]:
@@ -238,15 +241,36 @@ class Budget(EffectChain):
         self._size = size
         for ladder in self._ladders:
             ladder.costs = [cost * share for cost in ladder.costs]
-        level = self._first(self.seconds * ROOM)
+        level = self._best(self.seconds * ROOM)
         if level != self._level:
             self._change(level, f"pictures are {size[0]}x{size[1]} now")
         self._take(level)
 
-    def _first(self, seconds: float, elsewhere: float = 0.0, after: int = -1) -> int:
-        """The best level that fits into `seconds`, among those after one; the cheapest where none does."""
+    def _best(self, seconds: float, elsewhere: float = 0.0, after: int = -1) -> int:
+        """The best level that fits into `seconds`, among those after one; the cheapest where none does.
+
+        None leaves out an effect for little: it may then be `after` itself, or one that does not fit.
+        """
         levels = range(after + 1, len(self._levels))
-        return next((level for level in levels if elsewhere + self._cost(level) <= seconds), len(self._levels) - 1)
+        level = next((level for level in levels if elsewhere + self._cost(level) <= seconds), len(self._levels) - 1)
+        while (fuller := self._fuller(level)) >= max(after, 0) and not self._worth_leaving_out(level, elsewhere):
+            level = fuller
+        return level
+
+    def _fuller(self, level: int) -> int:
+        """The cheapest level that leaves out fewer effects than `level`; -1 where none does."""
+        out = self._left_out(level)
+        return next((other for other in reversed(range(level)) if self._left_out(other) < out), -1)
+
+    def _left_out(self, level: int) -> int:
+        """How many effects a level leaves out."""
+        ways = zip(self._ladders, self._levels[level], strict=True)
+        return sum(ladder.leaves_out(way) for ladder, way in ways)
+
+    def _worth_leaving_out(self, level: int, elsewhere: float) -> bool:
+        """Whether what a level leaves out is what makes a frame fit, which else misses its time by more than little."""
+        played, left = (elsewhere + self._cost(one) for one in (self._fuller(level), level))
+        return played > self.seconds * NEAR and left <= min(self.seconds * MISSED, played * ROOM)
 
     def _cost(self, level: int) -> float:
         return sum(ladder.cost(way) for ladder, way in zip(self._ladders, self._levels[level], strict=True))
@@ -305,33 +329,59 @@ class Budget(EffectChain):
 
     def _go_down(self, now: float, elsewhere: float) -> None:
         assert self._took is not None
-        took = f"{_ms(self._took)} of {_ms(self.seconds)}"
-        self._room_since = None
-        if self._level == len(self._levels) - 1:
-            if not self._short:
-                rest = f"; {_ms(elsewhere)} of it {self._elsewhere()}" if elsewhere > 0.1 * self._took else ""
-                what = f"even the cheapest, {self.playing}," if len(self._levels) > 1 else self.playing
-                self._short = f"{what} takes {_ms(self._took)} a frame, not {_ms(self.seconds)}{rest}"
-                self._notify(self._short)
+        level = self._best(self.seconds, elsewhere, after=self._level)
+        if level <= self._level or self._level == len(self._levels) - 1:
+            self._say_that_it_is_short(elsewhere)
+            self._perhaps_put_back(now, elsewhere)
             return
+        self._room_since = None
         pause = self._pauses[self._level][1] * (2 if now - self._since < PROVED else 0.5)
         pause = min(max(pause, PAUSE), LONGEST_PAUSE)
-        for level in range(self._level + 1):  # what is better is dearer still
-            self._pauses[level] = max(self._pauses[level], (now + pause, pause))
-        level = self._first(self.seconds, elsewhere, after=self._level)
+        for better in range(self._level + 1):  # what is better is dearer still
+            self._pauses[better] = max(self._pauses[better], (now + pause, pause))
+        took = f"{_ms(self._took)} of {_ms(self.seconds)}"
         self._change(level, f"that took {took}, this should take {_ms(elsewhere + self._cost(level))}")
         self._take(level)
 
+    def _say_that_it_is_short(self, elsewhere: float) -> None:
+        """Say once that what plays is too slow, and why nothing cheaper is played."""
+        if self._short:
+            return
+        assert self._took is not None
+        rest = f"; {_ms(elsewhere)} of it {self._elsewhere()}" if elsewhere > 0.1 * self._took else ""
+        what = f"even the cheapest, {self.playing}," if len(self._levels) > 1 else self.playing
+        last = len(self._levels) - 1
+        if self._left_out(self._level) < self._left_out(last):
+            what = self.playing
+            near = self._took <= NEAR * self.seconds
+            why = "is little" if near else f"is {_ms(elsewhere + self._cost(last))} without it, too"
+            rest += f"; it plays on, as that {why}"
+        self._short_at = self._level
+        self._short = f"{what} takes {_ms(self._took)} a frame, not {_ms(self.seconds)}{rest}"
+        self._notify(self._short)
+
+    def _perhaps_put_back(self, now: float, elsewhere: float) -> None:
+        """Play again what was left out, where that did not help."""
+        level = self._fuller(self._level)
+        helps = level < 0 or self._worth_leaving_out(self._level, elsewhere)
+        self._perhaps_take(now, elsewhere, [] if helps else [level])
+
     def _perhaps_go_up(self, now: float, elsewhere: float) -> None:
         fits = self.seconds * ROOM
-        for level in range(self._level):
-            if elsewhere + self._cost(level) <= fits and now >= self._pauses[level][0]:
-                self._room_since = now if self._room_since is None else self._room_since
-                if now - self._room_since >= CALM:
-                    self._change(level, f"it should take {_ms(elsewhere + self._cost(level))} of {_ms(self.seconds)}")
-                    self._take(level)
-                return
-        self._room_since = None
+        self._perhaps_take(
+            now, elsewhere, [level for level in range(self._level) if elsewhere + self._cost(level) <= fits]
+        )
+
+    def _perhaps_take(self, now: float, elsewhere: float, levels: Sequence[int]) -> None:
+        """Take the first of `levels` that is not left alone just now, when there was one for long enough."""
+        level = next((level for level in levels if now >= self._pauses[level][0]), None)
+        if level is None:
+            self._room_since = None
+            return
+        self._room_since = now if self._room_since is None else self._room_since
+        if now - self._room_since >= CALM:
+            self._change(level, f"it should take {_ms(elsewhere + self._cost(level))} of {_ms(self.seconds)}")
+            self._take(level)
 
 
 def _seconds(given: object) -> float:
@@ -354,4 +404,4 @@ def _ms(seconds: float) -> str:
     return milliseconds(1000 * seconds)
 
 
-__all__ = ["CALM", "HOLD", "HOPELESS", "LONGEST", "MISSED", "PAUSE", "ROOM", "Budget"]
+__all__ = ["CALM", "HOLD", "HOPELESS", "LONGEST", "MISSED", "NEAR", "PAUSE", "ROOM", "Budget"]

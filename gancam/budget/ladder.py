@@ -104,8 +104,11 @@ class Ladder:
 
     def needs(self, way: int) -> float:
         """Reckon the seconds in which it would be played, where `way` leaves it out; else 0."""
-        left_out = self._slot.on and isinstance(self.ways[way], Off)
-        return self._least * self._load if left_out else 0.0
+        return self._least * self._load if self.leaves_out(way) else 0.0
+
+    def leaves_out(self, way: int) -> bool:
+        """Tell whether `way` leaves the effect out, which is turned on."""
+        return self._slot.on and isinstance(self.ways[way], Off)
 
     def name(self, way: int) -> str:
         """Name a way, for messages."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import av
 import typer
 
-from gancam.budget import MISSED
+from gancam.budget import NEAR
 from gancam.cli.app import (
     Command,
     ControlOption,
@@ -42,6 +42,7 @@ from gancam.cli.checks import check_chain, check_log, check_source, parse_frame_
 from gancam.cli.console import print_note, print_warning, wrote
 from gancam.cli.live_effects import LiveEffects
 from gancam.cli.menu import choices, name_of, preset_specs
+from gancam.cli.slow_outputs import outside_effects, too_slow
 from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, SinkError
@@ -68,8 +69,10 @@ if TYPE_CHECKING:
 
 
 DEFAULT = "restore-x2"  # the effect that is played without -e
+KEEPING = "restore-x1"  # the same for pictures that are large already, whose size it keeps
+LARGE = 1280 * 720  # pixels
 DEFAULT_FPS = 24  # what the effect that is played by default may not fall below by what is chosen here
-DEFAULT_FRAME_TIME = 1 / DEFAULT_FPS / MISSED  # a budget lets that much more pass before it plays something cheaper
+DEFAULT_FRAME_TIME = 1 / DEFAULT_FPS / NEAR  # a budget lets that much more pass before it leaves an effect out
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class LiveOptions:
     record_params: Path | None
     frame_time: float | None  # seconds that a frame may take
     by_itself: bool  # nobody asked for that time
+    default: bool  # nobody asked for these effects
     watch: str  # new or split, or empty
     presets: tuple[Path, ...]  # offered in the gallery
     mirror: bool
@@ -124,9 +128,10 @@ def live(
 ) -> None:
     """Play a camera, a stream or a video file through effects.
 
-    The delay is as short as possible: frames that come too late are dropped. Without an effect, super-resolution is
-    played, as good as 24 frames a second allow on this machine (--target-fps sets another rate); -e none plays the
-    source as it is. It ends with q in the window, with Ctrl-C, or when the source ends.
+    The delay is as short as possible: frames that come too late are dropped. Without an effect, restoration is played
+    (restore-x2, from 1280x720 on restore-x1, which keeps the size), as good as 24 frames a second allow on this machine
+    (--target-fps sets another rate); -e none plays the source as it is. It ends with q in the window, with Ctrl-C, or
+    when the source ends.
     """
     names = effect or [DEFAULT]
     offered = [preset_specs(path) for path in preset or ()]
@@ -144,6 +149,7 @@ def live(
         record_params=record_params,
         frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect and not preset else frame_time,
         by_itself=frame_time is None and not effect and not preset,
+        default=not effect and not preset,
         presets=tuple(preset or ()),
         mirror=mirror,
         loop=loop,
@@ -227,6 +233,7 @@ def _play(options: LiveOptions) -> None:
     how |= {"size": options.size or SIZE, "square": not all(map(_keeps_shape, options.outputs))}
     with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
         feed.mirrored = options.mirror
+        options = _suited(options, feed.size)
         heard = []
         if (microphone := _microphone(options.sound)) is not None:
             ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
@@ -261,6 +268,7 @@ def _play(options: LiveOptions) -> None:
             _put_effects_apart(report, effects)
             known = notes if options.as_json else [*notes, *lost]
             report.notes = [note for note in report.notes if note not in known]
+            report.notes += too_slow(report, options.frame_time, effects.output_size(feed.size), feed.size)
             broken = {output.path for output in outputs if isinstance(output, EncodedSink) and output.failed}
             files = [path for path in _recordings(options.outputs) if report.frames and path.is_file()]
             done = [wrote(path, until=frames_until(path) if path in broken else None) for path in files]
@@ -268,6 +276,13 @@ def _play(options: LiveOptions) -> None:
             print(json.dumps(report.to_dict()) if options.as_json else told)
     if lost:
         raise typer.Exit(1)
+
+
+def _suited(options: LiveOptions, size: tuple[int, int]) -> LiveOptions:
+    """Give the options with the default effect that suits pictures of `size` (width, height), if nobody chose one."""
+    if not options.default or size[0] * size[1] < LARGE:
+        return options
+    return replace(options, recipe=replace(options.recipe, specs=parse_specs([KEEPING])))
 
 
 def _recordings(outputs: Sequence[str]) -> list[Path]:
@@ -305,25 +320,6 @@ def _put_effects_apart(report: Report, effects: LiveEffects) -> None:
     report.stage_seconds = seconds
 
 
-def outside_effects(report: Report, made: tuple[int, int], came: tuple[int, int]) -> str:
-    """Name the output that takes the time, and what would make it less.
-
-    Args:
-        report: Of the run.
-        made: The (width, height) that outputs have.
-        came: That of the source.
-    """
-    others = ("source", LiveEffects.NAME, "close")
-    parts = {name: spent for name, spent in report.stage_seconds.items() if name not in others}
-    slowest = max(parts, key=lambda name: parts[name], default=None)
-    if slowest is None or 2 * parts[slowest] < sum(parts.values()):
-        return "outside the effects"
-    said = f"in {report.labels.get(slowest, slowest)} {made[0]}x{made[1]}"
-    if made[0] * made[1] <= came[0] * came[1]:
-        return said
-    return f"{said}: -e none, or an effect that keeps the size (restore-x1), makes {came[0]}x{came[1]}"
-
-
 def _open_effects(
     options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report
 ) -> tuple[LiveEffects, Source]:
@@ -355,8 +351,9 @@ def _open_effects(
         known = know_size(chain.slots, feed.size)
         source = feed if known else BegunSource(feed, chain.slots, peeked=feed.peek())
         size = source.made_size if isinstance(source, BegunSource) else output_size(chain.slots, feed.size)
-        resizable = {"window", "mjpeg"} >= {target.partition(":")[0] for target in options.outputs}
-        effects.play(chain, fixed=None if resizable else size)
+        kinds = {target.partition(":")[0] for target in options.outputs}
+        resizable = {"window", "mjpeg"} >= kinds
+        effects.play(chain, fixed=None if resizable else size, beside=resizable and "window" in kinds)
     except BaseException:
         effects.close()
         raise

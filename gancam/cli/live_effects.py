@@ -108,17 +108,20 @@ class LiveEffects(EffectChain, EffectMenu):
 
     # The loop's side
 
-    def play(self, chain: Chain, *, fixed: tuple[int, int] | None = None) -> None:
-        """Begin with `chain`, which is loaded; where it has a budget, as soon as that is measured.
+    def play(self, chain: Chain, *, fixed: tuple[int, int] | None = None, beside: bool = False) -> None:
+        """Begin with `chain`, which is loaded.
 
         Args:
             chain: What plays.
             fixed: The (width, height) that every output has from now on; None: that of the effects that play.
+            beside: Whether a budget is measured beside the plain picture, rather than here before the first frame.
         """
         self._fixed = fixed
         self.veils = any(slot.opacity is not None for slot in chain.slots)
         self._controls.replace(chain.slots)
-        if chain.budget is None:
+        if chain.budget is None or not beside:
+            if chain.budget is not None:
+                chain.budget.prepare(self._size)
             self._chain = chain
             return
         with self._change:
@@ -178,8 +181,11 @@ class LiveEffects(EffectChain, EffectMenu):
 
     @property
     def notes(self) -> list[str]:
-        """What all that have played tell, each line once."""
-        return list(self._told | dict.fromkeys(_notes(self._chain)))
+        """What all that have played tell, each line once; and what did not yet, though it was chosen."""
+        with self._change:
+            coming = self._wanted or (self._ready.name if self._ready is not None else "")
+        late = f"{coming} was not played: it was still being loaded or measured when playing ended"
+        return list(self._told | dict.fromkeys(_notes(self._chain))) + [late] * (coming not in ("", NONE))
 
     @property
     def opacity(self) -> Image | None:
@@ -216,6 +222,7 @@ class LiveEffects(EffectChain, EffectMenu):
         self._thumbnails.end(_GIVE_UP)
         self._thread.join(_GIVE_UP)
         self._drop(self._ready, self._loaded)
+        self._ready = None
         self._finish(self._chain)
 
     def _finish(self, chain: Chain) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 from inspect import get_annotations
 from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, Self, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,10 @@ class Effect(ABC):
     """
 
     card: ModelCard | None = None
-    params: Params = Params()
+    if TYPE_CHECKING:
+        params: Any  # a class says which they are: checkers then let it, and know no name of one that does not
+    else:
+        params = Params()
 
     def __init__(self, /, **params: object) -> None:
         for name, value in params.items():
@@ -282,7 +285,8 @@ class ModelEffect(Effect):
     """
 
     card: ModelCard
-    model: Model
+    if TYPE_CHECKING:
+        model: Any  # a class says which it takes
 
     def __init__(self, model: Model, params: Params) -> None:
         self.card, self.model, self.params = model.card, model, params
@@ -369,7 +373,8 @@ class ModelEffect(Effect):
     @property
     def device(self) -> str:
         """Where its network runs: "cpu", "cuda" or "tensorrt"."""
-        return self.model.device
+        model: Model = self.model
+        return model.device
 
     def identity(self) -> Mapping[str, str | None]:
         """Tell the model file by its SHA-256, and where it runs."""

@@ -10,12 +10,12 @@ import numpy as np
 
 from gancam.effects._contract import Effect
 from gancam.errors import ImageError, InputError
-from gancam.frame import Image, check_image, check_size
+from gancam.frame import Image, ImageLike, check_image, check_size
 from gancam.masks.mask import takes_time
 
-ImageFunction: TypeAlias = Callable[..., Image]
+ImageFunction: TypeAlias = Callable[..., ImageLike]
 """A plain function ``image -> image`` or ``(image, time=...) -> image``: ``uint8 (H, W, 3)`` BGR in, the same kind out,
-of any size."""
+of any size; OpenCV's own functions say no dtype, and are taken."""
 
 
 _KEPT = 16  # sizes, of which what the function makes of them is remembered

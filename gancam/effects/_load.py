@@ -91,13 +91,61 @@ def load(
 
 @overload
 def load(
-    name: str | Path,
+    name: Path,
     *,
     kind: None = None,
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
     **params: object,
+) -> ModelEffect: ...
+
+
+@overload
+def load(
+    name: str,
+    *,
+    kind: None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.PictureOptions]",
+) -> ModelEffect: ...
+
+
+@overload
+def load(
+    name: str,
+    *,
+    kind: None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.InpaintOptions]",
+) -> ModelEffect: ...
+
+
+@overload
+def load(
+    name: str,
+    *,
+    kind: None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.MorphOptions]",
+) -> ModelEffect: ...
+
+
+@overload
+def load(
+    name: str,
+    *,
+    kind: None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    **params: "Unpack[options.FacesOptions]",
 ) -> ModelEffect: ...
 
 
@@ -116,7 +164,8 @@ def load(
         name: A name that ``gancam models`` lists, or a path. Parameters may follow either as on the command line:
             ``"sr-x2:strength=0.5"``.
         kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too, and
-            of an effect that another package registered, which is no ``ModelEffect``.
+            of an effect that another package registered, which is no ``ModelEffect``, and may have other parameters
+            than those of gancam's effects.
         device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N. It, precision and threads are a model's.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.masks import MaskLike
+from gancam.masks.faces import Finder
 
 Numbers: TypeAlias = (
     str | Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]] | NDArray[np.generic]
@@ -96,6 +97,22 @@ class BackgroundOptions(TypedDict, total=False):
     colour: str
     strength: float
     stabilise: float
+
+
+class PictureOptions(SuperResolutionOptions, TranslateOptions, BackgroundOptions, total=False):
+    """Parameters of any of these, for a name or a file of which a type checker does not know what plays it."""
+
+
+class FacesOptions(TypedDict, total=False):
+    """Parameters of the effect of networks for faces, which are files."""
+
+    strength: float
+    detector: PathLike
+    score: float
+    most: int
+    smallest: int
+    steady: float
+    find: Finder
 
 
 class MorphOptions(TypedDict, total=False):

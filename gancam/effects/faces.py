@@ -1,9 +1,8 @@
 """Faces alone: each is found, turned upright, shown to a network of aligned faces, and put back."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ from gancam.errors import ModelError, ParameterError
 from gancam.frame import Image
 from gancam.inference.model import ImageModel, Model
 from gancam.inference.variants import file_digest
-from gancam.masks.faces import Face, Faces
+from gancam.masks.faces import Face, Faces, Finder
 from gancam.params import Params, parameter
 from gancam.vision.align import Plane, Points, put_back, similarity, upright
 
@@ -23,8 +22,6 @@ from gancam.vision.align import Plane, Points, put_back, similarity, upright
 TEMPLATE: Points = np.array(
     [[192.98, 239.95], [318.90, 240.19], [256.63, 314.02], [201.26, 371.41], [313.09, 371.15]], np.float32
 )
-Finder: TypeAlias = Callable[[Image], Sequence[Face]]
-"""Finds the faces of an image ``(H, W, 3)``, the surest first."""
 _SIDE = 512  # pixels along a side of what `TEMPLATE` is of
 _FEATHER = 0.12  # of that side: how wide the edge is that fades
 _STILL, _MOVED = 0.01, 0.06  # of the distance of the eyes: moves that are noise, and that are followed at once

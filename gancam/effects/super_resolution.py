@@ -98,9 +98,9 @@ class SuperResolution(ModelEffect):
 
     @property
     def level(self) -> str:
-        """Model, precision and share."""
+        """Model, precision and share; what it is without the network."""
         if self._share == 0:
-            return "bicubic"
+            return "bicubic" if self.output_size((1, 1)) != (1, 1) else "plain picture"
         return f"{self.card.name} {self.card.precision}" + (f" at {self._share}" if self._share != 1 else "")
 
     def arguments(self) -> Mapping[str, object]:

@@ -1,8 +1,9 @@
 """Masks of faces that a detector finds."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import cv2
 import numpy as np
@@ -29,6 +30,10 @@ class Face(NamedTuple):
     box: Box
     landmarks: NDArray[np.float32]  # (5, 2): right eye, left eye, nose, right and left corner of the mouth
     score: float
+
+
+Finder: TypeAlias = Callable[[Image], Sequence[Face]]
+"""Finds the faces of an image ``(H, W, 3)``, the surest first."""
 
 
 class Faces(MaskSource):

@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple, Protocol
 
@@ -206,6 +207,7 @@ class LiveSource(Source):
 
     Without a picture for `patience` seconds (twice the time between the last two, up to 3 s, where that is longer) a
     placeholder is given, of the same size and with a text that says so, and again every 0.2 s; ``captured`` is None.
+    Effects are not shown it (``Frame.placeholder``).
     Meanwhile the reader reconnects, with pauses of a twentieth of the outage so far (0.25 to 1.5 s), for ever or until
     `reconnect` attempts in a row have failed: then iterating raises ``SourceError``. A file whose next picture is due
     later, as that of a slide show, gives the last one again instead.
@@ -373,7 +375,7 @@ class LiveSource(Source):
                 wait = _REPEAT
                 # a file's clock stands still meanwhile, so that the next picture has its own time again
                 moment = self._last if self._own_clock else time.monotonic() - reader.arrivals[0]
-                yield self._frame(self._placeholder(), moment, None)
+                yield replace(self._frame(self._placeholder(), moment, None), placeholder=True)
 
     def peek(self) -> Frame | None:
         """Give the picture that would be played now, which stays to be played; None where there is none just now."""

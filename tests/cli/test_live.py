@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 from PIL import ImageSequence
 
 from gancam.cli.bars import BatchBars
-from gancam.cli.live import _stop_after, outside_effects
+from gancam.cli.live import _stop_after
+from gancam.cli.slow_outputs import outside_effects, too_slow
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import Report
@@ -85,6 +86,33 @@ def test_where_no_output_takes_most_of_the_time_none_is_named() -> None:
     report = Report(stage_seconds={"source": 9.0, "effects": 9.0, "a": 1.0, "b": 1.0, "c": 1.0, "close": 0.0})
     assert outside_effects(report, (640, 480), (320, 240)) == "outside the effects"
     assert outside_effects(Report(), (640, 480), (320, 240)) == "outside the effects"
+
+
+@pytest.mark.parametrize(("stage", "worker"), [(0.001, 8.0), (8.0, None)])
+def test_a_slow_output_is_named_in_a_run_too_short_for_a_budget(stage: float, worker: float | None) -> None:
+    report = Report(frames=4, labels={"source": "reading", "effects": "effects", "VideoWriter": "writing"})
+    report.stage_seconds = {"source": 9.0, "effects": 0.1, "VideoWriter": stage, "close": 9.0}
+    report.worker_seconds = {} if worker is None else {"VideoWriter": worker}
+    assert too_slow(report, 0.04, (640, 480), (320, 240)) == [
+        "writing 640x480 alone takes 2000 ms a frame, not 40 ms: -e none, or an effect that keeps the size "
+        "(restore-x1), makes 320x240"
+    ]
+    assert too_slow(report, None, (640, 480), (320, 240)) == []
+    assert too_slow(report, 3.0, (640, 480), (320, 240)) == []
+    assert too_slow(Report(), 0.04, (640, 480), (320, 240)) == []
+    report.notes = ["it takes 2 s a frame; 1.9 s of it in writing 640x480"]
+    assert too_slow(report, 0.04, (640, 480), (320, 240)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "made"), [("320x180", (640, 360)), ("1280x720", (1280, 720))])
+def test_what_plays_without_an_effect_makes_no_large_picture_larger(
+    tmp_path: Path, size: str, made: tuple[int, int]
+) -> None:
+    out = tmp_path / "out.mp4"
+    assert here("live", "test", "--size", size, "--to", str(out), "--seconds", "0.3").returncode == 0
+    with VideoFile(out) as video:
+        assert video.size == made
 
 
 def test_bars_take_events_of_files_that_never_began() -> None:

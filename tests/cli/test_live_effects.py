@@ -233,6 +233,24 @@ def test_with_a_time_to_keep_there_is_always_a_level_that_fits(loader: Loader) -
     effects.close()
 
 
+def test_a_recording_has_the_effect_from_its_first_frame(loader: Loader) -> None:
+    effects = LiveEffects(MENU, loader, Controls([]), size=SIZE, seconds=1.0)
+    effects.play(effects.load("a", MENU["a"]))
+    assert set(np.unique(Play(effects, effects._controls).frame())) == {10}
+    assert not any("was not played" in note for note in effects.notes)
+    effects.close()
+
+
+def test_what_was_not_ready_in_time_is_told(play: Play, loader: Loader) -> None:
+    loader.may.clear()
+    play.effects.choose("a")
+    play.frame()
+    assert play.effects.notes == ["a was not played: it was still being loaded or measured when playing ended"]
+    loader.may.set()
+    play.until(lambda: play.effects.playing == "a")
+    assert play.effects.notes == []
+
+
 def test_closing_ends_what_is_being_loaded(loader: Loader) -> None:
     effects = LiveEffects(MENU, loader, Controls([]), size=SIZE)
     effects.choose("a")

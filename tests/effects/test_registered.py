@@ -197,7 +197,7 @@ def test_load_is_a_door_for_it_too() -> None:
     assert (gancam.load("dim", by=0.75, device="cpu", kind=type(dim))(GREY) == 25).all()
     assert (gancam.load("negative")(GREY) == 155).all()
     with pytest.raises(gancam.InputError, match="has by, which is given as by=1, too"):
-        gancam.load("dim:by=0.25", by=1)
+        gancam.load("dim:by=0.25", kind=type(dim), by=1)
     with pytest.raises(gancam.ModelError, match="negative: is played by FunctionEffect, not by Morph"):
         gancam.load("negative", kind=gancam.Morph)
 

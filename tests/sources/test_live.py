@@ -36,6 +36,8 @@ from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip
 from tests.helpers.servers import free_port
 
+NOTHING: object = (False, None)  # what a capture reads where no frame is
+
 
 class Wire:
     """A capture, as ``cv2.VideoCapture`` is, that plays a pattern at 100 fps and may hang, end, or change its size."""
@@ -190,6 +192,24 @@ def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() 
     wire.let_go.set()
     source._reader.thread.join(5)
     assert wire.released == 1
+
+
+def test_a_placeholder_is_shown_as_it_is_in_the_size_of_what_effects_make() -> None:
+    shown: list[Image] = []
+
+    def doubled(image: Image) -> Image:
+        shown.append(image)
+        return 255 - image.repeat(2, axis=0).repeat(2, axis=1)
+
+    wire = Wire(hangs_at=5)
+    with CaptureSource(wire, patience=0.2) as source, gancam.VideoCapture(source, effects=[doubled]) as capture:
+        placeholder = next(frame for frame in source if frame.placeholder)
+        ok, read = capture.read()
+        assert ok
+        assert read.shape == (128, 192, 3)
+        assert np.median(read) == np.median(placeholder.image) == 40
+        assert not any(np.array_equal(image, placeholder.image) for image in shown)
+        wire.let_go.set()
 
 
 def test_a_connection_without_a_picture_is_given_more_time() -> None:
@@ -501,7 +521,7 @@ def test_capture_reads_every_frame_of_a_file(clip: Path) -> None:
         assert capture.retrieve()[1] is capture.retrieve()[1]
         assert capture.get(cv2.CAP_PROP_POS_FRAMES) == 2
         assert sum(1 for _ in capture) == 22
-        assert capture.read() == (False, None)
+        assert capture.read() == NOTHING
         assert not capture.set(cv2.CAP_PROP_FRAME_WIDTH, 1280)
     assert not capture.isOpened()
     capture.release()
@@ -515,7 +535,7 @@ def test_capture_takes_any_source_and_never_raises_for_one() -> None:
         assert capture.read()[0]
     capture = gancam.VideoCapture("nowhere.mp4")
     assert not capture.isOpened()
-    assert capture.read() == (False, None)
+    assert capture.read() == NOTHING
     assert isinstance(capture.error, NotFound)
 
 
