@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancam.control import Controls
-from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, unique_names
+from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, made_by, unique_names
 from gancam.errors import GancamError, InputError
 from gancam.frame import Frame, Image
 from gancam.jobs.spec import EffectChainSpec
@@ -81,7 +81,7 @@ class LiveChain(EffectChain):
     def _through(self, link: Link, image: Image, moment: float | None) -> Image:
         began = time.perf_counter()
         try:
-            image = link.slot(image, time=moment)
+            image = made_by(link.slot, image, moment)
         except GancamError as error:
             link.slot.on, link.error = False, str(error)
             self._changed()
