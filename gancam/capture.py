@@ -101,6 +101,15 @@ class VideoCapture:
         if source is not None:
             self.open(source, api, params)
 
+    def __repr__(self) -> str:
+        source = self._source
+        if source is None:
+            return "<gancam.VideoCapture closed>"
+        (width, height), effects = source.size, " + ".join(effect.name for effect in self._effects)
+        name = str(source.path) if isinstance(source, VideoFile | ImageFiles | AnimatedImage) else source.name
+        through = f" through {effects}" if effects else ""
+        return f"<gancam.VideoCapture {name!r} {width}x{height}, {source.fps:.5g} fps{through}>"
+
     def _clear(self) -> None:
         self._source: Source | None = None
         self._reopen: Callable[[], Source] | None = None

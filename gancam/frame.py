@@ -78,6 +78,9 @@ _CONVERT = {  # what makes an array of what is none, by the name of its class
     "UMat": ": convert it with image.get()",
     "Tensor": ": convert it with image.cpu().numpy(), of uint8 and channels last",
     "Image": ": convert it with numpy.asarray(image.convert('RGB'))[..., ::-1]",
+    "NoneType": "; cv2.imread gives None for a file it cannot read",
+    "str": ": read the file with cv2.imread(path)",
+    "Path": ": read the file with cv2.imread(path)",
     "list": ": convert it with numpy.asarray(image, numpy.uint8)",
 }
 
@@ -87,15 +90,18 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, SupportsIndex) and not isinstance(value, bool)
 
 
-def check_size(size: object) -> tuple[int, int]:
-    """Return `size`, (width, height), as numbers of Python's own. Raises ``InputError`` for what is none."""
+def check_size(size: object, what: str = "size") -> tuple[int, int]:
+    """Return `size`, (width, height), as numbers of Python's own; `what` is what the message calls it.
+
+    Raises ``InputError`` for what is none.
+    """
     if isinstance(size, Sequence | np.ndarray) and len(size) == 2:
         width, height = size
         if is_whole(width) and is_whole(height):
             width, height = index(width), index(height)
             if min(width, height) >= 1:
                 return width, height
-    raise InputError(f"size {shown(size)}: needs (width, height), two whole numbers of at least 1")
+    raise InputError(f"{what} {shown(size)}: needs (width, height), two whole numbers of at least 1")
 
 
 def room(image: Image, most: int, memory: int) -> int:
@@ -115,7 +121,7 @@ def check_image(image: object, what: str = "image") -> Image:
     """
     if not isinstance(image, np.ndarray):
         got = type(image).__name__
-        hint = "; cv2.imread gives None for a file it cannot read" if image is None else _CONVERT.get(got, "")
+        hint = next((_CONVERT[kind.__name__] for kind in type(image).__mro__ if kind.__name__ in _CONVERT), "")
         raise ImageError(f"{what} is {got}, not a numpy array of uint8 (H, W, 3) BGR{hint}")
     if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
         raise ImageError(f"{what} is greyscale {image.shape}: convert it with cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)")

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gancam.effects import Effect, EffectLike, ImageFunction, as_effect, playing, unique_names
+from gancam.effects import Effect, EffectLike, ImageFunction, as_effect, made_by, playing, size_after, unique_names
 from gancam.errors import InputError, SinkError, shown
 from gancam.frame import Frame, Image, check_size, veiled
 from gancam.inference.chain import chained
@@ -41,7 +41,7 @@ def output_size(effects: Sequence[Effect | ImageFunction], size: tuple[int, int]
     """
     size = check_size(size)
     for effect in effects:
-        size = as_effect(effect).output_size(size)
+        size = size_after(as_effect(effect), size)
     return size
 
 
@@ -147,7 +147,7 @@ def through(
             image, place = made, place + len(models)
             continue
         for effect in effects[place : place + max(len(models), 1)]:
-            image = effect(image, time=time)
+            image = made_by(effect, image, time)
             if after is not None:
                 after(place)
             place += 1

@@ -360,3 +360,12 @@ def test_a_function_is_shown_the_videos_frames_alone(files: Path) -> None:
         assert ok
         assert image is not None
         assert np.array_equal(image[:, ::2], frames[0])
+
+
+def test_what_is_printed_says_file_size_and_rate(files: Path) -> None:
+    path = make_clip(files / "said.mp4")
+    with gancam.VideoFile(path) as source:
+        assert repr(source) == f"<gancam.VideoFile {str(path)!r} 96x64, 30 fps, 24 frames>"
+    with gancam.VideoCapture(path, effects=[lambda image: image]) as capture:
+        assert repr(capture) == f"<gancam.VideoCapture {str(path)!r} 96x64, 30 fps through <lambda>>"
+    assert repr(capture) == "<gancam.VideoCapture closed>"

@@ -1,5 +1,6 @@
 """What somebody gets who gives the public functions something else than they take: one line that says what would do."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +25,26 @@ PATTERN = TestPattern((8, 6), frames=1)
 ANY: Any = gancam  # as a program sees it that no type checker has read
 
 
+def _opened_png() -> Pictures.Image:
+    """A picture as Pillow opens it, whose class is one for its format."""
+    file = io.BytesIO()
+    Pictures.fromarray(FRAME).save(file, "png")
+    return Pictures.open(file)
+
+
 @pytest.mark.parametrize(
     ("given", "cure"),
     [
         (cv2.UMat(FRAME), r"image\.get\(\)"),  # type: ignore[call-overload]
         (torch.from_numpy(FRAME), r"image\.cpu\(\)\.numpy\(\)"),
         (Pictures.fromarray(FRAME), r"numpy\.asarray\(image\.convert"),
+        (_opened_png(), r"numpy\.asarray\(image\.convert"),
+        ("a.png", r"cv2\.imread\(path\)"),
+        (Path("a.png"), r"cv2\.imread\(path\)"),
         (FRAME.tolist(), r"numpy\.asarray\(image, numpy\.uint8\)"),
         (np.ascontiguousarray(FRAME.transpose(2, 0, 1)), r"channels first .*image\.transpose\(1, 2, 0\)"),
     ],
-    ids=["UMat", "tensor", "PIL", "list", "channels first"],
+    ids=["UMat", "tensor", "PIL", "PIL file", "text", "path", "list", "channels first"],
 )  # fmt: skip
 def test_pictures_of_other_packages(given: object, cure: str) -> None:
     with pytest.raises(ImageError, match=cure):
@@ -217,6 +228,42 @@ def test_a_function_that_gives_no_image() -> None:
         FunctionEffect(nothing)(FRAME)
     with pytest.raises(ImageError, match=r"what the effect <lambda> gives is float64: needs uint8"):
         ANY.effects.as_effect(lambda image: image / 2)(FRAME)
+
+
+class _Giving(gancam.Effect):
+    """Gives what it is told to, of the size that it is told to promise."""
+
+    def __init__(self, make: Callable[[Image], Any], promised: Any = (8, 6)) -> None:
+        self._make, self._promised = make, promised
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Image:
+        made: Image = self._make(image)
+        return made
+
+    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        promised: tuple[int, int] = self._promised
+        return promised
+
+
+@pytest.mark.parametrize(
+    ("effect", "line"),
+    [
+        (_Giving(lambda image: None), r"^the effect _Giving gives None: does its __call__ return the image\?"),
+        (_Giving(lambda image: image / 255), r"^what the effect _Giving gives is float64: needs uint8"),
+        (_Giving(lambda image: image[::2]), r"^the effect _Giving makes 8x3 of 8x6, and its output_size says 8x6"),
+        (
+            _Giving(lambda image: image, None),
+            r"^the effect _Giving: its output_size gives None: needs",
+        ),
+    ],
+    ids=["none", "floats", "size", "no size"],
+)
+@pytest.mark.parametrize("next_", [[], [_Giving(lambda image: image)]], ids=["alone", "with another"])
+def test_a_class_that_gives_no_image(effect: gancam.Effect, next_: list[gancam.Effect], line: str) -> None:
+    with pytest.raises(InputError, match=line):
+        gancam.run(TestPattern((8, 6), frames=1), [effect, *next_], [])
+    with pytest.raises(InputError, match=line):
+        gancam.VideoCapture(TestPattern((8, 6), frames=1), effects=[effect, *next_]).read()
 
 
 def test_effects_are_closed_at_the_end_of_a_block() -> None:

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say `message`, and where the options are listed; end with exit code 2."""
-        self.exit(2, f"gancam: {message}; {self.prog} --help lists the options\n")
+        self.exit(2, f"gancam: {self.prog.removeprefix('gancam ')}: {message}; {self.prog} --help lists the options\n")
 
 
 def count(text: str) -> int:

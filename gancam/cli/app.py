@@ -8,6 +8,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from gancam.cli.commands import COMMANDS
+from gancam.cli.usage import missing
+from gancam.errors import InputError
 from gancam.inference.hardware import MOST_THREADS
 
 
@@ -18,6 +20,15 @@ class Command(TyperCommand):
         """Write the help without Typer's signs for what is required, and for types."""
         text = re.sub(r"\{(.+?)\}(\.\.\.)?", r"\1", super().get_help(ctx))
         return re.sub(r" <(?:list\[)?(?:str|path|Path|int|float)\]?>", lambda found: " " * len(found[0]), text)
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Read a call. Raises ``InputError`` where an argument, or the value of an option, is missing."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            if said := missing(ctx.info_name or "", error.format_message(), self.params):
+                raise InputError(said) from error
+            raise
 
 
 class _Commands(TyperGroup):
@@ -38,7 +49,7 @@ class _Commands(TyperGroup):
 
 
 app = typer.Typer(
-    name="gancam", cls=_Commands, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+    name="gancam", cls=_Commands, add_completion=False, rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Run GANs on live video, video files and images: enlarge, erase objects, restyle, colour, or morph generated "
     "pictures over them; in real time on a plain CPU.",

@@ -157,22 +157,22 @@ def check_source(text: str, *, loop: bool = False, deinterlace: bool = False, si
     raise NotFound(f"{text}: no such file; {what}{named}")
 
 
-def parse_moment(text: str | None) -> Fraction | None:
-    """Parse a time such as `10s`, `10.5` or `1:02:03` into seconds; None stays None. Raises ``InputError``."""
+def parse_moment(option: str, text: str | None) -> Fraction | None:
+    """Parse the time of an option, `10s`, `10.5` or `1:02:03`, into seconds; None stays None. Raises ``InputError``."""
     if text is None:
         return None
     parts = text.removesuffix("s").split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d{1,9}(\.\d{0,20})?|\.\d{1,20}", part) for part in parts):
-        raise InputError(f"time {text!r}: needs seconds from the beginning, as in 10s, or HOURS:MINUTES:SECONDS")
+        raise InputError(f"{option} {text!r}: needs seconds from the beginning, as in 10s, or HOURS:MINUTES:SECONDS")
     return sum((Fraction(part) * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Parse `1280x720` into (width, height) in pixels. Raises ``InputError``."""
+    """Parse `1280x720`, of the option --size, into (width, height) in pixels. Raises ``InputError``."""
     width, _, height = text.lower().partition("x")
     sides = [int(side) for side in (width, height) if side.isdecimal() and len(side) < 10]
     if len(sides) < 2 or not all(0 < side <= _MOST_PIXELS for side in sides):
-        raise InputError(f"size {text!r}: needs WIDTHxHEIGHT, as in 1280x720, at most {_MOST_PIXELS} each")
+        raise InputError(f"--size {text!r}: needs WIDTHxHEIGHT, as in 1280x720, at most {_MOST_PIXELS} each")
     return sides[0], sides[1]
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gancam.cli.app import Command, app
-from gancam.cli.checks import check_device, refuse_url
+from gancam.cli.checks import check_device, parse_moment, refuse_url
 from gancam.cli.console import errors
 from gancam.errors import GancamError
 
@@ -28,6 +28,15 @@ def verify(
     after: Annotated[
         Path, typer.Argument(metavar="OUT", help="The file that was made of it: a video, or numbered images.")
     ],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="TIME", help="OUT is of the part of IN from this time on, as in 10s or 1:02:03."
+        ),
+    ] = None,
+    stop: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="OUT is of the part of IN before this time, as in 20s.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as a JSON list on stdout.")] = False,
 ) -> None:
     """Show what a file kept of the one that it was made from.
@@ -39,7 +48,7 @@ def verify(
 
     for path in (before, after):
         refuse_url(path)
-    differences = compare(before, after)
+    differences = compare(before, after, first=parse_moment("--from", start), end=parse_moment("--to", stop))
     if as_json:
         print(json.dumps([one.to_dict() for one in differences], indent=2))
     else:

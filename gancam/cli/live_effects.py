@@ -11,7 +11,7 @@ from gancam.budget import Budget
 from gancam.cli.checks import NONE
 from gancam.cli.menu import Thumbnails, parse_chain
 from gancam.control import Controls, EffectMenu, LastGood
-from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec
+from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, made_by
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
 from gancam.vision.fit import fit
@@ -160,7 +160,7 @@ class LiveEffects(EffectChain, EffectMenu):
     def _through(self, chain: Chain, image: Image, time: float | None) -> Image:
         for effect in chain.effects:
             began = self._clock()
-            image = effect(image, time=time)
+            image = made_by(effect, image, time)
             chain.seconds[effect.name] = chain.seconds.get(effect.name, 0.0) + self._clock() - began
         return image
 

@@ -24,6 +24,7 @@ DEBUG = "GANCAM_DEBUG"  # environment variable: 1 is --debug
 
 @app.callback(invoke_without_command=True)
 def top(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
     debug: Annotated[
         bool,
@@ -40,13 +41,16 @@ def top(
     if version:
         print(f"gancam {gancam.__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help(), file=sys.stderr)
+        raise typer.Exit(2)  # nothing was asked for, and a script should hear of that
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit.
 
-    Exit codes: 0 done, 1 something failed, 2 an error in what was asked for, told in one line, 130, 143 and 129 after
-    Ctrl-C, SIGTERM and SIGHUP.
+    Exit codes: 0 done, 1 something failed, 2 an error in what was asked for, told in one line, or no command, which
+    gets the help on stderr; 130, 143 and 129 after Ctrl-C, SIGTERM and SIGHUP.
     """
     _tracebacks.debug = False
     load_commands(sys.argv[1:] if arguments is None else arguments)

@@ -69,8 +69,7 @@ class _Client(StreamRequestHandler):
             command = line.decode("utf-8", "replace").strip()
             if re.search(r" HTTP/\d(\.\d)?$", command) or not line.endswith(b"\n"):
                 return
-            if command:
-                self.wfile.write(json.dumps(self._answered(command)).encode() + b"\n")
+            self.wfile.write(json.dumps(self._answered(command)).encode() + b"\n")
 
     def _answered(self, command: str) -> dict[str, object]:
         """Answer `command`, whatever it is."""

@@ -5,6 +5,7 @@ from gancam.effects._contract import Effect, MaskedEffect, ModelEffect
 from gancam.effects._function import EffectLike, FunctionEffect, ImageFunction, as_effect
 from gancam.effects._load import load, open_effect
 from gancam.effects._lock import CallLock
+from gancam.effects._promises import made_by, naming, size_after
 from gancam.effects._registered import package_of
 from gancam.effects._slot import EffectSlot, slots, unique_names
 from gancam.effects._spec import (
@@ -23,6 +24,6 @@ from gancam.effects._wrapper import EffectChain, EffectWrapper
 __all__ = [
     "CallLock", "Effect", "EffectChain", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect",
     "ImageFunction", "MaskedEffect", "ModelEffect", "WatchedEffect", "as_effect", "as_effects", "check_spec",
-    "declared", "declared_for", "effect_names", "load", "loaded_here", "open_effect", "own_effect",
-    "own_effect_names", "package_of", "playing", "slots", "spec_params", "unique_names",
+    "declared", "declared_for", "effect_names", "load", "loaded_here", "made_by", "naming", "open_effect", "own_effect",
+    "own_effect_names", "package_of", "playing", "size_after", "slots", "spec_params", "unique_names",
 ]  # fmt: skip

@@ -9,7 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from gancam.effects._contract import Effect
-from gancam.errors import ImageError, InputError
+from gancam.effects._promises import check_made
+from gancam.errors import InputError
 from gancam.frame import Image, ImageLike, check_image, check_size
 from gancam.masks.mask import takes_time
 
@@ -37,9 +38,7 @@ class FunctionEffect(Effect):
         """Call the function, with the time where it takes one. Raises ``ImageError`` for no image, given or made."""
         image = check_image(image)
         made = self._function(image, time=time) if self._takes_time else self._function(image)
-        if made is None:
-            raise ImageError(f"the effect {self._name} gives None: does its function return the image?")
-        made = check_image(made, f"what the effect {self._name} gives")
+        made = check_made(self._name, made, "function")
         self._remember((image.shape[1], image.shape[0]), (made.shape[1], made.shape[0]))
         return made
 

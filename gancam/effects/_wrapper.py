@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 
 from gancam.effects._contract import Effect
+from gancam.effects._promises import naming
+from gancam.errors import MaskError, ParameterError
 from gancam.frame import Frame, Image, check_size
 from gancam.params import Parameter
 from gancam.vision.pad import DrawingPad
@@ -140,7 +142,8 @@ class EffectChain(Effect):
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Show the file to the first."""
         for effect in self.inside[:1]:
-            effect.read_ahead(frames, whole=whole)
+            with naming(effect.name, MaskError, ParameterError):  # all else may be the file's
+                effect.read_ahead(frames, whole=whole)
 
     def frame_took(self, seconds: float) -> None:
         """Tell all."""

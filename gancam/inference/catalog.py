@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+from collections.abc import Collection
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -90,9 +92,22 @@ def _found(name: str | Path) -> Path:
         return adopted(path)
     if other := other_format(path):
         raise ModelError(f"{name} is {other}")
+    if cure := _as_meant(str(name), known):
+        raise NotFound(f"no model {str(name)!r}: {cure}")
     if path.suffix or path.name != str(name):
         raise NotFound(f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or a training run")
     raise NotFound(f"no model {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")
+
+
+def _as_meant(name: str, known: Collection[str]) -> str:
+    """Say how several models, or parameters, are written; empty where `name` is neither."""
+    parts = [part for part in re.split(r"[,;+|\s]+", name) if part]
+    if len(parts) > 1 and all(part.partition(":")[0] in known for part in parts):
+        return f"of a chain each effect has an -e of its own, as in {' '.join(f'-e {part}' for part in parts)}"
+    found = re.match(r"([^\s,;=?&]+)[\s,;=?&]+([^\W\d]\w*)\s*[=:]\s*(\S+)", name)
+    if found is not None and found[1] in known:
+        return f"parameters stand behind a colon, as in -e {found[1]}:{found[2]}={found[3]}"
+    return ""
 
 
 def _with_card(path: Path) -> Path:

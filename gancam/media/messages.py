@@ -10,6 +10,12 @@ def cause(error: BaseException) -> str:
     return words.splitlines()[0][:120] if words else type(error).__name__
 
 
+INDEX_MISSING = (
+    "its index (moov), which is written last, is missing, so the recording or copy was cut off: copy it again, or let "
+    "a tool such as untrunc make one after that of a whole file of the same camera"
+)
+
+
 def no_video(error: BaseException) -> str:
     """Say why a file could not be opened as a video: for what it is, or for a limit of the system, not its fault."""
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):

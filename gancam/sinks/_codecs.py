@@ -271,7 +271,8 @@ def unwritten(path: Path) -> str:
         cure = f"gancam process IN - --format y4m > {name} writes it to stdout"
     else:
         made, how = (".mp4", "-c copy") if ending in _COPIES else (".mkv", _REMAKES.get(ending, "-q:v 3"))
-        cure = f"ffmpeg makes it of one: ffmpeg -i {shlex.quote(path.stem + made)} {how} {name}"
+        between = shlex.quote(path.stem + made)
+        cure = f"ffmpeg makes it of one: write {between} instead, then ffmpeg -i {between} {how} {name}"
     return f"{path}: {ending} is read, but not written; {', '.join(CONTAINERS)} are, and {cure}"
 
 

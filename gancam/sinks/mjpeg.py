@@ -76,6 +76,8 @@ def _address(text: str) -> tuple[str, int]:
     if (not known and text) or ":" in host:
         address = "needs mjpeg:PORT or mjpeg:HOST:PORT, as in mjpeg:8080, HOST a name or an IPv4 address"
         raise SinkError(f"mjpeg:{text if len(text) <= 80 else f'{text[:60]}...'}: {address}")
+    if int(port or 0) > 65535:
+        raise SinkError(f"mjpeg:{text}: the port must be 0 to 65535, as in mjpeg:8080")
     return host or "127.0.0.1", int(port or 8080)
 
 

@@ -26,6 +26,22 @@ def is_cut_off(path: Path) -> bool:
     return False
 
 
+def lacks_index(path: Path) -> bool:
+    """Tell whether a file is MP4 or MOV without the box "moov", which recorders write last: nothing of it plays."""
+    with suppress(OSError, IndexError), path.open("rb") as file:
+        at, size, found = 0, path.stat().st_size, set[bytes]()
+        while at < size:
+            kind, length = _box(file, at)
+            if kind not in _BOXES:
+                return False
+            found.add(kind)
+            if length < 8:  # 0: to the end
+                break
+            at += length
+        return b"mdat" in found and not found & {b"moov", b"moof"}
+    return False
+
+
 def _avi(file: BinaryIO, head: bytes, size: int) -> bool:
     if head[:4] != b"RIFF" or head[8:12] != b"AVI ":
         return False
@@ -55,17 +71,21 @@ def _mp4(file: BinaryIO, head: bytes, size: int) -> bool:
     """Whether the last box (ISO/IEC 14496-12, 4.2) is not whole."""
     at = 0
     while head[4:8] in _BOXES:
-        file.seek(at)
-        box = file.read(16)
-        length = int.from_bytes(box[:4], "big")
-        if length == 1:
-            length = int.from_bytes(box[8:16], "big")
-        if box[4:8] not in _BOXES or length < 8:  # 0: to the end, whatever that is
+        kind, length = _box(file, at)
+        if kind not in _BOXES or length < 8:  # 0: to the end, whatever that is
             return False
         at += length
         if at >= size:
             return at > size
     return False
+
+
+def _box(file: BinaryIO, at: int) -> tuple[bytes, int]:
+    """The kind and the length of the box at `at`, as it tells them."""
+    file.seek(at)
+    box = file.read(16)
+    length = int.from_bytes(box[:4], "big")
+    return box[4:8], int.from_bytes(box[8:16], "big") if length == 1 else length
 
 
 def _flv(file: BinaryIO, head: bytes, size: int) -> bool:

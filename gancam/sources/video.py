@@ -17,7 +17,7 @@ from gancam.frame import Frame
 from gancam.media.colour import Colour, decoded_colour
 from gancam.media.hdr import HdrMetadata
 from gancam.media.info import VideoInfo
-from gancam.media.messages import no_video
+from gancam.media.messages import INDEX_MISSING, no_video
 from gancam.media.paths import IMAGES, check_readable
 from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
@@ -25,9 +25,11 @@ from gancam.media.tone import HDR
 from gancam.sources._reading import Reading
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
+from gancam.sources.cut_off import lacks_index
 from gancam.sources.decoders import Decoder, field_order, opacity_apart
 from gancam.sources.extent import Extent, end_of, frame_rate, picture_end, promised_frames
 from gancam.sources.ranges import check_range
+from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
 _PATIENCE = 0.5  # seconds that a file nobody holds any more waits for its decoder to end
@@ -250,6 +252,10 @@ class VideoFile(Source):
             ticks += [one.pts for one in container.demux(stream) if one.pts is not None and not one.is_discard]
         return [self._extent.seconds(tick) for tick in sorted(ticks)]
 
+    def __repr__(self) -> str:
+        (width, height), known = self.size, "" if self.frames is None else f", {counted(self.frames, 'frame')}"
+        return f"<gancam.VideoFile {str(self._path)!r} {width}x{height}, {self.fps:.5g} fps{known}>"
+
     @property
     def fourcc(self) -> str:
         """Four letters for its codec, as OpenCV has them: those of its name, or the file's own."""
@@ -315,7 +321,7 @@ def _open(path: Path) -> av.container.InputContainer:
     except PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(f"{path}: {no_video(error)}") from error
+        raise SourceError(f"{path}: {INDEX_MISSING if lacks_index(path) else no_video(error)}") from error
 
 
 def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStream:

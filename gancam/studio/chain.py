@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gancam.control import Controls, LastGood
-from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, unique_names
+from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, made_by, unique_names
 from gancam.errors import GancamError, InputError
 from gancam.frame import Frame, Image
 from gancam.jobs.spec import EffectChainSpec
@@ -87,7 +87,7 @@ class LiveChain(EffectChain):
     def _through(self, link: Link, image: Image, moment: float | None) -> Image:
         began = time.perf_counter()
         try:
-            image = link.slot(image, time=moment)
+            image = made_by(link.slot, image, moment)
         except GancamError as error:
             return self._failed(link, image, moment, error)
         link.good.keep()

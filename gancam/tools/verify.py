@@ -1,38 +1,24 @@
 """Compare a video file with the one that it was made from: every property, kept, changed or lost."""
 
-import hashlib
-import itertools
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal
 
 import av
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from gancam.errors import NotFound, SourceError
-from gancam.frame import Frame
 from gancam.media.code_points import code_name
 from gancam.media.colour import sampling
-from gancam.media.messages import no_video
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
-from gancam.media.streams import described, first_heard, is_pause, picture_of
-from gancam.media.timecode import is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
-from gancam.sources.decoders import opacity_apart
-from gancam.sources.extent import picture_end, shortage
+from gancam.tools._contents import Chapter, Media, Part, Sight, Stream, read_media
 from gancam.tools._frame_times import NEAR, compare_times
 
 Verdict = Literal["kept", "changed", "lost"]
-_Sight: TypeAlias = "NDArray[np.float32] | None"
-_SIGHT = 48  # width and height of the pictures that are compared
-_SEEN = 4.0  # of 255: standard deviation of a picture in which there is something
-_LOOK = 100  # frames that are searched for one
 _ALIKE, _CLEARLY = 0.7, 0.3  # correlation of two pictures that are the same but for an effect; and how much more so
 _FRAME_SLACK = Fraction(2, 1000)  # seconds: two ticks of Matroska's clock
 _CODEC_SLACK = Fraction(1, 10)  # seconds: what an encoder of sound adds before and behind
@@ -54,46 +40,9 @@ class Difference:
         return asdict(self)
 
 
-class _Chapter(NamedTuple):
-    start: Fraction  # seconds
-    end: Fraction
-    title: str
-
-
-@dataclass
-class _Stream:
-    kind: str
-    codec: str
-    metadata: dict[str, str]
-    disposition: int
-    times: list[Fraction] = field(default_factory=list)
-    end: Fraction | None = None  # seconds; None where the file does not say
-    heard: Fraction | None = None  # seconds: of sound, when its first sample is played
-    digest: Any = field(default_factory=hashlib.sha256)
-    packets: int = 0
-    data: str = ""
-
-
-@dataclass
-class _Media:
-    streams: list[_Stream]
-    metadata: dict[str, str]
-    chapters: list[_Chapter]
-    picture: _Stream
-    size: tuple[int, int]
-    aspect: Fraction
-    colour: dict[str, int]  # empty for images, which are RGB
-    orientation: Orientation | None  # None: at an angle that is none of the eight
-    sight: _Sight  # a small grey picture as displayed; None where none has anything in it
-    interlaced: bool
-    bits: int
-    alpha: bool  # whether a pixel may be transparent
-    pixels: str  # FFmpeg's name of their format
-    timecode: str | None = None
-    short: str = ""  # how the file tells that there was more of it
-
-
-def verify(before: Path, after: Path) -> list[Difference]:
+def verify(
+    before: Path, after: Path, *, first: Fraction | None = None, end: Fraction | None = None
+) -> list[Difference]:
     """Compare a file with the one that it was made from, decoding a frame or a few of each.
 
     Times are compared from the first frame on, to a millisecond where a container holds no finer ones, else exactly;
@@ -104,6 +53,8 @@ def verify(before: Path, after: Path) -> list[Difference]:
     Args:
         before: The input: a video, or numbered images (``frame-%06d.png``), whose times are in the file beside them.
         after: The output, likewise.
+        first: It was made of the part of the input from this time on, in seconds, as ``gancam process --from`` has it.
+        end: It was made of the part before this time, likewise.
 
     Returns:
         One entry for each property that the input has.
@@ -111,14 +62,17 @@ def verify(before: Path, after: Path) -> list[Difference]:
     Raises:
         NotFound: When one of the files is not there.
         SourceError: When one of them holds no video or is damaged.
+        InputError: When nothing of the input is in that part.
     """
-    was, now = _read(before), _read(after)
+    part = Part(first, end)
+    was, now = read_media(before, part), read_media(after)
+    slack = _FRAME_SLACK if part == Part() else _CODEC_SLACK  # what lies across the end of a part is kept whole
     findings = [
         _counts(len(was.picture.times), len(now.picture.times)),
         _times(was.picture.times, now.picture.times),
         _compare("first frame at", _seconds(was.picture.times[:1]), _seconds(now.picture.times[:1])),
     ]
-    findings += _ends("last frame until", (was, was.picture), (now, now.picture), _FRAME_SLACK)
+    findings += _ends("last frame until", (was, was.picture), (now, now.picture), slack)
     for which, media in (("input", was), ("output", now)):
         if media.short:
             came = f"{len(media.picture.times)} frames are there"
@@ -139,14 +93,14 @@ def verify(before: Path, after: Path) -> list[Difference]:
         findings.append(Difference("opacity", "lost" if lost else "kept", "there" if lost else "opaque everywhere", ""))
     if was.timecode or now.timecode:
         findings.append(_compare("timecode", was.timecode or "none", now.timecode))
-    findings += _streams(was, now)
+    findings += _streams(was, now, slack)
     if was.chapters or now.chapters:
         findings.append(_chapters(was.chapters, now.chapters))
     findings += [_compare(f"description: {key}", value, now.metadata.get(key)) for key, value in was.metadata.items()]
     return findings
 
 
-def _samplings(was: _Media, now: _Media) -> Iterable[Difference]:
+def _samplings(was: Media, now: Media) -> Iterable[Difference]:
     """Compare how finely colour is sampled, where the input has more of it than video usually has."""
     (across, down), (across_now, down_now) = sampling(was.pixels), sampling(now.pixels)
     if (across, down) == (2, 2) or "gray" in was.pixels:
@@ -164,7 +118,7 @@ def _sampled(pixels: str) -> str:
     return "RGB" if form.is_rgb or form.has_palette else _SAMPLINGS.get(sampling(pixels), "other")
 
 
-def _orientations(was: _Media, now: _Media) -> Iterable[Difference]:
+def _orientations(was: Media, now: Media) -> Iterable[Difference]:
     """Compare which way up the pictures are shown: by what is seen, and where that does not tell, by what is said."""
     seen = _seen_as(was.sight, now.sight)
     if seen:
@@ -182,7 +136,7 @@ def _orientation_name(orientation: Orientation | None) -> str:
     return "at an angle" if orientation is None else str(orientation)
 
 
-def _seen_as(was: _Sight, now: _Sight) -> Orientation | None:
+def _seen_as(was: Sight, now: Sight) -> Orientation | None:
     """Find the orientation in which the picture `was` is clearly liker to `now` than as it is; None where none is."""
     if was is None or now is None:
         return None
@@ -191,16 +145,7 @@ def _seen_as(was: _Sight, now: _Sight) -> Orientation | None:
     return best if best and likeness[best] > _ALIKE and likeness[best] - likeness[Orientation()] > _CLEARLY else None
 
 
-def _sight(frames: Iterable[av.VideoFrame]) -> _Sight:
-    """A small grey picture of the first frame in which there is anything, as displayed."""
-    for frame in itertools.islice(frames, _LOOK):
-        small = frame.reformat(_SIGHT, _SIGHT, "gray", interpolation="AREA").to_ndarray().astype(np.float32)
-        if small.std() > _SEEN:
-            return (Orientation.of_frame(frame) or Orientation()).apply(small)
-    return None
-
-
-def _colours(was: _Media, now: _Media) -> Iterable[Difference]:
+def _colours(was: Media, now: Media) -> Iterable[Difference]:
     for name, code in was.colour.items():
         said = code_name(name, code)
         if now.colour:
@@ -212,7 +157,7 @@ def _colours(was: _Media, now: _Media) -> Iterable[Difference]:
             yield Difference(name, "kept" if code in _USUAL else "lost", said, "")
 
 
-def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
+def _streams(was: Media, now: Media, slack: Fraction) -> Iterable[Difference]:
     left = [stream for stream in now.streams if stream is not now.picture]
     for number, stream in enumerate(was.streams):
         if stream is was.picture:
@@ -224,14 +169,14 @@ def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
             continue
         other = same[0]
         left.remove(other)
-        copied = (stream.data or stream.digest.hexdigest()) == (other.data or other.digest.hexdigest())
+        copied = (stream.data or stream.digest.hex()) == (other.data or other.digest.hex())
         what = f"{stream.codec}, {stream.packets} packets"
         yield Difference(name, "kept" if copied else "changed", what, f"{other.codec}, {other.packets} packets")
         for key, value in stream.metadata.items():
             yield _compare(f"{name}: {key}", value, other.metadata.get(key))
         if stream.disposition & ~1 or other.disposition & ~1:
             yield _compare(f"{name}: disposition", stream.disposition & ~1, other.disposition & ~1)
-        yield from _ends(f"{name}: until", (was, stream), (now, other), _FRAME_SLACK if copied else _CODEC_SLACK)
+        yield from _ends(f"{name}: until", (was, stream), (now, other), slack if copied else _CODEC_SLACK)
         if stream.times and other.times and was.picture.times and now.picture.times:
             offsets = [_begin(one, copied) - media.picture.times[0] for one, media in ((stream, was), (other, now))]
             close = abs(offsets[0] - offsets[1]) <= NEAR
@@ -239,12 +184,12 @@ def _streams(was: _Media, now: _Media) -> Iterable[Difference]:
             yield Difference(f"{name}: offset to the picture", "kept" if close else "changed", *texts)
 
 
-def _begin(stream: _Stream, copied: bool) -> Fraction:
+def _begin(stream: Stream, copied: bool) -> Fraction:
     """When a stream begins: a copy by its packets, what was encoded anew by what is played of them."""
     return stream.times[0] if copied or stream.heard is None else stream.heard
 
 
-def _ends(name: str, was: tuple[_Media, _Stream], now: tuple[_Media, _Stream], slack: Fraction) -> Iterable[Difference]:
+def _ends(name: str, was: tuple[Media, Stream], now: tuple[Media, Stream], slack: Fraction) -> Iterable[Difference]:
     """Compare when a stream ends, from the first frame on, where both files say it; told on the file's own clock."""
     if was[1].end is None or now[1].end is None or not was[0].picture.times or not now[0].picture.times:
         return
@@ -270,7 +215,7 @@ def _times(was: list[Fraction], now: list[Fraction]) -> Difference:
     return Difference("frame times", "kept" if kept else "changed", f"{len(was)} times", said)
 
 
-def _chapters(was: list[_Chapter], now: list[_Chapter]) -> Difference:
+def _chapters(was: list[Chapter], now: list[Chapter]) -> Difference:
     close = len(was) == len(now) and all(
         a.title == b.title and max(abs(a.start - b.start), abs(a.end - b.end)) <= Fraction(1, 1000)
         for a, b in zip(was, now, strict=True)
@@ -292,78 +237,6 @@ def _seconds(times: list[Fraction]) -> str:
     return f"{float(times[0]):.3f} s" if times else "never"
 
 
-def _read(path: Path) -> _Media:
-    if isinstance(classify(path), SequencePath):
-        return _images(ImageFiles(path))
-    if not path.exists():
-        raise NotFound(f"{path}: no such file")
-    if path.suffix.lower() == ".webp":
-        return _images(AnimatedImage(path))
-    try:
-        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
-            return _probe(path, container)
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise SourceError(f"{path}: {no_video(error)}") from error
-
-
-def _images(opened: ImageFiles | AnimatedImage) -> _Media:
-    with opened as source:
-        picture = _Stream("video", source.path.suffix[1:], {}, 0, source.times, source.until)
-        return _Media(
-            streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
-            colour={}, orientation=Orientation(), sight=_sight_of(next(iter(source), None)), interlaced=False, bits=8,
-            alpha=source.footage.alpha, pixels="bgr24",
-        )  # fmt: skip
-
-
-def _probe(path: Path, container: av.container.InputContainer) -> _Media:
-    """Read what a file holds, decoding one frame and reading all packets."""
-    chapters = _chapters_of(container)
-    streams: dict[int, _Stream] = {}
-    video = picture_of(container)
-    for stream in container.streams:
-        if is_timecode(stream) or _is_chapter_text(stream, chapters):
-            continue
-        streams[stream.index] = _describe(stream)
-    if video is None:
-        raise SourceError(f"{path}: holds no video")
-    frames = container.decode(video)
-    frame = next(frames, None)
-    orientation = Orientation() if frame is None else Orientation.of_frame(frame)
-    sight = _sight(frames if frame is None else itertools.chain([frame], frames))
-    _read_packets(path, streams)
-    for index, known in streams.items():
-        if known.kind == "audio":
-            known.heard = first_heard(path, index)
-    end = picture_end(container, video)
-    if end is not None:
-        streams[video.index].end = end
-    context = video.codec_context
-    aspect = Fraction(video.sample_aspect_ratio or 1) or Fraction(1)
-    upright = orientation or Orientation()
-    parts = () if frame is None else frame.format.components
-    return _Media(
-        streams=list(streams.values()),
-        metadata=_metadata(container.metadata) | _moment(container.metadata),
-        chapters=chapters,
-        picture=streams[video.index],
-        size=upright.size(context.width, context.height),
-        aspect=1 / aspect if upright.transposed else aspect,
-        colour={
-            "matrix": int(context.colorspace), "primaries": int(context.color_primaries),
-            "transfer": int(context.color_trc), "full range": int(int(context.color_range) == 2),
-        },
-        orientation=orientation,
-        sight=sight,
-        interlaced=frame is not None and bool(frame.interlaced_frame),
-        bits=max((part.bits for part in parts), default=8),
-        alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
-        pixels="yuv420p" if frame is None else "pal8" if context.name == "gif" else frame.format.name,
-        timecode=timecode_of(container, video),
-        short=shortage(path, container, video, streams[video.index].times),
-    )  # fmt: skip
-
-
 def _is_transparent(path: Path) -> bool:
     """Whether a pixel of a file is, whose form has a place for that: all its pictures are looked at."""
     if path.suffix.lower() == ".gif":  # a VideoFile looks at the first picture alone
@@ -372,78 +245,3 @@ def _is_transparent(path: Path) -> bool:
     numbered, webp = isinstance(classify(path), SequencePath), path.suffix.lower() == ".webp"
     with ImageFiles(path) if numbered else AnimatedImage(path) if webp else VideoFile(path) as source:
         return any(frame.alpha is not None and frame.alpha.min() < 255 for frame in source)
-
-
-def _sight_of(frame: Frame | None) -> _Sight:
-    if frame is None:
-        return None
-    grey = cv2.cvtColor(frame.image, cv2.COLOR_BGR2GRAY)
-    small = cv2.resize(grey, (_SIGHT, _SIGHT), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return small if small.std() > _SEEN else None
-
-
-def _chapters_of(container: av.container.InputContainer) -> list[_Chapter]:
-    return [
-        _Chapter(
-            one["start"] * Fraction(one["time_base"] or 0), one["end"] * Fraction(one["time_base"] or 0),
-            one["metadata"].get("title", ""),
-        )
-        for one in container.chapters()
-    ]  # fmt: skip
-
-
-def _is_chapter_text(stream: av.stream.Stream, chapters: Sequence[_Chapter]) -> bool:
-    """Tell whether a data stream of MP4 or MOV holds the chapters' names."""
-    handler = stream.metadata.get("handler_name", "")
-    return bool(chapters) and stream.type == "data" and ("Text" in handler or "Subtitle" in handler)
-
-
-def _describe(stream: av.stream.Stream) -> _Stream:
-    codec = stream.codec_context.name if stream.codec_context is not None else "none"
-    made = _Stream(stream.type, codec, _metadata(stream.metadata), int(stream.disposition))
-    language = stream.metadata.get("language", "und")
-    if language != "und":
-        made.metadata["language"] = language
-    if stream.type == "attachment":
-        made.data = hashlib.sha256(stream.data).hexdigest()  # type: ignore[attr-defined]
-    return made
-
-
-def _read_packets(path: Path, streams: Mapping[int, _Stream]) -> None:
-    """Fill in times, counts and, but for video, hashes of all packets."""
-    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
-        for packet in container.demux():
-            known = streams.get(packet.stream.index)
-            if known is None or not packet.size or (known.codec == "mov_text" and is_pause(bytes(packet))):
-                continue
-            known.packets += 1
-            if packet.pts is not None and packet.time_base is not None:
-                moment = packet.pts * packet.time_base
-                known.times.append(moment)
-                if packet.duration and (packet.stream.type != "video" or _says_durations(container)):
-                    known.end = max(known.end or moment, moment + packet.duration * packet.time_base)
-            if packet.stream.type != "video":
-                data = bytes(packet)
-                if known.codec == "aac" and data[0] == 0xFF and data[1] & 0xF6 == 0xF0:  # an ADTS head
-                    data = data[7 if data[1] & 1 else 9 :]
-                known.digest.update(data)
-    for known in streams.values():
-        known.times.sort()
-
-
-def _says_durations(container: av.container.InputContainer) -> bool:
-    """Whether the durations of pictures are the file's word, not what FFmpeg takes them for."""
-    return bool({"mp4", "avi", "gif", "nut"} & set(container.format.name.split(",")))
-
-
-def _moment(metadata: dict[str, str]) -> dict[str, str]:
-    """When a file was made, where it says so."""
-    return {key: value for key, value in metadata.items() if key == "creation_time"}
-
-
-def _metadata(metadata: dict[str, str]) -> dict[str, str]:
-    """Give what people wrote, by key in small letters; what muxers write is left out."""
-    found = {key.lower(): value for key, value in described(metadata).items()}
-    if "name" in found:
-        found.setdefault("title", found.pop("name"))
-    return found

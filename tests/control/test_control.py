@@ -236,7 +236,7 @@ def test_commands(served: tuple[Caller, Controls, ControlServer]) -> None:
 def test_a_wrong_command_is_answered_and_changes_nothing(served: tuple[Caller, Controls, ControlServer]) -> None:
     call, controls, _ = served
     before = {name: controls.value(name) for name in controls.by_name}
-    for said in ("turn", "set", "set paint.light", "set paint.light x", "set x.y 1", "get x.y", "list all", "\ufffd",
+    for said in ("", "turn", "set paint.light", "set paint.light x", "set x.y 1", "get x.y", "list all", "\ufffd",
                  "set {", 'set {"paint.light": 0.5, "paint.shift": 100}', "set paint.words bad", "GET"):  # fmt: skip
         assert list(call(said)) == ["error"]
     assert "did you mean 'paint.light'" in call("get paint.lihgt")["error"]

@@ -73,10 +73,10 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         (
             "in.mp4 out?put.avi",
             "out put.avi: .avi is read, but not written; .mp4, .m4v, .mov, .mkv, .webm, .ts are, "
-            "and ffmpeg makes it of one: ffmpeg -i 'out put.mkv' -c:v mjpeg -q:v 3 -c:a pcm_s16le "
-            "'out put.avi'",
+            "and ffmpeg makes it of one: write 'out put.mkv' instead, then ffmpeg -i 'out put.mkv' "
+            "-c:v mjpeg -q:v 3 -c:a pcm_s16le 'out put.avi'",
         ),
-        ("in.mp4 a.flv", "and ffmpeg makes it of one: ffmpeg -i a.mp4 -c copy a.flv"),
+        ("in.mp4 a.flv", "and ffmpeg makes it of one: write a.mp4 instead, then ffmpeg -i a.mp4 -c copy a.flv"),
         ("in.mp4 OUT.WMV", "ffmpeg -i OUT.mkv -q:v 3 OUT.WMV"),
         ("in.mp4 a.y4m", "and gancam process IN - --format y4m > a.y4m writes it to stdout"),
         ("in.mp4 out.png", "the input must be one too"),

@@ -105,8 +105,8 @@ def test_a_header_that_tells_too_little_does_not_hide_frames(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("text", ["-1", "1e400", "1e999999999", "1/3", "1:2:3:4", "abc", "", "1" * 10])
 def test_what_is_no_moment(text: str) -> None:
-    with pytest.raises(InputError, match="needs seconds from the beginning"):
-        parse_moment(text)
+    with pytest.raises(InputError, match=r"^--to .*: needs seconds from the beginning"):
+        parse_moment("--to", text)
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
@@ -125,7 +125,7 @@ def test_what_was_asked_for_is_counted(tmp_path: Path, ending: str, span: tuple[
     done = here("process", clip, tmp_path / "out.mp4", *span)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{count} frames in "), done.stdout
-    source = VideoFile(clip, first=parse_moment(span[1]) if "--from" in span else None)
+    source = VideoFile(clip, first=parse_moment("--from", span[1]) if "--from" in span else None)
     assert source.frames == 24 - (0 if "--from" not in span else 15 if span[1] == "0.5" else 3)
     source.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
+from gancam.errors import SourceError
 from gancam.jobs.batch import process_one
 from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
@@ -238,3 +239,16 @@ def test_a_hole_in_the_middle_is_no_early_end(tmp_path: Path) -> None:
         assert len(list(source)) == 22
         assert "a.mp4: 2 frames in the middle could not be read, at 0.30 to 0.33 s" in source.notes
         assert not [note for note in source.notes if "stops early" in note]
+
+
+def test_an_mp4_whose_index_was_never_written_is_told_as_that(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4")
+    data = path.read_bytes()
+    assert data.index(b"mdat") < data.index(b"moov")
+    path.write_bytes(data[: data.index(b"moov") * 2 // 3])
+    for call in (lambda: VideoFile(path), lambda: verify(path, path)):
+        with pytest.raises(SourceError, match=r"a\.mp4: its index \(moov\), which is written last, is missing"):
+            call()
+    path.write_bytes(b"hello")
+    with pytest.raises(SourceError, match="not a video, or damaged"):
+        VideoFile(path)

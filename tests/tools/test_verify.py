@@ -1,6 +1,7 @@
 """`verify` finds what was kept, and tells what was not."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gancam.errors import NotFound, SourceError
+from gancam.errors import InputError, NotFound, SourceError
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
@@ -257,3 +258,27 @@ def test_a_timecode_that_is_lost_is_told(tmp_path: Path) -> None:
     source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
     assert verdicts(source, copied(source, tmp_path / "b.ts"))["timecode"] == "lost"
     assert verdicts(source, copied(source, tmp_path / "b.mp4"))["timecode"] == "kept"
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_an_image_is_called_one(film: Path, tmp_path: Path, name: str) -> None:
+    cv2.imwrite(str(tmp_path / name), np.full((8, 8, 3), 90, np.uint8))
+    for pair in ((film, tmp_path / name), (tmp_path / name, film)):
+        with pytest.raises(SourceError, match=rf"{name}: is an image; verify compares videos, animated pictures and"):
+            verify(*pair)
+
+
+@pytest.mark.parametrize("ending", [".mkv", ".mp4"])
+def test_a_part_is_compared_with_its_part(film: Path, tmp_path: Path, ending: str) -> None:
+    out, part = tmp_path / f"part{ending}", (Fraction(1, 5), Fraction(3, 5))
+    options = ProcessOptions(first=part[0], end=part[1])
+    process_video(film, out, [], options, Report(), notify=lambda note: None)
+    found = {one.name: one for one in verify(film, out, first=part[0], end=part[1])}
+    assert found["frames"].before == found["frames"].after == "12"
+    for name in ("frames", "frame times", "last frame until", "stream 1, audio", "stream 1, audio: until", "chapters"):
+        assert found[name].verdict == "kept", found[name]
+    assert found["stream 1, audio: offset to the picture"].verdict == "kept"
+    assert verdicts(film, out)["frames"] == "lost"
+    assert here("verify", film, out, "--from", "0.2s", "--to", "0.6s").returncode == 0 or ending == ".mp4"
+    with pytest.raises(InputError, match="ends at"):
+        verify(film, out, first=Fraction(99))
