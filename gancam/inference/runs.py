@@ -76,14 +76,15 @@ def exported(checkpoint: Path) -> Path:
         ModelError: It cannot be exported; the message has the exporter's.
     """
     file = model_of(checkpoint)
-    run = checkpoint.parent if checkpoint.name == CHECKPOINT else checkpoint  # as one says it
+    newest = checkpoint.name == CHECKPOINT
+    run, kind = (checkpoint.parent, "a training run") if newest else (checkpoint, "a checkpoint of a training run")
     if _is_whole(file) and file.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns:
         return file
     try:
         words, environment = command("export.preview", [str(checkpoint), str(file)])
     except MissingExtra as error:
         raise MissingExtra(
-            f'{run} is of a training run, whose export needs PyTorch: {_INSTALL["export"]}, or "gancam export {run} -o '
+            f'{run} is {kind}, whose export needs PyTorch: {_INSTALL["export"]}, or "gancam export {run} -o '
             f'{file.parent}" where it was trained'
         ) from error
     log.info("exporting %s to %s", run, file)
