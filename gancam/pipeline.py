@@ -34,11 +34,7 @@ _WORTH_TELLING = 0.5  # seconds: an end that takes as long is told apart
 
 
 def output_size(effects: Sequence[Effect | ImageFunction], size: tuple[int, int]) -> tuple[int, int]:
-    """Give (width, height) that `effects` one after the other make of `size`, likewise.
-
-    Raises:
-        InputError: For what is no size.
-    """
+    """Give (width, height) that `effects` make of `size`, one after the other. Raises ``InputError`` for no size."""
     size = check_size(size)
     for effect in effects:
         size = size_after(as_effect(effect), size)

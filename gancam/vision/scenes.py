@@ -12,6 +12,7 @@ from gancam.vision.motion import Grey, shift, small_grey
 
 _SAME, _OTHER = 8.0, 20.0  # levels between two small pictures, on average, of less than which neither is another scene
 _LITTLE = 0.5  # correlation of less than which two that differ by between may be: dark scenes differ by few levels
+_PLAIN = 1.0  # levels by which a picture varies that shows nothing, as a wall or the black that a film fades to
 _COARSE = 4.0  # times smaller are the pictures in which that is told
 _ALIKE = 0.93  # correlation of what is one scene, however light: of two that are laid on each other 0.92 at the most
 _LEFT, _CLEAR = 0.55, 0.6  # of what differed, what motion leaves of it at most; correlation that is needed with it
@@ -69,8 +70,10 @@ def is_cut(before: Image | Grey, now: Image | Grey) -> bool:
         return False
     if before.ndim == 3:
         before, now = (np.asarray(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), np.uint8) for one in (before, now))
-    if apart <= _OTHER and _correlation(*(_coarse(one) for one in (before, now))) > _LITTLE:
-        return False
+    if apart <= _OTHER:
+        coarse = [_coarse(one) for one in (before, now)]
+        if min(float(one.std()) for one in coarse) < _PLAIN or _correlation(*coarse) > _LITTLE:
+            return False
     height, width = now.shape
     if min(height, width) < _LEAST:
         return True

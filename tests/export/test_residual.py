@@ -52,7 +52,7 @@ def test_its_files_are_the_network_and_give_it_back(tmp_path: Path, scale: int) 
     recipe.write_text(RECIPE.format(scale=scale))
     run.mkdir()
     checkpoint.save(
-        run, {"recipe": recipe.read_text(), "name": str(recipe), "iteration": 1, "ema": network.state_dict()}
+        run, {"recipe": recipe.read_text(), "name": recipe.stem, "iteration": 1, "ema": network.state_dict()}
     )
     assert main([str(run), "-o", str(folder), "--name", "tiny"]) == 0
     assert sorted(path.name for path in folder.glob("*.onnx")) == ["tiny.fp16.onnx", "tiny.onnx"]

@@ -139,7 +139,7 @@ def test_figures_name_the_network_that_looked(tmp_path: Path) -> None:
     plan = unconditional.plan(network, made, None, [tmp_path / "digits.npz"], samples=50)
     figures = plan.judged(None)
     assert "frechet_digit classifier, 28 pixels, 50 samples" in figures
-    assert 0 <= figures["kl_digit classifier, 28 pixels, 50 samples"] < 3
+    assert not any(name.startswith("kl") for name in figures)  # noise is no digits
 
 
 def test_weights_of_another_recipe(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

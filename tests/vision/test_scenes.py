@@ -92,3 +92,9 @@ def test_pictures_of_any_size_and_flat_ones() -> None:
         grey = np.zeros(size, np.uint8)
         assert not is_cut(grey, grey)
         assert is_cut(grey, grey + np.uint8(200))
+
+
+def test_what_shows_nothing_is_another_scene_only_where_its_light_is_another() -> None:
+    walls = [np.full((90, 160), level, np.uint8) for level in (100, 115, 200)]
+    assert not is_cut(walls[0], walls[1])
+    assert is_cut(walls[1], walls[2])
