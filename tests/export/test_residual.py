@@ -11,6 +11,7 @@ from export.restore import restore
 from gancam.inference.model import Model
 from tests.helpers.small import still
 from train import checkpoint, evaluate
+from train import recipe as recipes
 from train.networks.sr_residual import ResidualSuperResolution
 
 RECIPE = """
@@ -45,7 +46,9 @@ def test_pixels_beyond_the_receptive_field_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 2, pytest.param(3, marks=pytest.mark.slow), 4])
-def test_its_files_are_the_network_and_give_it_back(tmp_path: Path, scale: int) -> None:
+def test_its_files_are_the_network_and_give_it_back(
+    tmp_path: Path, scale: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     network = made(scale)
     run, folder = tmp_path / "run", tmp_path / "models"
     recipe = tmp_path / "tiny.toml"
@@ -63,6 +66,7 @@ def test_its_files_are_the_network_and_give_it_back(tmp_path: Path, scale: int) 
         assert (model.card.scale, model.card.receptive_field) == (scale, 7)
         (found,) = model(image[None])
         assert evaluate.psnr(found[0].astype(np.float64), true) > least
+    monkeypatch.setattr(recipes, "find", lambda name: recipe)
     again, _, _ = restore(folder / "tiny.onnx")
     made_again = evaluate.run(again, image[..., ::-1])[..., ::-1]
     assert evaluate.psnr(made_again.astype(np.float64), true) > 60.0

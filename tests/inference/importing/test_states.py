@@ -63,7 +63,8 @@ def test_states_go_on_in_another_copy_of_the_network(tmp_path: Path) -> None:
     whole, first, second = (gancam.load(path, device="cpu", precision="fp32", threads=1) for _ in range(3))
     for at, frame in enumerate(photos(6)):
         one, other = (first, second) if at % 4 < 2 else (second, first)
-        one.continue_from(other)
+        if at % 2 == 0:
+            one.continue_from(other)
         assert (one(frame, time=at / 30) == whole(frame, time=at / 30)).all()
 
 
