@@ -31,12 +31,19 @@ from gancam.effects.inpainting.settings import InpaintParams
 from gancam.effects.inpainting.silhouettes import Silhouettes
 from gancam.effects.inpainting.texture import wide_parts
 from gancam.effects.inpainting.views import average
-from gancam.effects.inpainting.words import ALL_MARKED, ALONE, NOTHING
 from gancam.errors import ModelError, OutputExists
 from gancam.files import check_target
 from gancam.frame import Frame, Image
 from gancam.inference.model import MaskedModel, Model
 from gancam.masks import Mask, MaskSource
+
+# Said of files in which nothing was filled, or all of it.
+_ALL_MARKED = (
+    "all of a frame was marked, so that nothing was left to fill it from, and it is black: invert=on fills what a mask "
+    "image does not mark instead"
+)
+_NOTHING = "nothing is marked, so nothing is filled: give mask=, box=, polygon=, key=, faces= or find="
+_ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
 class Inpaint(MaskedEffect):
@@ -98,7 +105,7 @@ class Inpaint(MaskedEffect):
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
         if cv2.countNonZero(unknown) == unknown.size:
-            self._told.tell(ALL_MARKED, self.params)
+            self._told.tell(_ALL_MARKED, self.params)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows, beside=holes.beside)
@@ -213,7 +220,7 @@ class Inpaint(MaskedEffect):
     @property
     def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say."""
-        alone = [ALONE] if self.params.find == "scratches" and self._scratches.alone else []
+        alone = [_ALONE] if self.params.find == "scratches" and self._scratches.alone else []
         return self._told.of(self.params) + alone + self._marks.notes
 
     @property
@@ -224,7 +231,7 @@ class Inpaint(MaskedEffect):
     @property
     def idle(self) -> str:
         """What is to be marked, where no parameter says."""
-        return NOTHING if self._marking() is None and self.params.find == "nothing" else ""
+        return _NOTHING if self._marking() is None and self.params.find == "nothing" else ""
 
     def _marking(self) -> MaskSource | None:
         """What marks now; what is remembered begins anew where that came to be people, or others than they."""
@@ -235,7 +242,7 @@ class Inpaint(MaskedEffect):
 
     def _marked(self, image: Image, time: float | None) -> Mask | None:
         if self._marking() is None and self.params.find == "nothing":
-            self._told.tell(NOTHING, self.params)
+            self._told.tell(_NOTHING, self.params)
         return self._marks.mask(self.params, image, time)
 
     def _made(self, marked: Mask, beside: Mask | None = None) -> "Holes":

@@ -10,8 +10,17 @@ import numpy as np
 from gancam import masks
 from gancam.effects._contract import Effect, ModelEffect
 from gancam.effects._told import Told
+from gancam.effects.translation import plain, strokes, tones
+from gancam.effects.translation.clarity import Outlined, with_clarity
+from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
+from gancam.effects.translation.pan import Pan
 from gancam.effects.translation.portraits import Portraits
 from gancam.effects.translation.settings import TranslateParams
+from gancam.effects.translation.skin import in_own_tones
+from gancam.effects.translation.sparks import with_sparks
+from gancam.effects.translation.steady import Steady
+from gancam.effects.translation.tint import Tint
+from gancam.effects.translation.writing import Writing, in_ink, on_ground
 from gancam.errors import ModelError
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.buffers import BufferPool
@@ -20,24 +29,14 @@ from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.masks.opening import meet, patiently
 from gancam.masks.sought import Sought
-from gancam.vision import plain, strokes
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured, washed
-from gancam.vision.clarity import Outlined, with_clarity
 from gancam.vision.cutout import ground
-from gancam.vision.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.vision.fit import scaled
 from gancam.vision.noise import even
-from gancam.vision.pan import Pan
 from gancam.vision.planes import Planes
 from gancam.vision.scenes import Scenes
-from gancam.vision.skin import in_own_tones
-from gancam.vision.sparks import with_sparks
-from gancam.vision.steady import Steady
-from gancam.vision.tint import Tint
-from gancam.vision.tones import Exposure, as_dark, as_grey, clear_darks, strengthened, without_glow, without_veil
-from gancam.vision.writing import Writing, in_ink, on_ground
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
@@ -230,15 +229,15 @@ class Translate(ModelEffect):
         """
         picture = find_picture(image, still=self._still)
         whole = picture.without_bars(image)
-        exposure = Exposure.of(whole)
+        exposure = tones.Exposure.of(whole)
         if exposure is not None:
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
-            drawn = self._translated(without_veil(whole) if self.card.strokes in _LINES else whole)
+            drawn = self._translated(tones.without_veil(whole) if self.card.strokes in _LINES else whole)
         if not self._on_paper:
-            drawn = as_grey(drawn, whole)
-        return picture.with_bars(as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
+            drawn = tones.as_grey(drawn, whole)
+        return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _legible(self, image: Image, drawn: Image, *, inked: bool = True) -> Image:
         """Let `drawn` recede where there is writing in `image`, or a point of light in the dark.
@@ -312,7 +311,7 @@ class Translate(ModelEffect):
             hatched = self.card.strokes == "hatched"
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
             if not (hatched or self._on_paper):
-                found = without_glow(found, seen, self._planes)
+                found = tones.without_glow(found, seen, self._planes)
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
@@ -321,8 +320,8 @@ class Translate(ModelEffect):
         shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
         found = self._network(shown)
         if self._on_paper:
-            return clear_darks(strengthened(found), seen, planes, _WASHED)
-        return clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
+            return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
+        return tones.clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
         return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found
@@ -339,7 +338,7 @@ class Translate(ModelEffect):
         most = _MOST_UNHURRIED if self._unhurried else _MOST
         coarse = max(self.params.scale, 1.0)
         for window in self._portraits.windows((width, height), shown, self._share, most, coarse=coarse):
-            seen = without_veil(window.cut(image, self.card.strokes))
+            seen = tones.without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)
             made = self._toned(made, seen, [window.face], self._near)

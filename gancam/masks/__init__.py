@@ -13,7 +13,7 @@ from gancam.masks.drawing import Drawn
 from gancam.masks.faces import Face, Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, Mask, MaskSource, check_mask
-from gancam.masks.person import Person
+from gancam.masks.people.person import Person
 from gancam.masks.recorded import Recorded
 from gancam.masks.shapes import Box, Boxes, Polygon, Polygons
 from gancam.masks.track_file import FORMAT, MaskTrack

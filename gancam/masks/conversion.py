@@ -12,7 +12,7 @@ from gancam.errors import MaskError, NotFound, either, nearest
 from gancam.masks.faces import Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, MaskSource
-from gancam.masks.person import Person
+from gancam.masks.people.person import Person
 from gancam.masks.track_file import MaskTrack
 
 FOUND: dict[str, Callable[[], MaskSource]] = {"person": Person, "faces": Faces}

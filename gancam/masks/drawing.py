@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
 from gancam.masks.mask import Fixed, Mask, MaskSource, check_number
+from gancam.masks.matching import Picture
 from gancam.masks.tracking import Tracked
-from gancam.vision.matching import Picture
 from gancam.vision.pad import DrawingPad
 
 _FAR = 30_000  # pixels beside the frame

@@ -5,7 +5,7 @@ from itertools import islice
 
 from gancam.frame import Frame, Image, room
 from gancam.masks.mask import MaskSource
-from gancam.masks.person import Person
+from gancam.masks.people.person import Person
 
 _FRAMES, _BYTES = 15, 128 << 20  # first frames that are kept at most, and of all of these
 _AGAIN = 3  # times that the first one is shown in the end

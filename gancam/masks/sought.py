@@ -7,7 +7,7 @@ import cv2
 from gancam.frame import Image
 from gancam.masks.faces import Faces
 from gancam.masks.mask import Mask, MaskSource, check_mask
-from gancam.masks.person import Person
+from gancam.masks.people.person import Person
 
 _NOBODY: Mapping[type[MaskSource], tuple[str, str]] = {
     Person: ("person", "who is small in it, far away, blurred or half hidden may be missed: crop it around them"),

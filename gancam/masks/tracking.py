@@ -13,18 +13,18 @@ from numpy.typing import NDArray
 from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
 from gancam.masks.conversion import MaskLike, source
+from gancam.masks.correlation import CorrelationFilter
 from gancam.masks.mask import Mask, MaskSource, check_number
+from gancam.masks.matching import Picture
 from gancam.masks.shapes import Box, Boxes
 from gancam.vision import motion
-from gancam.vision.correlation import CorrelationFilter
-from gancam.vision.matching import Picture
 from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
 class Tracked(MaskSource):
     """An object that is marked in the first frame, followed through translation, scale and rotation.
 
-    What bends, as people do who walk, is followed by what it looks like (`gancam.vision.correlation`), through
+    What bends, as people do who walk, is followed by what it looks like (`gancam.masks.correlation`), through
     translation and scale, and marked by `around` of its size more, for arms and legs. What is not seen any more stays
     marked for `hold` seconds, so that it does not show; then it is ``lost``: nothing is marked, rather than something
     else, until it is found again. ``notes`` keeps the times. ``mask`` is the last one given.

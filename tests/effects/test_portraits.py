@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 import gancam
+from gancam.effects.translation.features import calmed
 from gancam.effects.translation.portraits import WIDTH, Portraits, Window
 from gancam.frame import Image
-from gancam.vision.features import calmed
 from gancam.vision.planes import Planes
 from gancam.vision.scenes import Scenes
 

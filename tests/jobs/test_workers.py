@@ -12,6 +12,7 @@ import pytest
 import gancam
 from gancam.cli.main import main
 from gancam.effects import EffectSlot, EffectSpec
+from gancam.effects.translation.pan import Pan
 from gancam.errors import GancamError, InputError, SinkError
 from gancam.jobs import process
 from gancam.jobs.batch import is_own_fault, process_all
@@ -28,7 +29,6 @@ from gancam.sinks.piece_store import pieces_of
 from gancam.sinks.pieces import PieceCollector
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
-from gancam.vision.pan import Pan
 from tests.helpers.clips import make_clip, packets_of, times_of
 from tests.helpers.command import here
 from tests.helpers.jobs import Alone, by, cut_short, same_pictures

@@ -6,8 +6,8 @@ import pytest
 
 from gancam import masks
 from gancam.frame import Image
+from gancam.masks import matching
 from gancam.masks.mask import Mask
-from gancam.vision import matching
 from gancam.vision.motion import Matrix
 from tests.helpers.small import still
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from gancam.effects.inpainting.arrivals import Copy, unmoved
 from gancam.effects.inpainting.canvas import Canvas
+from gancam.effects.inpainting.dissolve import Dissolves
 from gancam.effects.inpainting.future import FutureBackground
 from gancam.effects.inpainting.kept_light import KeptLight
 from gancam.effects.inpainting.lasting import Lasting
@@ -28,7 +29,6 @@ from gancam.effects.inpainting.regions import HALO, INVENTED, LASTED, RING, SEEN
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
 from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
-from gancam.vision.dissolve import Dissolves
 from gancam.vision.motion import Camera, Grey, Matrix
 
 _LASTING, _MOVING = 60, 12  # frames for which what is known is doubted before it is forgotten; while the camera moves

@@ -7,9 +7,9 @@ import numpy as np
 
 from gancam.frame import Image, room
 from gancam.masks.mask import Mask
-from gancam.masks.person import Person
+from gancam.masks.people.person import Person
+from gancam.masks.people.trail import MARKED
 from gancam.masks.spool import Slot, Spool
-from gancam.masks.trail import MARKED
 from gancam.vision.motion import Grey
 
 _FRAMES, _BYTES = 15, 64 << 20  # frames that are kept at most, and of all of these

@@ -10,7 +10,7 @@ import numpy as np
 from gancam import masks
 from gancam.frame import Image
 from gancam.masks import Mask
-from gancam.masks.regions import Window, holds
+from gancam.masks.people.regions import Window, holds
 from gancam.vision.fit import shrunk
 
 _LONGEST = 384  # pixels of the longer side of the picture in which people are looked for: their edges need no more

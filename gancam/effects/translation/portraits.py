@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.effects.translation.features import Features, brought_out, calmed
+from gancam.effects.translation.steady import Steady
 from gancam.frame import Image
 from gancam.masks.faces import Face, Faces
 from gancam.vision.blend import Place, composite
-from gancam.vision.features import Features, brought_out, calmed
 from gancam.vision.motion import Grey, Points, follow
 from gancam.vision.noise import even
 from gancam.vision.planes import Planes
 from gancam.vision.scenes import Look
-from gancam.vision.steady import Steady
 
 WIDTH = 128  # pixels of its width that a face is drawn with; wider ones are drawn well as they are
 _WINDOW = 168, 216  # pixels of what is drawn from nearer, width and height, around a face of `WIDTH`

@@ -1,0 +1,130 @@
+"""Large strokes: a picture that was drawn small is enlarged with clean edges."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.effects.translation.guided import fine_lines
+from gancam.frame import Image
+from gancam.vision.fit import within
+from gancam.vision.planes import Planes
+
+_TWICE = 2.5  # times as large as what was drawn, from which on it is enlarged in steps
+_BRUSH = 5  # pixels of a window whose median a dab shows
+_SEEN, _BUSY, _WIDE = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
+_SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
+
+# of hatching: how far it is smoothed, how much of what that takes away is added, and grey levels of it that are none
+_THIN, _CRISP, _LATTICE = 0.6, 0.8, 5
+
+
+def broad(image: Image) -> Image:
+    """Leave out what is finer than a brush: weave, grass and single hairs become spots, and edges stay where they are.
+
+    Args:
+        image: uint8 ``(H, W, 3)``, in the size in which it is drawn.
+    """
+    for _ in range(2):
+        image = np.asarray(cv2.medianBlur(image, _BRUSH), np.uint8)
+    return image
+
+
+def receding(image: Image, share: float) -> NDArray[np.uint8]:
+    """Give 255 where nothing is to be seen, less by up to `share` where there is detail."""
+    height, width = image.shape[:2]
+    size = within((width, height), _SEEN)
+    small = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    slope = cv2.magnitude(*(cv2.Sobel(small, cv2.CV_32F, *way) for way in ((1, 0), (0, 1))))
+    window = (_WIDE, _WIDE)
+    busy = cv2.blur(cv2.blur(np.minimum(slope, 2 * _BUSY), window), window) / _BUSY
+    shown = cv2.convertScaleAbs(255.0 * (1.0 - share * np.clip(busy, 0, 1)))
+    return np.asarray(cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def enlarged(
+    found: Image, small: Image, image: Image, planes: Planes, out: Image, strokes: str, *, fine: bool = True
+) -> Image:
+    """Enlarge what a network made of a small picture, with the fine lines of the large one.
+
+    Drawings have clean edges, and nothing of the network's own grid, but for hatching, which would be dots; dabs and
+    panes, nothing finer than they are.
+
+    Args:
+        found: uint8 ``(h, w, 3)`` BGR, what was made of `small`.
+        small: The same size.
+        image: uint8 ``(H, W, 3)``, of which `small` is.
+        planes: Where it works.
+        out: What is given, of the size of `image`.
+        strokes: As a model's card has them.
+        fine: Whether drawings have the fine lines, which broad strokes have not.
+    """
+    size = image.shape[1], image.shape[0]
+    while not fine and strokes != "any" and max(size) > _TWICE * max(found.shape):  # edges stay steep in steps of two
+        found = enlarged_clean(found, (2 * found.shape[1], 2 * found.shape[0]))
+    if not fine and strokes == "lines":
+        strokes = "laid"
+    if strokes in ("laid", "hatched"):
+        large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
+        return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
+    details = fine_lines(found, small, image, planes)
+    if strokes == "any":
+        cv2.resize(found, size, dst=out, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(cv2.add(out, details, dst=out, dtype=cv2.CV_8U), np.uint8)
+    result = cv2.add(enlarged_levels(found, size, planes), details, dst=details)
+    cv2.threshold(result, 0, 0, cv2.THRESH_TOZERO, dst=details)
+    return np.asarray(cv2.convertScaleAbs(details, dst=out), np.uint8)
+
+
+def enlarged_clean(drawn: Image, size: tuple[int, int]) -> Image:
+    """Enlarge a drawing to `size` (width, height): edges are as steep as in the small one, without steps or halos.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)``.
+        size: Of what is given.
+    """
+    return np.asarray(cv2.convertScaleAbs(enlarged_levels(drawn, size, Planes())), np.uint8)
+
+
+def enlarged_levels(drawn: Image, size: tuple[int, int], planes: Planes) -> NDArray[np.int16]:
+    """Do what ``enlarged_clean`` does, for what is to be added to.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)``.
+        size: Of what is given: width and height.
+        planes: Where it is written, until the next call with these.
+    """
+    factor = max(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
+    calm, soft = (planes(name, drawn.shape, np.float32) for name in ("calm", "soft"))
+    np.copyto(soft, cv2.GaussianBlur(drawn, (3, 3), 0))  # networks leave their own grid, two pixels long
+    cv2.GaussianBlur(soft, (3, 3), _SOFT, dst=calm)
+    reach = max((2 * round(0.75 * factor) + 1) / factor, 1.0)  # as two means over so many pixels
+    cv2.GaussianBlur(calm, (7, 7), reach / 6**0.5, dst=soft)
+    steep = planes("steep", drawn.shape, np.int16)
+    np.copyto(steep, cv2.addWeighted(calm, 1 + _GAIN, soft, -_GAIN, 0, dst=soft), casting="unsafe")
+    shape, window = (size[1], size[0], drawn.shape[2]), np.ones((3, 3), np.uint8)
+    large = planes("large", shape, np.int16)  # what is linear is faster in the small picture
+    cv2.resize(steep, size, dst=large, interpolation=cv2.INTER_CUBIC)
+    for limit, bound in ((cv2.max, cv2.erode), (cv2.min, cv2.dilate)):
+        np.copyto(steep, bound(drawn, window))
+        limit(
+            large, cv2.resize(steep, size, dst=planes("bound", shape, np.int16), interpolation=cv2.INTER_LINEAR), large
+        )
+    return large
+
+
+def enlarged_hatching(drawn: Image, size: tuple[int, int], planes: Planes) -> NDArray[np.int16]:
+    """Enlarge a drawing with hatching: what ``enlarged_clean`` would make dots of stays strokes.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)``.
+        size: Of what is given: width and height.
+        planes: Where it is written, until the next call with these.
+    """
+    soft = cv2.GaussianBlur(drawn, (3, 3), _THIN, dst=planes("thin", drawn.shape, np.uint8))
+    fine = np.asarray(cv2.subtract(drawn, soft, dtype=cv2.CV_16S), np.int16)
+    fine -= np.clip(fine, -_LATTICE, _LATTICE)  # networks leave their own grid
+    crisp = planes("crisp", drawn.shape, np.int16)
+    cv2.addWeighted(soft, 1, fine, 1 + _CRISP, 0, dst=crisp, dtype=cv2.CV_16S)
+    large = planes("large", (size[1], size[0], drawn.shape[2]), np.int16)
+    cv2.resize(crisp, size, dst=large, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.threshold(large, 0, 0, cv2.THRESH_TOZERO, dst=large)[1], np.int16)

@@ -1,0 +1,205 @@
+"""Masks of people."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from gancam.errors import MaskError
+from gancam.frame import Image, ImageLike, check_image
+from gancam.inference.catalog import MODELS
+from gancam.inference.model import ImageModel
+from gancam.masks.mask import Mask, MaskSource, check_number
+from gancam.masks.people.behind import behind
+from gancam.masks.people.belief import without_fancies, without_isles
+from gancam.masks.people.closer import EVERY, OFTEN, CloserLooks, Region
+from gancam.masks.people.deciding import rests, step_between
+from gancam.masks.people.looks import Looks, Opinion
+from gancam.masks.people.regions import (
+    Window,
+    pieces_of,
+    shown,
+)
+from gancam.masks.people.strays import strays, without_islands
+from gancam.masks.people.trail import MARKED, Trail
+from gancam.vision.matting import matte
+from gancam.vision.scenes import is_cut
+
+_RESTS, _STEADIER = 0.88, 0.05  # of a picture that rests: less, and the camera may move; and how much more with it
+_WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
+
+
+class Person(MaskSource):
+    """People near the camera, as MediaPipe's selfie segmentation sees them: bundled, nothing to name.
+
+    Those who are small in the frame are looked at closer: windows around them follow them, and are shown to the network
+    instead of the frame. Every 15 frames the whole is searched for others, by the network and by their faces, where
+    nobody fills much of the frame.
+
+    What the network is not sure of (as MediaPipe does it), or what hardly changed, stays as it was in the frame before,
+    so that edges do not tremble, but where the picture itself changed, and at a cut; they are then laid along those of
+    the frame, by the colours on both sides (`gancam.vision.matting`).
+
+    Args:
+        model: The open network; None opens the bundled one on the CPU.
+        hold: 0 to 1: how much of the frame before stays there. 0: nothing, and a frame without a time is an image by
+            itself.
+        wide: Rather mark too much than show somebody: what may be hair is marked, some pixels around, and more around
+            the feet of who stands in the picture, each stays so for a fifth of a second, and where most of what was
+            marked is gone from one frame to the next, all of it stays for a second.
+            Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
+            and has no time, also what the network left of people (`people.strays`), and people whom these stood before
+            (`people.behind`).
+
+    Raises:
+        MaskError: `model` is no model of images, or `hold` is out of range.
+    """
+
+    def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
+        if model is not None and not isinstance(model, ImageModel):
+            raise MaskError(f"model is {type(model).__name__}: needs an open one of images, as gancam.Model(path) is")
+        model = model if model is not None else ImageModel(MODELS / "background.onnx", device="cpu")
+        self._model, self._look = model, Looks(model)
+        self._work_size = model.card.work_size or _WORK_SIZE
+        self.hold, self.wide = check_number(hold, "hold", 0, 1), wide
+        self._whole = Region((0, 0, 0, 0), Opinion(self._look))  # of the last frame
+        self._closer = CloserLooks(self._look, self._work_size)
+        self._small: Image | None = None  # as the network is shown that
+        self._age = 0  # frames since the scene began
+        self._is_image = False  # whether this frame is an image by itself
+        self._trail = Trail()
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return 1 where a person is in `image`, else 0."""
+        opacity = self.opacity(image, time=time)
+        if not self.wide:
+            return np.asarray(opacity > 127, np.uint8)
+        if self._is_image:
+            opacity = self._alone(image, opacity)
+        return self._trail(opacity, time)
+
+    def opacity(self, image: ImageLike, *, time: float | None = None) -> NDArray[np.uint8]:
+        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255.
+
+        The first of a scene without a `time` is taken for an image by itself, and looked at more closely: also without
+        those who were found, which are all that the network sees of a group.
+        """
+        image = check_image(image)
+        found = self._found_in(image, time)
+        if not self._is_image or self.wide:
+            return found
+        return np.asarray(
+            cv2.max(found, behind(image, found, lambda rest: Person(self._model)._found_in(rest, None))), np.uint8
+        )
+
+    def _found_in(self, image: Image, time: float | None) -> NDArray[np.uint8]:
+        """The same in one look at all of it."""
+        frame = 0, 0, image.shape[1], image.shape[0]
+        small = shown(image, frame, self._work_size)
+        if not self._goes_on(small) or self._whole.window != frame or (self.hold == 0.0 and time is None):
+            self._forget()
+        still = None if self._small is None else rests(self._small, small)
+        self._closer.movers.look(self._small, small, still)
+        self._whole.window, beside = frame, still
+        if still is not None and self._small is not None and float(still.mean()) < _RESTS:
+            beside = self._gone_along(self._small, small, still)
+        mixed, near = (beside, still) if self.hold else (None, None)  # with what is said of this frame, and of windows
+        self._small = small
+        alone = self._look.alone  # else it is a recurrent network, which is shown whole frames, one after another
+        tick, due = self._age, self._age % (OFTEN if self._closer.patient else EVERY) == 0 and alone
+        self._is_image = time is None and tick == 0 and alone
+        self._age += 1
+        closer = self._closer
+        closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
+        found = seen = self._whole.opinion(small, mixed, tick) if due or self.wide or not closer.regions else None
+        if seen is not None and alone:
+            seen = closer.upper_half(self._whole, seen, image, still)
+        if seen is not None and alone and not (self.wide and self._is_image):
+            found = closer.believed(self._whole, seen, image, at_once=self.wide)
+        elif seen is not None and alone:
+            both, faces = self._whole.opinion.both, lambda: closer.faces_of(image)
+            found = without_fancies(seen, frame, both, faces)
+        if due and seen is not None and found is not None:
+            closer.search(image, seen, found)
+        if alone:
+            closer.go_on(image)
+        followed, nearer = bool(closer.regions), closer.opacity(image, near)
+        if nearer is not None and not self.wide and not closer.fills and not closer.cuts:
+            self._whole.before = None
+            return nearer
+        if found is None:
+            seen = closer.upper_half(self._whole, self._whole.opinion(small, mixed, tick), image, still)
+            found = closer.believed(self._whole, seen, image)
+        self._whole.before = closer.decided(found, small, self._whole.before, mixed)
+        opacity = matte(without_isles(self._whole.before), small, image)
+        if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
+            self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
+        if nearer is None or self.wide:
+            return opacity if nearer is None else np.asarray(cv2.max(opacity, nearer), np.uint8)
+        return closer.with_whole(opacity)
+
+    def _alone(self, image: Image, opacity: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Of an image by itself: who is in it, what was left of them, and others behind them.
+
+        What may be somebody is, where somebody surely is part of it: else flowers and cliffs would be.
+        """
+
+        def sure(picture: Image) -> Mask:
+            return np.asarray(Person(self._model)._found_in(picture, None) > 127, np.uint8)
+
+        def look(picture: Image) -> Mask:
+            return pieces_of(_marked(Person(self._model, wide=True).opacity(picture)), sure(picture))
+
+        marked = pieces_of(_marked(opacity), sure(image))
+        opacity = opacity & marked
+        marked |= strays(image, marked, np.maximum(*self._whole.opinion.both()))
+        return without_islands(np.asarray(cv2.max(opacity, marked | behind(image, marked, look)), np.uint8))
+
+    def _goes_on(self, small: Image) -> bool:
+        """Whether `small` is of the scene of the frame before; what is marked for longer than it is seen goes along."""
+        if self._small is None:
+            return False
+        if is_cut(self._small, small):
+            self._trail.reset()
+            return False
+        self._trail.carry(self._small, small)
+        return True
+
+    def _gone_along(self, before: Image, small: Image, still: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How surely nothing moved beside the camera, with which what is known of the whole frame goes along."""
+        step = step_between(before, small)
+        if step is None:
+            return still
+        size = small.shape[1], small.shape[0]
+        place = np.array([[1, 0, step[0]], [0, 1, step[1]]], np.float64)
+        moved = cv2.warpAffine(before, place, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        beside = rests(np.asarray(moved, np.uint8), small)
+        if float(beside.mean()) < float(still.mean()) + _STEADIER:
+            return still
+        right, down = (round(one * self._whole.window[axis + 2] / size[axis]) for axis, one in enumerate(step))
+        self._whole.go_along(right, down, size)
+        return beside
+
+    def expect(self, boxes: Sequence[Window]) -> None:
+        """Look closer at these places in the next frame: something came there (left, top, width, height)."""
+        self._closer.expect(boxes)
+
+    def take_time(self) -> None:
+        """Look for people more often from now on: nobody waits for the masks."""
+        self._closer.patient = True
+
+    def _forget(self) -> None:
+        self._whole = Region((0, 0, 0, 0), Opinion(self._look))
+        self._small, self._age = None, 0
+        self._closer.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        self._forget()
+        self._trail.reset()
+
+
+def _marked(opacity: NDArray[np.uint8]) -> Mask:
+    """255 where so much of a pixel is somebody that a wide mask marks it, else 0."""
+    return np.asarray(cv2.threshold(opacity, MARKED, 255, cv2.THRESH_BINARY)[1], np.uint8)

@@ -1,0 +1,65 @@
+"""Large strokes: how a small drawing is enlarged."""
+
+import cv2
+import numpy as np
+
+from gancam.effects.translation.strokes import (
+    broad,
+    enlarged,
+    enlarged_clean,
+    enlarged_hatching,
+)
+from gancam.vision.planes import Planes
+
+
+def test_what_is_finer_than_a_brush_is_left_out_and_edges_stay_where_they_are() -> None:
+    image = np.full((120, 160, 3), 200, np.uint8)
+    image[:, 80:] = (40, 90, 10)
+    woven = image.copy()
+    woven[10:110:6, 5:75] = 90  # threads
+    woven[5:115, 90:150:7] = 250
+    rng = np.random.default_rng(0)
+    woven = np.clip(woven + rng.normal(0, 3, woven.shape), 0, 255).astype(np.uint8)
+    left = broad(woven).astype(int) - image
+    assert np.abs(woven.astype(int) - image).max() > 100
+    assert np.abs(left).max() < 12
+    assert np.array_equal(broad(image), image)
+
+
+def test_small_drawings_are_enlarged_with_steep_edges_and_without_halos() -> None:
+    drawn = np.full((30, 40, 3), 220, np.uint8)
+    drawn[:, 20:] = (40, 90, 10)
+    large = enlarged_clean(drawn, (160, 120))
+    assert large.shape == (120, 160, 3)
+    for channel in range(3):
+        row = large[60, :, channel].astype(int)
+        low, high = drawn[..., channel].min(), drawn[..., channel].max()
+        assert low - 4 <= row.min() <= row.max() <= high + 4
+        assert np.count_nonzero((row > low + 20) & (row < high - 20)) <= 4
+    flat = np.full((1, 1, 3), 77, np.uint8)
+    assert (enlarged_clean(flat, (5, 3)) == 77).all()
+
+
+def test_enlarged_hatching_is_strokes_and_no_dots() -> None:
+    rows, columns = np.mgrid[:96, :96]
+    crossed = np.minimum(np.cos(2 * np.pi * (rows + columns) / 7), np.cos(2 * np.pi * (rows - columns) / 7))
+    drawn = np.repeat((128 + 100 * crossed).astype(np.uint8)[:, :, None], 3, 2)
+    large = enlarged_hatching(drawn, (192, 192), Planes())[:, :, 0].astype(float)
+    truth = cv2.resize(drawn, (192, 192), interpolation=cv2.INTER_CUBIC)[:, :, 0].astype(float)
+    assert large.min() >= 0
+    assert large.std() > truth.std()  # as clear as before
+    assert np.corrcoef(large[8:-8, 8:-8].ravel(), truth[8:-8, 8:-8].ravel())[0, 1] > 0.98
+    lattice = np.full_like(drawn, 240)
+    lattice[(rows + columns) % 2 == 0] = 244
+    assert enlarged_hatching(lattice, (192, 192), Planes()).std() < 0.5
+    assert np.array_equal(enlarged_hatching(np.full_like(drawn, 77), (200, 150), Planes()), np.full((150, 200, 3), 77))
+
+
+def test_broad_strokes_are_enlarged_in_steps_and_nothing_shines_through_them() -> None:
+    image = np.random.default_rng(0).integers(60, 200, (480, 640, 3)).astype(np.uint8)
+    small, drawn = np.full((60, 80, 3), 130, np.uint8), np.full((60, 80, 3), 200, np.uint8)
+    drawn[:, :40] = 20
+    for strokes in ("lines", "laid"):
+        made = enlarged(drawn, small, image, Planes(), np.empty_like(image), strokes, fine=False)
+        assert np.ptp(made[100:-100, 360:]) <= 1
+        assert np.count_nonzero((made[240, :, 0] > 40) & (made[240, :, 0] < 180)) <= 8  # the edge is steep
