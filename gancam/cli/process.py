@@ -11,6 +11,7 @@ import typer
 
 from gancam import pipeline
 from gancam.cli.app import (
+    BobOption,
     ChromaOption,
     ClusterOption,
     CodecOption,
@@ -120,6 +121,7 @@ def process(
     quality: QualityOption = None,
     chroma: ChromaOption = None,
     deinterlace: DeinterlaceOption = False,
+    bob: BobOption = False,
     start: FromOption = None,
     stop: ToOption = None,
     resume: ResumeOption = False,
@@ -147,8 +149,8 @@ def process(
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
     named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
     options = ProcessOptions(
-        codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace=deinterlace, eight_bit=eight_bit,
-        params=params, overwrite=overwrite, resume=resume, first=parse_moment("--from", start),
+        codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace="bob" if bob else deinterlace,
+        eight_bit=eight_bit, params=params, overwrite=overwrite, resume=resume, first=parse_moment("--from", start),
         end=parse_moment("--to", stop), fps=fps,
     )  # fmt: skip
     chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
