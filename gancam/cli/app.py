@@ -162,7 +162,7 @@ ResumeOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with an interrupted job; the frames that it kept are not made again.",
+        help="Go on with an interrupted job; the frames that it kept are not made again. A finished one is left alone.",
     ),
 ]
 EightBitOption: TypeAlias = Annotated[
