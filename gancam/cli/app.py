@@ -144,6 +144,13 @@ EncoderOption: TypeAlias = Annotated[
 DeinterlaceOption: TypeAlias = Annotated[
     bool, typer.Option("--deinterlace", help="Make whole frames of interlaced video.")
 ]
+BobOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--bob",
+        help="Deinterlace to a whole frame of each field: 50 a second of 50i, where --deinterlace makes 25.",
+    ),
+]
 FromOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--from", metavar="TIME", help="Leave out all frames before this time, as in 10s or 1:02:03."),
@@ -155,7 +162,7 @@ ResumeOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with an interrupted job; the frames that it kept are not made again.",
+        help="Go on with an interrupted job; the frames that it kept are not made again. A finished one is left alone.",
     ),
 ]
 EightBitOption: TypeAlias = Annotated[

@@ -14,10 +14,12 @@ from gancam.effects import EffectSpec, check_spec
 from gancam.errors import InputError, NotFound, SinkError, SourceError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
+from gancam.jobs.checks import deinterlace_word
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.messages import without_secrets
 from gancam.media.paths import IMAGES, SequencePath, classify
 from gancam.sources.camera import cameras
+from gancam.sources.decoders import Deinterlace
 
 NONE = "none"  # the word of --effect for none
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
@@ -118,13 +120,13 @@ def refuse_url(name: str | Path) -> None:
         raise InputError(f"{url}: a URL, and here files are read and written: gancam live plays a URL, or sends to one")
 
 
-def check_source(text: str, *, loop: bool = False, deinterlace: bool = False, sized: bool = False) -> None:
+def check_source(text: str, *, loop: bool = False, deinterlace: Deinterlace = False, sized: bool = False) -> None:
     """Refuse what cannot be a live source, and options it has no use for, so far as is known without opening it.
 
     Args:
         text: The source.
         loop: Whether --loop is given.
-        deinterlace: Whether --deinterlace is given.
+        deinterlace: Whether --deinterlace is given; ``bob`` for --bob.
         sized: Whether --size is given.
 
     Raises:
@@ -133,7 +135,7 @@ def check_source(text: str, *, loop: bool = False, deinterlace: bool = False, si
         SourceError: For what is no live source.
     """
     film = Path(text).is_file() or isinstance(classify(text), SequencePath)
-    for given, option in ((loop, "--loop"), (deinterlace, "--deinterlace")):
+    for given, option in ((loop, "--loop"), (deinterlace, deinterlace_word(deinterlace))):
         if given and not film:
             raise InputError(f"{option}: is for video files, and {text} is none")
     what = "a live source is a camera's index or name, a URL, a video file, numbered images (frame-%06d.png) or test"

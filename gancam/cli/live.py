@@ -14,6 +14,7 @@ import typer
 
 from gancam.budget import NEAR
 from gancam.cli.app import (
+    BobOption,
     Command,
     ControlOption,
     DeinterlaceOption,
@@ -61,6 +62,7 @@ from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
 from gancam.sources import Source
 from gancam.sources.camera import Camera
+from gancam.sources.decoders import Deinterlace
 from gancam.sources.extent import frames_until
 from gancam.sources.live import SIZE
 
@@ -95,7 +97,7 @@ class LiveOptions:
     presets: tuple[Path, ...]  # offered in the gallery
     mirror: bool
     loop: bool
-    deinterlace: bool
+    deinterlace: Deinterlace
     sound: str | None  # which is recorded; None: the source's own
     overwrite: bool
     as_json: bool
@@ -119,6 +121,7 @@ def live(
     mirror: MirrorOption = False,
     loop: LoopOption = False,
     deinterlace: DeinterlaceOption = False,
+    bob: BobOption = False,
     sound: SoundOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
@@ -153,7 +156,7 @@ def live(
         presets=tuple(preset or ()),
         mirror=mirror,
         loop=loop,
-        deinterlace=deinterlace,
+        deinterlace="bob" if bob else deinterlace,
         sound=sound,
         watch=watch or "",
         overwrite=overwrite,

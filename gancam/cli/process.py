@@ -1,8 +1,9 @@
 """`gancam process`: videos and images through effects into new files."""
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, get_args, get_type_hints
@@ -11,6 +12,7 @@ import typer
 
 from gancam import pipeline
 from gancam.cli.app import (
+    BobOption,
     ChromaOption,
     ClusterOption,
     CodecOption,
@@ -40,14 +42,16 @@ from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_mo
 from gancam.cli.console import Terminated, errors, print_note, progress_bar, wrote
 from gancam.cli.pipes import PICTURES, image_to_stdout, refuse_still_on_stdout, stdin_for, stdout_apart
 from gancam.effects import EffectSpec
-from gancam.errors import InputError
+from gancam.errors import InputError, OutputExists
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
 from gancam.jobs.checks import check, check_options
 from gancam.jobs.events import FileProgress, JobEvent, Note
+from gancam.jobs.identity import file_job, files_made
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.preset import read_preset
 from gancam.jobs.process import process_image, process_video
+from gancam.jobs.records import NO_RECORD, in_the_way, is_known, keep
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import without_folder
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
@@ -120,6 +124,7 @@ def process(
     quality: QualityOption = None,
     chroma: ChromaOption = None,
     deinterlace: DeinterlaceOption = False,
+    bob: BobOption = False,
     start: FromOption = None,
     stop: ToOption = None,
     resume: ResumeOption = False,
@@ -147,8 +152,8 @@ def process(
         raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
     named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
     options = ProcessOptions(
-        codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace=deinterlace, eight_bit=eight_bit,
-        params=params, overwrite=overwrite, resume=resume, first=parse_moment("--from", start),
+        codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace="bob" if bob else deinterlace,
+        eight_bit=eight_bit, params=params, overwrite=overwrite, resume=resume, first=parse_moment("--from", start),
         end=parse_moment("--to", stop), fps=fps,
     )  # fmt: skip
     chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
@@ -179,19 +184,34 @@ def _process_single(request: _Request) -> None:
             )
         if make_pool is not None and (options.pipe is not None or _is_sequence(source, target)):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
-        check(None if request.inputs[0] == "-" else source, target, options)
+        finished = options.resume and not options.overwrite and request.output != "-" and _is_there(target)
+        may_exist = replace(options, overwrite=options.overwrite or finished)
+        check(None if request.inputs[0] == "-" else source, target, may_exist)
+        if finished and not is_known(target):
+            raise _in_the_way(target, NO_RECORD)
         check_chain(request.chain_spec, request.preset)
         if request.inputs[0] == "-":
             source = opened.enter_context(stdin_for(target))
-        _make(source, target, replace(request, options=options), make_pool)
+        _make(source, target, replace(request, options=options), make_pool, finished=finished)
+
+
+def _is_there(target: MediaPath) -> bool:
+    return bool(target.images()) if isinstance(target, SequencePath) else os.path.lexists(target)
+
+
+def _in_the_way(target: MediaPath, why: str) -> OutputExists:
+    return OutputExists(f"{target}: {why}; give another name, or --overwrite")
 
 
 def _is_sequence(*paths: MediaPath) -> bool:
     return any(isinstance(path, SequencePath) for path in paths)
 
 
-def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None) -> None:
-    options, chain_spec = request.options, request.chain_spec
+def _make(
+    source: MediaPath, target: MediaPath, request: _Request, make_pool: MakePool | None, *, finished: bool
+) -> None:
+    """Make `target` and remember what it was made by; where it is there, `finished`, only see whether that was this."""
+    options = request.options
     image = isinstance(source, StillPath) and isinstance(target, StillPath)
 
     def plain(text: str) -> str:
@@ -200,32 +220,35 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
     def notify(text: str) -> None:
         print_note(plain(text))
 
+    def remember() -> None:
+        if request.output != "-" and job is not None:
+            keep(target, job, beside)
+
     with named_after(request.preset):
-        chain = LoadedChain(chain_spec)
+        chain = LoadedChain(request.chain_spec)
+    effects = chain.fresh(None if image else source.path)
+    job: Mapping[str, object] | None = None
+    with suppress(OSError):  # an input that cannot be read is told of below
+        job = file_job(source, target, effects, options, image=image)
+    beside = [Path(file) for effect in effects for file in files_made(effect).values()]
+    if finished and job is not None:
+        if (why := in_the_way(target, job, beside)) is not None:
+            raise _in_the_way(target, why)
+        _tell_made(request, image=image)
+        return
     if image:
         notes = process_image(
-            source, target, chain.fresh(), overwrite=options.overwrite, quality=options.quality, notify=notify
+            source, target, effects, overwrite=options.overwrite, quality=options.quality, notify=notify
         )
+        remember()
         if request.as_json:
             print(json.dumps({"output": request.output, "notes": notes}))
         elif not request.quiet:
             for line in [*notes, *([_wrote(target)] if request.output != "-" else [])]:
                 print(line)
         return
-    report = Report()
-    try:
-        with progress_bar(None, request.quiet or request.as_json) as progress:
-            if make_pool is not None:
-                tell = _show_progress(progress, notify)
-                report = process_one(
-                    source.path, target.path, chain_spec, options, notify=tell, make_pool=make_pool, chain=chain
-                )
-            else:
-                effects = chain.fresh(source.path)
-                process_video(source, target, effects, options, report, notify=notify, progress=progress)
-    except (KeyboardInterrupt, Terminated):
-        errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)
-        raise
+    report = _make_video(source, target, request, make_pool, chain, notify)
+    remember()
     report.notes = [plain(note) for note in report.notes]
     if request.as_json:
         print(json.dumps({"output": request.output, **report.to_dict()}))
@@ -236,6 +259,39 @@ def _make(source: MediaPath, target: MediaPath, request: _Request, make_pool: Ma
     else:
         for note in losses(report, chain):
             print_note(note)
+
+
+def _make_video(
+    source: MediaPath,
+    target: MediaPath,
+    request: _Request,
+    make_pool: MakePool | None,
+    chain: LoadedChain,
+    notify: Callable[[str], None],
+) -> Report:
+    options, report = request.options, Report()
+    try:
+        with progress_bar(None, request.quiet or request.as_json) as progress:
+            if make_pool is not None:
+                tell = _show_progress(progress, notify)
+                return process_one(
+                    source.path, target.path, request.chain_spec, options, notify=tell, make_pool=make_pool, chain=chain
+                )
+            process_video(source, target, chain.effects, options, report, notify=notify, progress=progress)
+            return report
+    except (KeyboardInterrupt, Terminated):
+        errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)
+        raise
+
+
+def _tell_made(request: _Request, *, image: bool) -> None:
+    """Say that the output is there already, made by the same job."""
+    said = "is already made"
+    if request.as_json:
+        told: dict[str, object] = {"notes": [said]} if image else Report(notes=[said]).to_dict()
+        print(json.dumps({"output": request.output, **told}))
+    elif not request.quiet:
+        print(f"{request.output} {said}")
 
 
 def _wrote(target: MediaPath) -> str:

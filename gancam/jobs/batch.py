@@ -25,7 +25,7 @@ from gancam.jobs.events import (
     Notify,
     Summary,
 )
-from gancam.jobs.identity import files_made, job_of
+from gancam.jobs.identity import file_job, files_made
 from gancam.jobs.inputs import BatchInputs, BatchItem
 from gancam.jobs.ledger import Ledger
 from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
@@ -33,7 +33,6 @@ from gancam.jobs.process import process_image, process_video
 from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault
-from gancam.media.images import encoding
 from gancam.media.messages import cause
 from gancam.media.paths import literal
 from gancam.pipeline import Report
@@ -228,12 +227,7 @@ class _Batch:
         return self._chain.fresh(None if item.is_image else item.source)
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
-        if item.is_image:
-            job = job_of(item.source, effects, None)
-            return {**job, "quality": self._options.quality} if encoding(item.target, self._options.quality) else job
-        video = {"codec": self._options.codec, "encoder": self._options.encoder, "quality": self._options.quality}
-        video |= {} if self._options.chroma is None else {"chroma": self._options.chroma}
-        return {**job_of(item.source, effects, self._options), **video}
+        return file_job(item.source, item.target, effects, self._options, image=item.is_image)
 
     def run(self) -> Summary:
         summary, began = self._summary, time.monotonic()

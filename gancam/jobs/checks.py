@@ -15,6 +15,7 @@ from gancam.media.info import MOST_FPS
 from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath, misnumbered
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
+from gancam.sources.decoders import Deinterlace
 
 _STDIN = Path(NAME)
 
@@ -94,6 +95,11 @@ def check(path: MediaPath | None, target: MediaPath, options: ProcessOptions) ->
         check_output(target.path, sources=[source.path], overwrite=options.overwrite)
 
 
+def deinterlace_word(deinterlace: Deinterlace) -> str:
+    """Name the option of the command line that says so."""
+    return "--bob" if deinterlace == "bob" else "--deinterlace"
+
+
 def check_options(options: ProcessOptions) -> None:
     """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
     check_quality(options.quality)
@@ -116,7 +122,7 @@ def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
     if options.chroma is not None:
         raise InputError(f"--chroma is for videos, and {path} is an image")
     if options.deinterlace:
-        raise InputError(f"--deinterlace is for videos, and {path} is an image")
+        raise InputError(f"{deinterlace_word(options.deinterlace)} is for videos, and {path} is an image")
 
 
 def _check_there(path: MediaPath) -> None:
@@ -133,7 +139,7 @@ def check_reading(path: MediaPath, options: ProcessOptions) -> None:
     """Refuse options that make no sense for the input `path`. Raises ``InputError``."""
     if isinstance(path, SequencePath):
         if options.deinterlace:
-            raise InputError(f"--deinterlace is for videos, and {path} are images")
+            raise InputError(f"{deinterlace_word(options.deinterlace)} is for videos, and {path} are images")
     elif options.fps is not None:
         raise InputError(f"--fps is for numbered images, and {path} has times of its own")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.effects import Effect
 from gancam.jobs.spec import ProcessOptions
+from gancam.media.images import encoding
 from gancam.media.paths import SequencePath, classify
 
 _SAMPLES, _BLOCK = 64, 65536  # blocks of a file that its identity is made of, and their bytes
@@ -35,6 +36,35 @@ def job_of(
         "deinterlace": options.deinterlace,
         "params": None if options.params is None else _hash(options.params),
     }
+
+
+def file_job(
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    effects: Sequence[Effect],
+    options: ProcessOptions,
+    *,
+    image: bool,
+) -> Mapping[str, object]:
+    """Describe what decides how a whole file becomes, ready for JSON: its frames, and what was asked of its encoder.
+
+    Args:
+        path: As `job_of` has it.
+        target: The file to be, or a pattern of numbered images.
+        effects: As `job_of` has them.
+        options: How a video is processed; of an image, its quality alone counts, where its format has one.
+        image: Whether an image is made of one.
+
+    Returns:
+        Equal values for jobs that make equal files.
+    """
+    if image:
+        job = job_of(path, effects, None)
+        return {**job, "quality": options.quality} if encoding(Path(target), options.quality) else job
+    video: dict[str, object] = {"codec": options.codec, "encoder": options.encoder, "quality": options.quality}
+    video |= {} if options.chroma is None else {"chroma": options.chroma}
+    video |= {} if options.fps is None else {"fps": options.fps}
+    return {**job_of(path, effects, options), **video}
 
 
 def files_made(effect: Effect) -> dict[str, str]:

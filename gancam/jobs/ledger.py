@@ -35,21 +35,21 @@ class Ledger:
         entry = self._entries.get(item.name)
         if entry is None:
             return "exists, and was not made by gancam"
-        now = _state(item.target)
+        now = state_of(item.target)
         made = entry["made"]  # copied elsewhere, a file keeps its size but not its time
         if now[0] != made[0] if made else now == entry["instead"]:
             return "exists, and is not as gancam made it"
-        said = changes(entry["job"], _plain(job))
+        said = changes(entry["job"], plain(job))
         return f"was made with other options ({said})" if said else None
 
     def begin(self, item: BatchItem, job: Mapping[str, object]) -> None:
         """Record that `item` is about to be made by `job`."""
-        instead = _state(item.target) if item.target.exists() else None
-        self._add({"output": item.name, "job": _plain(job), "instead": instead, "made": None})
+        instead = state_of(item.target) if item.target.exists() else None
+        self._add({"output": item.name, "job": plain(job), "instead": instead, "made": None})
 
     def end(self, item: BatchItem) -> None:
         """Record that `item` is made."""
-        self._add({**self._entries[item.name], "made": _state(item.target)})
+        self._add({**self._entries[item.name], "made": state_of(item.target)})
 
     def _add(self, entry: dict[str, Any]) -> None:
         self._entries[entry["output"]] = entry
@@ -60,12 +60,13 @@ class Ledger:
         self._torn = False
 
 
-def _state(path: Path) -> list[int]:
-    """Give size and time of a file, which change when it is replaced or written to."""
+def state_of(path: Path) -> list[int]:
+    """Give the size in bytes and the time in ns of a file, which change when it is replaced or written to."""
     about = path.stat()
     return [about.st_size, about.st_mtime_ns]
 
 
-def _plain(job: Mapping[str, object]) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(json.dumps(job))
+def plain(job: Mapping[str, object]) -> dict[str, object]:
+    """Give `job` as it is read again from JSON."""
+    made: dict[str, object] = json.loads(json.dumps(job))
     return made

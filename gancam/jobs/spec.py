@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, open_effect, slots
 from gancam.inference.runs import checkpoint_of
+from gancam.sources.decoders import Deinterlace
 from gancam.sources.ranges import check_range
 
 
@@ -21,7 +22,7 @@ class ProcessOptions:
         chroma: Sampling of chroma: ``420``, ``422`` or ``444``; None for what is usual.
         first: Seconds of the input's clock before which frames are left out; None for none.
         end: Seconds of the input's clock from which frames are left out; None for none.
-        deinterlace: Whether interlaced video becomes whole frames.
+        deinterlace: Whether interlaced video becomes whole frames; ``bob`` for one of each field.
         eight_bit: Whether HDR stays HDR, in 8 bits, and deep video is taken as 8 bits even where a copy could keep all.
         params: A recording of parameters to apply.
         overwrite: Whether an existing output may be replaced.
@@ -37,7 +38,7 @@ class ProcessOptions:
     chroma: str | None = None
     first: Fraction | None = None
     end: Fraction | None = None
-    deinterlace: bool = False
+    deinterlace: Deinterlace = False
     eight_bit: bool = False
     params: Path | None = None
     overwrite: bool = False

@@ -220,7 +220,8 @@ class Reading:
     def _in_the_middle(self, ticks: Sequence[int], last: float) -> list[float]:
         """The times of all frames that are missing, where none is behind `last`; else none."""
         came = set(ticks)
-        gone = [self._extent.seconds(tick) for tick in shown_ticks(self._path, self._decoder.index) if tick not in came]
+        ticks_promised = (tick * self._extent.fields for tick in shown_ticks(self._path, self._decoder.index))
+        gone = [self._extent.seconds(tick) for tick in ticks_promised if tick not in came]
         return [] if any(moment > last for moment in gone) else sorted(gone)
 
     def _breaks_off(self, last: float) -> bool:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import av
 import numpy as np
@@ -19,6 +19,7 @@ from gancam.media.orientation import Orientation
 from gancam.media.played import Played
 from gancam.media.tone import ToneMap
 
+Deinterlace: TypeAlias = bool | Literal["bob"]  # "bob": a frame of each field
 log = logging.getLogger(__name__)
 _WITHOUT_MOMENTS = {"avi", "asf"}  # formats that may not tell when a picture is shown, only when it is to be decoded
 _REORDERED = 8  # pictures by which the order in which they are decoded may differ from that in which they are shown
@@ -36,10 +37,10 @@ class DecodedPicture(NamedTuple):
 
     Attributes:
         image: ``uint8 (H, W, 3)`` BGR, a fresh array; None for a picture whose time was not wanted.
-        tick: When it is shown, in the stream's time base.
+        tick: When it is shown, in the decoder's ticks: the stream's time base, or half of it.
         picture: The decoder's own, where that is kept.
         alpha: Opacity, ``uint8 (H, W)``, where the stream has it.
-        duration: How long it is shown by its own word, in the stream's time base; 0 where that is not said.
+        duration: How long it is shown by its own word, in the same ticks; 0 where that is not said.
     """
 
     image: Image | None
@@ -54,10 +55,12 @@ class Decoder:
 
     A picture of another size or format than the first is scaled to that. A damaged packet costs its own picture. With
     `deinterlace`, pictures are made whole; `fields` ("tff", "bff") says which comes first where the stream does not.
+    With "bob", each field becomes a picture, and the ticks are half as long as the stream's: the second field is shown
+    half-way to the next frame.
     """
 
     def __init__(
-        self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: bool, fields: str = ""
+        self, container: av.container.InputContainer, stream: av.VideoStream, deinterlace: Deinterlace, fields: str = ""
     ) -> None:
         self._container, self._keep, self._fields = container, False, fields
         self.index = stream.index
@@ -68,8 +71,9 @@ class Decoder:
             assert isinstance(apart, av.VideoCodecContext)
             apart.thread_count = 0
             self._apart = apart
-        self._time_base = Fraction(stream.time_base or Fraction(1, 90_000))
-        self._tick = stream.start_time or 0  # of the last picture
+        self._bob = deinterlace == "bob"
+        self._time_base = Fraction(stream.time_base or Fraction(1, 90_000)) / (1 + self._bob)
+        self._tick = (stream.start_time or 0) * (1 + self._bob)  # of the last picture
         self._played = Played()
         self.damaged = 0  # pictures that came damaged, or not at all while others came after them
         self._coming = self._whole(stream) if deinterlace else self._decode(stream)
@@ -133,10 +137,12 @@ class Decoder:
         """The pictures of `stream` with each field's missing lines made up."""
         graph = av.filter.Graph()
         entrance, exit = graph.add_buffer(template=stream), graph.add("buffersink")
-        bwdif = graph.add("bwdif", f"mode=send_frame:deint=all:parity={self._fields or 'auto'}")
+        mode = "send_field" if self._bob else "send_frame"
+        bwdif = graph.add("bwdif", f"mode={mode}:deint=all:parity={self._fields or 'auto'}")
         entrance.link_to(bwdif)
         bwdif.link_to(exit)
         graph.configure()
+        last = None
         for frame in itertools.chain(self._decode(stream), [None]):
             graph.push(frame)
             while True:
@@ -145,6 +151,9 @@ class Decoder:
                 except (av.error.BlockingIOError, av.error.EOFError):
                     break
                 assert isinstance(made, av.VideoFrame)
+                if self._bob and made.pts is not None and last is not None and made.pts <= last:
+                    made.pts = None  # of a frame beside one without a time, or the only one, it is no time
+                last = last if made.pts is None else made.pts
                 yield made
 
     def _next(self) -> av.VideoFrame | None:

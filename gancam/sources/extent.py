@@ -1,5 +1,6 @@
 """How long the picture of a file lasts, and how many frames it has, as the file itself says."""
 
+import itertools
 import math
 import os
 import re
@@ -25,7 +26,7 @@ class Extent:
 
     Attributes:
         fps: Frames a second.
-        time_base: Seconds of a tick.
+        time_base: Seconds of a tick of its pictures.
         origin: The file's seconds that are ``Frame.time`` 0.
         frames: How many the file says there are; None where it does not.
         counted: Whether it counted them, else they are reckoned.
@@ -33,6 +34,7 @@ class Extent:
         container_end: When all ends, likewise.
         first: Frames from this on are wanted, in seconds of ``Frame.time``.
         end: Frames before this, likewise.
+        fields: How many pictures come of a frame of the file; of two, each has a tick of half the file's.
     """
 
     fps: float
@@ -44,6 +46,7 @@ class Extent:
     container_end: Fraction | None
     first: Fraction | None
     end: Fraction | None
+    fields: int = 1
 
     @property
     def whole(self) -> bool:
@@ -53,6 +56,15 @@ class Extent:
     def seconds(self, tick: int) -> float:
         """Give ``Frame.time`` at a `tick`."""
         return float(tick * self.time_base - self.origin)
+
+    def picture_times(self, ticks: Sequence[int]) -> list[float]:
+        """Give ``Frame.time`` of each picture of the file's frames at `ticks`, in order: 2nd fields come half-way."""
+        if self.fields == 1 or not ticks:
+            return [self.seconds(tick) for tick in ticks]
+        halves = [one + later for one, later in itertools.pairwise(ticks)]
+        pairs = zip([2 * tick for tick in ticks], [*halves, 3 * ticks[-1] - ticks[-2] if halves else 0], strict=True)
+        times = [self.seconds(tick) for pair in pairs for tick in pair]
+        return times if halves else [times[0], times[0] + 1 / self.fps]
 
 
 def frame_rate(stream: av.VideoStream) -> float:

@@ -11,6 +11,7 @@ from gancam.media.animated import is_animated
 from gancam.media.paths import SequencePath, classify
 from gancam.sources.camera import Camera, Capture, camera_called, is_device
 from gancam.sources.contract import Source
+from gancam.sources.decoders import Deinterlace
 from gancam.sources.images import AnimatedImage, ImageFiles
 from gancam.sources.live import PATIENCE, SIZE, LiveSource
 from gancam.sources.pattern import TestPattern
@@ -27,7 +28,7 @@ def open_live(
     reconnect: int | None = None,
     loop: bool = False,
     listen: bool = False,
-    deinterlace: bool = False,
+    deinterlace: Deinterlace = False,
     square: bool = True,
 ) -> LiveSource:
     """Open the live source that `source` means.
@@ -41,7 +42,8 @@ def open_live(
         reconnect: Attempts in a row after which it gives up; None for no limit.
         loop: Whether a video file begins again at its end.
         listen: Whether a stream's own sound comes along.
-        deinterlace: Whether whole pictures are made of the fields of an interlaced video file.
+        deinterlace: Whether whole pictures are made of the fields of an interlaced video file; ``bob``: one of each
+            field.
         square: Whether pictures of a file or stream whose pixels are not square are scaled, so that they are, which
             ``notes`` tells; else they come as they are, and ``LiveSource.aspect`` says what pixels they have.
 
@@ -97,7 +99,7 @@ def _realtime(
     return live
 
 
-def _film(path: str, *, deinterlace: bool) -> VideoFile | AnimatedImage | ImageFiles:
+def _film(path: str, *, deinterlace: Deinterlace) -> VideoFile | AnimatedImage | ImageFiles:
     """Open a video file, in SDR, an animated WebP, or numbered images."""
     if isinstance(classify(path), SequencePath):
         return ImageFiles(path)

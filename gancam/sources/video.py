@@ -12,7 +12,7 @@ from pathlib import Path
 
 import av
 
-from gancam.errors import InputError, SourceError
+from gancam.errors import InputError, SourceError, shown
 from gancam.frame import Frame
 from gancam.media.colour import Colour, decoded_colour
 from gancam.media.hdr import HdrMetadata
@@ -26,7 +26,7 @@ from gancam.sources._reading import Reading
 from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
 from gancam.sources.cut_off import lacks_index
-from gancam.sources.decoders import Decoder, field_order, opacity_apart
+from gancam.sources.decoders import Decoder, Deinterlace, field_order, opacity_apart
 from gancam.sources.extent import Extent, end_of, frame_rate, picture_end, promised_frames
 from gancam.sources.ranges import check_range
 from gancam.units import counted
@@ -62,15 +62,16 @@ class VideoFile(Source):
 
     Args:
         path: A local file that FFmpeg can read.
-        deinterlace: Whether to make whole pictures of fields, at the same rate (FFmpeg's bwdif); without it, interlaced
-            video is told in ``notes``.
+        deinterlace: Whether to make whole pictures of fields (FFmpeg's bwdif), at the same rate; ``"bob"``: a frame of
+            each field, at twice the rate, the second half-way to the next. Without it, interlaced video is told in
+            ``notes``.
         first: Leave out frames before this, in seconds of ``Frame.time``; what comes keeps its own time.
         end: Leave out frames from this on, likewise.
 
     Raises:
         NotFound: For a missing file.
-        InputError: For a range that ends before it begins or begins after the last frame; when frames are asked for,
-            also for one in which no frame is found after all.
+        InputError: For another `deinterlace`, and for a range that ends before it begins or begins after the last
+            frame; when frames are asked for, also for one in which no frame is found after all.
         SourceError: For what is not a video or gives not even one frame; when frames are asked for, also where it was
             read to its end or closed before.
     """
@@ -79,14 +80,17 @@ class VideoFile(Source):
         self,
         path: str | os.PathLike[str],
         *,
-        deinterlace: bool = False,
+        deinterlace: Deinterlace = False,
         first: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
         check_range(first, end)
+        if deinterlace not in (True, False, "bob"):
+            raise InputError(f"deinterlace is {shown(deinterlace)}: needs True, False or 'bob'")
         check_readable(path)
         self._path = Path(path)
         self._deinterlace = deinterlace
+        self._fields = 2 if deinterlace == "bob" else 1  # pictures of a frame of the file
         self._notes: list[str] = []
         container = _open(self._path)
         try:
@@ -127,7 +131,7 @@ class VideoFile(Source):
             size=(0, 0),
             path=Path(os.path.abspath(self._path)),
             alpha=alpha,
-            time_base=Fraction(stream.time_base or Fraction(1, 90000)),
+            time_base=Fraction(stream.time_base or Fraction(1, 90000)) / self._fields,
             origin=origin,
             aspect=aspect if aspect > 0 else Fraction(1),
             colour=decoded_colour(stream),
@@ -146,16 +150,21 @@ class VideoFile(Source):
         """What the container says of its length, and which part of that is wanted."""
         fps = frame_rate(stream)
         frames, counted = promised_frames(container, stream, fps)
+        if self._fields == 2:
+            self._notes.append(
+                f"{self._path.name}: each of its fields becomes a frame: {fps * 2:.5g} frames a second, of {fps:.5g}"
+            )
         return Extent(
-            fps=fps,
-            time_base=Fraction(stream.time_base or Fraction(1, 90000)),
+            fps=fps * self._fields,
+            time_base=Fraction(stream.time_base or Fraction(1, 90000)) / self._fields,
             origin=self._footage.origin,
-            frames=frames,
+            frames=None if frames is None else frames * self._fields,
             counted=counted,
             picture_end=picture_end(container, stream),
             container_end=end_of(container, stream) if "matroska" in container.format.name else None,
             first=first,
             end=end,
+            fields=self._fields,
         )
 
     def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
@@ -170,8 +179,8 @@ class VideoFile(Source):
         with _open(self._path) as again, suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
             for packet in again.demux(again.streams[stream.index]):
                 if packet.pts is not None:
-                    begins = self._extent.seconds(packet.pts)
-                    end = max(end, begins + float((packet.duration or 0) * self._extent.time_base))
+                    begins = self._extent.seconds(packet.pts * self._fields)
+                    end = max(end, begins + float((packet.duration or 0) * self._fields * self._extent.time_base))
                     if begins >= first:
                         return
         if end > -math.inf:
@@ -250,7 +259,7 @@ class VideoFile(Source):
         with _open(self._path) as container, suppress(av.FFmpegError, IndexError):  # a damaged end
             stream = _video_in(container, self._path)
             ticks += [one.pts for one in container.demux(stream) if one.pts is not None and not one.is_discard]
-        return [self._extent.seconds(tick) for tick in sorted(ticks)]
+        return self._extent.picture_times(sorted(ticks))
 
     def __repr__(self) -> str:
         (width, height), known = self.size, "" if self.frames is None else f", {counted(self.frames, 'frame')}"

@@ -47,9 +47,14 @@ def _paired(was: Sequence[Fraction], now: Sequence[Fraction]) -> dict[int, Fract
     gaps = sorted(later - one for one, later in itertools.pairwise(was))
     slack = max(gaps[len(gaps) // 2] / 2 if gaps else NEAR, NEAR)
     made: dict[int, Fraction] = {}
-    for moment in now:
+
+    def around(moment: Fraction) -> list[int]:
         behind = bisect_left(was, moment)
-        near = [place for place in (behind - 1, behind) if 0 <= place < len(was) and place not in made]
+        return [place for place in (behind - 1, behind) if 0 <= place < len(was)]
+
+    # The nearest first, else a new frame between two old ones would take the place of the later.
+    for moment in sorted(now, key=lambda one: min(abs(was[place] - one) for place in around(one))):
+        near = [place for place in around(moment) if place not in made]
         place = min(near, key=lambda one: abs(was[one] - moment), default=None)
         if place is not None and abs(was[place] - moment) <= slack:
             made[place] = moment

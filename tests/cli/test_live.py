@@ -157,6 +157,7 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     refused("live", "test", "-e", "none", "--seconds", "-1", "--to", str(tmp_path / "a.mkv"), says=says)
     refused("live", "test", "-e", "none", "--to", "a.foo", says=".mov, .mkv, .webm, .ts, .gif, .apng, .webp")
     refused("live", "test", "-e", "none", "--deinterlace", says="--deinterlace: is for video files")
+    refused("live", "test", "-e", "none", "--bob", says="--bob: is for video files")
     (tmp_path / "a.mp4").write_bytes(b"a")
     refused("live", tmp_path / "a.mp4", "-e", "none", "--size", "96x64", says="is a file, which has its own size")
     refused("live", "no-such-camera", "-e", "none", says="camera's index or name")

@@ -100,6 +100,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.png out.png --codec h264", "--codec and --encoder are for videos; in.png is an image"),
         ("in.png out.png --encoder nvenc", "--codec and --encoder are for videos; in.png is an image"),
         ("in.png out.png --deinterlace", "--deinterlace is for videos, and in.png is an image"),
+        ("in.png out.png --bob", "--bob is for videos, and in.png is an image"),
         ("in.mp4 out.mp4 --codec h246", "no codec 'h246'"),
         ("in.mp4 out.mp4 --codec ffv1", "cannot hold ffv1"),
         ("in.mp4 out.mp4 --quality 101", "quality is 101"),
