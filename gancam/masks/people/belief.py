@@ -36,11 +36,6 @@ class Belief:
         # where somebody was, in half the size, and how many mistakes they have left
         self._credit: NDArray[np.uint8] | None = None
 
-    @property
-    def somebody(self) -> bool:
-        """Whether somebody was there in the last frame."""
-        return self._credit is not None and bool(self._credit.any())
-
     def __call__(
         self,
         found: Plane,

@@ -32,7 +32,7 @@ from gancam.masks.people.regions import (
     window_around,
 )
 from gancam.masks.people.seams import View, is_cut, joined
-from gancam.masks.people.upper import UpperHalf, with_upper_half
+from gancam.masks.people.upper import with_upper_half
 from gancam.masks.people.walls import without_walls
 from gancam.vision.matting import matte
 
@@ -71,7 +71,6 @@ class Region:
     missed: int = 0  # frames since somebody was found there
     course: Course = field(default_factory=Course)
     belief: Belief = field(default_factory=Belief)
-    upper: UpperHalf = field(default_factory=UpperHalf)
 
     def joined(self, other: "Region", looks: Looks, work_size: int) -> "Region":
         """One around both."""
@@ -166,15 +165,6 @@ class CloserLooks:
             known=known,
             moved=lambda: self.movers.share(_whole(image), region.window, found.shape),
         )
-
-    def upper_half(
-        self, region: Region, found: NDArray[np.float32], image: Image, still: NDArray[np.float32] | None
-    ) -> NDArray[np.float32]:
-        """What was `found` of `region`, and what a closer look at the upper half of people there says."""
-        if not self._is_image and (region.course.quick or not region.belief.somebody):
-            return found
-        closer = with_upper_half if self._is_image else region.upper
-        return closer(found, image, region.window, self._look, self._work_size, adds=self._wide, still=still)
 
     def decided(
         self,
@@ -371,9 +361,10 @@ class CloserLooks:
         size = image.shape[1], image.shape[0]
         small = shown(image, region.window, self._work_size)
         turned = region.opinion.turned
-        rest = self._rests(still, image, region, small.shape[:2])
-        found = region.opinion(small, rest, self._tick)
-        found = self.believed(region, self.upper_half(region, found, image, rest), image)
+        found = region.opinion(small, self._rests(still, image, region, small.shape[:2]), self._tick)
+        if self._is_image:
+            found = with_upper_half(found, image, region.window, self._look, self._work_size, adds=self._wide)
+        found = self.believed(region, found, image)
         person = _somebody(found, region.window, size)
         if person is None and self._looks_again(region, image):
             found = self.believed(region, region.opinion.alike(), image)

@@ -23,6 +23,7 @@ from gancam.masks.people.regions import (
 )
 from gancam.masks.people.strays import strays, without_islands
 from gancam.masks.people.trail import MARKED, Trail
+from gancam.masks.people.upper import with_upper_half
 from gancam.vision.matting import matte
 from gancam.vision.scenes import is_cut
 
@@ -113,8 +114,8 @@ class Person(MaskSource):
         closer = self._closer
         closer.begin(tick, hold=self.hold, wide=self.wide, is_image=self._is_image)
         found = seen = self._whole.opinion(small, mixed, tick) if due or self.wide or not closer.regions else None
-        if seen is not None and alone:
-            seen = closer.upper_half(self._whole, seen, image, still)
+        if seen is not None and self._is_image:
+            seen = with_upper_half(seen, image, frame, self._look, self._work_size, adds=self.wide)
         if seen is not None and alone and not (self.wide and self._is_image):
             found = closer.believed(self._whole, seen, image, at_once=self.wide)
         elif seen is not None and alone:
@@ -129,8 +130,7 @@ class Person(MaskSource):
             self._whole.before = None
             return nearer
         if found is None:
-            seen = closer.upper_half(self._whole, self._whole.opinion(small, mixed, tick), image, still)
-            found = closer.believed(self._whole, seen, image)
+            found = closer.believed(self._whole, self._whole.opinion(small, mixed, tick), image)
         self._whole.before = closer.decided(found, small, self._whole.before, mixed)
         opacity = matte(without_isles(self._whole.before), small, image)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
