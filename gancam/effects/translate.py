@@ -53,7 +53,7 @@ _LINES = "lines", "hatched"
 _MEMORY = (  # of the frames before
     "_source", "_shots", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought",
 )  # fmt: skip
-_WASHED, _INKED = 0.85, 0.55  # how far what is dark shows through washes, and through ink and paint
+_WASHED, _INKED = 0.85, 0.35  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 

@@ -16,6 +16,7 @@ from gancam.vision.fit import shrunk
 _LONGEST = 384  # pixels of the longer side of the picture in which people are looked for: their edges need no more
 _EVERY = 3  # frames after which is looked again where somebody waits for them; they go along with the faces between
 _EVEN = 5  # pixels across which the edge of somebody is made even: a fill that ends there shows each of its teeth
+_ROUND = 1.2  # pixels, deviation, by which it is rounded before it is enlarged, or each of its own would be a stair
 _HALF = 100  # of 255: less of a pixel is somebody, and it is the wall's
 _CORE = 0.35  # of a face's depth, from its edge to its middle: further in it is filled, whatever there seems to be
 _FOUND = 0.95  # of that middle, which must be somebody for the rest to be believed
@@ -54,7 +55,8 @@ class Silhouettes:
             _limit(nobody[near], np.asarray(labels[near] == label, np.uint8))
         if size == faces.shape[::-1]:
             return nobody
-        soft = cv2.resize(nobody * np.uint8(255), faces.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        even = cv2.GaussianBlur(nobody * np.uint8(255), (0, 0), _ROUND)
+        soft = cv2.resize(even, faces.shape[::-1], interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.threshold(soft, 127, 1, cv2.THRESH_BINARY)[1], np.uint8)
 
     def take_time(self) -> None:
