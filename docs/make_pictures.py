@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image as Pillow
 
 import gancam
 from gancam.cli.menu import choices, thumbnail
@@ -198,9 +199,10 @@ def row(cells: list[tuple[Image, str]]) -> Image:
     return np.concatenate(parts, axis=1)
 
 
-def save(name: str, image: Image, quality: int = 64) -> None:
+def save(name: str, image: Image, quality: int = 60) -> None:
     IMAGES.mkdir(exist_ok=True)
-    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, quality])
+    shown = Pillow.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    shown.save(IMAGES / name, quality=quality, method=6)  # slower, and smaller than OpenCV's
     print(f"{name}: {image.shape[1]}x{image.shape[0]}, {(IMAGES / name).stat().st_size / 1000:.0f} kB")
 
 
