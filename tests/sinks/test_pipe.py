@@ -124,9 +124,8 @@ def test_what_came_through_stdin_goes_on_after_a_break(tmp_path: Path, clip: Pat
     for more in ([], ["--resume"]):
         with clip.open("rb") as file, subprocess.Popen(PASS_ON, stdin=file, stdout=subprocess.PIPE) as cat:
             done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=60)
-        assert done.returncode == (2 if more else 0), done.stderr
-    assert b"exists" in done.stderr
-    assert len(times_of(out)) == 150
+        assert done.returncode == 0, done.stderr
+        assert len(times_of(out)) == 150
 
 
 def test_a_reader_that_goes_away_is_no_error(clip: Path) -> None:
