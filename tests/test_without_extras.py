@@ -29,7 +29,7 @@ def test_what_needs_them_is_skipped_and_says_what_to_install_and_the_rest_runs()
         "tests/export/test_start.py",
         "tests/train/test_sizes.py",
         "tests/inference/test_runs.py",
-        "tests/vision/test_pan.py",
+        "tests/effects/translation/test_pan.py",
     ]
     command = [sys.executable, "-c", _WITHOUT, "-n0", "-rs", "-p", "no:cacheprovider", *files]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
