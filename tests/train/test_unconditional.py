@@ -117,7 +117,8 @@ def test_one_picture_is_enough_to_be_judged(tmp_path: Path) -> None:
     'loss = "wasserstein"\ngradient_penalty = 10.0', "r1 = 1.0\nlazy = 2", 'norm = "spectral"',
     'augment = ["translation"]\nadapt = 0.6',
     *(pytest.param(more, marks=pytest.mark.slow)
-      for more in ('loss = "minimax"', "flips = 0.1", "noise = 0.2", 'loss = "nonsaturating"', 'loss = "hinge"', 'loss = "least_squares"', "smoothing = 0.1",
+      for more in ('loss = "minimax"', "flips = 0.1", "noise = 0.2",
+                   'loss = "nonsaturating"', 'loss = "hinge"', 'loss = "least_squares"', "smoothing = 0.1",
                    "likeness = true", 'augment = ["colour"]\nlikely = 0.5')),
 ])  # fmt: skip
 def test_each_practice_trains_and_resumes_exactly(practices: str, pile: Path, tmp_path: Path) -> None:
