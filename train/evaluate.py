@@ -391,18 +391,22 @@ def table(results: list[tuple[str, dict[str, dict[str, float]]]]) -> str:
     for test, first in results[0][1].items():
         lines.append(test)
         for name, figures in results:
-            cells = []
-            for figure, value in figures[test].items():
-                text = f"{figure} {value:.4f}"
-                if figures is results[0][1] or not math.isfinite(value - first[figure]):
-                    pass
-                elif first[figure] and figure in LOWER_IS_BETTER:
-                    text += f" ({100.0 * (value / first[figure] - 1.0):+.1f}%)"
-                else:
-                    text += f" ({value - first[figure]:+.4f})"
-                cells.append(text)
+            is_first = figures is results[0][1]
+            cells = [
+                f"{figure} {value:.4f}" + ("" if is_first else _change(figure, value, first[figure]))
+                for figure, value in figures[test].items()
+            ]
             lines.append(f"  {name:<12} {'   '.join(cells)}")
     return "\n".join(lines)
+
+
+def _change(figure: str, value: float, first: float) -> str:
+    """How far a figure is from the `first` of its name; nothing where that is no number."""
+    if not math.isfinite(value - first):
+        return ""
+    if first and figure in LOWER_IS_BETTER:
+        return f" ({100.0 * (value / first - 1.0):+.1f}%)"
+    return f" ({value - first:+.4f})"
 
 
 def main(arguments: list[str] | None = None) -> int:
