@@ -2,7 +2,7 @@
 
 Python keeps what it compiled, also where an environment says otherwise, as those of containers often do: hundreds of
 processes are started here, and each would compile all of gancam, a third of its time. PyTorch computes with one thread:
-the networks are tiny, there are as many processes as cores, and threads that wait for each other keep those busy.
+the networks are tiny, there are more processes than cores, and threads that wait for each other keep those busy.
 """
 
 import os

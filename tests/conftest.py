@@ -1,15 +1,18 @@
 """How many processes share the tests, what they skip where a package is not installed, and that no thread is left."""
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from gancam.errors import MissingExtra
+from gancam.inference import trials
 from gancam.inference.hardware import usable_cores
 from tests.helpers.clips import make_clip
 
@@ -19,6 +22,7 @@ _EXTRAS = {  # packages that not every installation has, and the extras that bri
     "starlette": "studio", "uvicorn": "studio", "websockets": "studio", "sounddevice": "microphone",
     "pyvirtualcam": "virtualcam", "hypothesis": "dev", "httpx2": "dev", "httpx": "dev", "playwright": "dev",
 }  # fmt: skip
+_trials: list[tuple[object, int]] = []  # the process in which graphs are tried, and how many tests had it
 gc.disable()  # until all is imported and collected
 
 
@@ -77,9 +81,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run the whole suite in a process for each core; named files in this one, which begins sooner and takes --pdb."""
+    """Run the whole suite in more processes than cores; named files in this one, which begins sooner and takes --pdb.
+
+    A third of the time a test waits: for frames that are due, for a server that is silent, for a process that ends.
+    """
     cores = usable_cores()
-    return 0 if config.option.file_or_dir or cores == 1 else min(cores, 8)
+    return 0 if config.option.file_or_dir else min(cores + max(cores // 2, 1), 8)
 
 
 @pytest.fixture
@@ -100,11 +107,34 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What tests find out about precisions is not the user's, and the user's is not theirs."""
+    """What tests find out is not the user's, and the user's is not theirs; processes share what precisions to play."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            tried = tmp_path_factory.getbasetemp().parent / "tried"  # trying all takes each process eleven seconds
+            tried.mkdir(exist_ok=True)
+            trials.folder().parent.mkdir(parents=True)
+            with suppress(OSError):  # Windows has links for administrators alone
+                trials.folder().symlink_to(tried, target_is_directory=True)
         patch.setenv("GANCAM_MODELS", str(tmp_path_factory.mktemp("models")))
         yield
+
+
+@pytest.fixture
+def shared_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try somebody else's graphs in the process of the test before: one takes a quarter of a second to begin.
+
+    It begins anew where a graph ended it, and now and then, since it keeps what it opened and its memory has a limit.
+    """
+    from gancam.inference.importing import foreign, joined  # slow to import: only where it is asked for
+    from gancam.inference.importing.trial import TrialProcess
+
+    if not _trials or _trials[0][1] == 16:
+        _trials[:] = [(TrialProcess(), 0)]
+    process, tests = _trials[0]
+    _trials[:] = [(process, tests + 1)]
+    for module in (foreign, joined):
+        monkeypatch.setattr(module, "TrialProcess", lambda: process)
 
 
 @pytest.fixture(autouse=True)

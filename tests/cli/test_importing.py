@@ -16,6 +16,8 @@ from tests.helpers.command import here, refused
 from tests.helpers.foreign import Case, write_case
 from tests.helpers.small import still
 
+pytestmark = pytest.mark.usefixtures("shared_trials")
+
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
