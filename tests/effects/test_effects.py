@@ -56,7 +56,7 @@ def test_every_bundled_model_holds_the_contract(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_bundled_model_tells_all_of_itself(name: str) -> None:
-    card = gancam.load(name, device="cpu").card
+    card = read_card(find(name))
     assert card.name == name
     assert card.licence != "unknown"
     assert card.data

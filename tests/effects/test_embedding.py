@@ -16,15 +16,15 @@ from gancam.effects import EffectSlot, ModelEffect, load
 from gancam.frame import Image
 from tests.helpers.small import still
 
-SIZES = (320, 180), (200, 300)
-SIGN = np.asarray(cv2.resize(still("sign"), (400, 360)), np.uint8)
+SIZES = (176, 100), (112, 160)
+SIGN = np.asarray(cv2.resize(still("sign"), (220, 200)), np.uint8)
 CHAIN: dict[str, Callable[[], ModelEffect]] = {
     "sr": lambda: load("sr-x2-fast", device="cpu", threads=1, strength=0.5, threshold=2.0),
     "translate": lambda: load("sketch", device="cpu", threads=1, stabilise=0.7, region="0.2/0/0.5/1"),
-    "inpaint": lambda: load("inpaint", device="cpu", threads=1, box="100/80/80/60", track=True),
+    "inpaint": lambda: load("inpaint", device="cpu", threads=1, box="60/40/50/40", track=True),
     "given": lambda: load("inpaint", device="cpu", threads=1, mask=gancam.masks.Boxes((9, 9, 30, 20)), memory=False),
     "morph": lambda: load("morph-fruits", device="cpu", threads=1, keyframes="3/17", opacity=0.5),
-    "lively": lambda: load("morph-fruits", device="cpu", threads=1, drive="motion", where="object", box="100/80/80/60"),
+    "lively": lambda: load("morph-fruits", device="cpu", threads=1, drive="motion", where="object", box="60/40/50/40"),
 }
 
 

@@ -59,7 +59,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
     with VideoFile(long) as video:
-        frames = [frame for frame in video if frame.index < 130]  # pieces of 7, 23, 90 and 10
+        frames = [frame for _, frame in zip(range(40), video, strict=False)]  # pieces of 7, 23 and 10
         options = VideoOptions(fps=30, size=(96, 64), source_info=video.footage, codec=codec, audio_from=long)
     with PieceWriter(tmp_path / f"a{ending}", options) as sink:
         for frame in frames:
@@ -67,7 +67,7 @@ def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, co
     assert os.listdir(tmp_path) == [f"a{ending}"]
     with VideoFile(tmp_path / f"a{ending}") as video:
         shown = list(video)
-    assert [TestPattern.index_in(frame.image) for frame in shown] == list(range(130))
+    assert [TestPattern.index_in(frame.image) for frame in shown] == list(range(40))
     start = shown[0].time
     assert np.allclose([frame.time - start for frame in shown], [frame.time for frame in frames], atol=0.0011)
 

@@ -27,6 +27,7 @@ from gancam.media import images as played_images
 from gancam.sources import VideoFile
 from tests.helpers.clips import make_clip, scenery
 from tests.helpers.training import GENERATOR
+from train.__main__ import main
 from train.data import Photos, Pictures, image_files, named, read_image
 from train.data.items import items
 
@@ -478,18 +479,18 @@ def test_what_is_fetched_is_whole(tmp_path: Path) -> None:
     assert all(re.fullmatch("[0-9a-f]{32}", digest) for one in named.NAMES.values() for digest in one.files.values())
 
 
-def test_a_read_only_cache_is_told(tmp_path: Path) -> None:
+def test_a_read_only_cache_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way of a folder")
     words = ["dcgan-mnist", "--data", "mnist", "--run", str(tmp_path / "run")]
-    root = str(Path(__file__).parents[2])
-    environment = {"PATH": "", "GANCAM_DATA": str(blocked), "HOME": str(tmp_path), "PYTHONPATH": root}
-    command = [sys.executable, "-W", "ignore", "-m", "train", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 2
-    assert done.stderr.splitlines() == [done.stderr.strip()]
-    assert f"Not a directory: '{blocked / 'MNIST'}" in done.stderr
-    assert "put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz into" in done.stderr
+    monkeypatch.setenv("GANCAM_DATA", str(blocked))
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.splitlines() == [said.strip()]
+    assert f"Not a directory: '{blocked / 'MNIST'}" in said
+    assert "put train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz into" in said
 
 
 @pytest.mark.slow
