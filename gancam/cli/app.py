@@ -32,20 +32,22 @@ class Command(TyperCommand):
 
 
 class _Commands(TyperGroup):
-    """Lists the commands as they are needed: first those that everybody uses.
+    """Lists the commands as they are needed, first those that everybody uses, also those that are not loaded.
 
     In their help the value of an option is called after the option (`--device DEVICE`) where it has no better name.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        for name, does in COMMANDS.items():
+            self.commands.setdefault(name, Command(name, help=does))
         for command in self.commands.values():
             for option in command.params:
                 if isinstance(option, TyperOption) and not option.is_flag and option.metavar is None:
                     option.metavar = option.opts[-1].lstrip("-").upper()
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        return sorted(self.commands, key=COMMANDS.index)
+        return sorted(self.commands, key=list(COMMANDS).index)
 
 
 app = typer.Typer(

@@ -451,8 +451,20 @@ def test_a_command_loads_what_it_needs_and_no_other() -> None:
     assert {"gancam.cli.models", "gancam.effects"} <= set(loaded)
     for heavy in ("av", "onnxruntime", "gancam.cli.live", "gancam.jobs.process", "gancam.sinks"):
         assert heavy not in loaded, heavy
+
+
+def test_the_list_of_commands_loads_none_and_says_of_each_what_its_help_begins_with() -> None:
+    code = "import sys; from gancam.cli.main import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    listed, _, loaded = done.stdout.strip().rpartition("\n")
+    assert not {"av", "gancam.effects", "gancam.cli.models"} & set(loaded.split())
     load_commands()
-    assert set(typer.main.get_command(app).commands) == set(COMMANDS)  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert set(commands) == set(COMMANDS)
+    for name, does in COMMANDS.items():
+        assert commands[name].callback is not None, f"{name} is in no module"
+        assert commands[name].get_short_help_str(80) == does
+        assert f"{name:8} {does}" in listed
 
 
 def test_every_help_text_stands_alone() -> None:
