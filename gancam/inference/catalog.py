@@ -3,17 +3,16 @@
 import logging
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from platformdirs import user_data_path
 
 from gancam.errors import GancamError, ModelError, NotFound, did_you_mean
 from gancam.files import home, wrong_path
-from gancam.inference.importing.adopt import FILE_ENTRY, adopted, convention_of
+from gancam.inference.card import ModelCard
 from gancam.inference.importing.formats import other_format
-from gancam.inference.importing.safety import is_foreign, is_onnx, metadata
-from gancam.inference.importing.sayings import said
+from gancam.inference.importing.safety import ENTRY, FILE_ENTRY, is_foreign, is_onnx, metadata
 from gancam.inference.importing.weights import SUFFIXES
 from gancam.inference.model import Generator, ImageModel, MaskedModel, model_class
 from gancam.inference.runs import checkpoint_of, exported
@@ -89,7 +88,7 @@ def _found(name: str | Path) -> Path:
             return _with_card(path)
         raise NotFound(f"no model file {name}")  # as it was typed: Path drops ./
     if path.suffix.lower() in SUFFIXES:
-        return adopted(path)
+        return _adopted(path)
     if other := other_format(path):
         raise ModelError(f"{name} is {other}")
     if cure := _as_meant(str(name), known):
@@ -114,6 +113,12 @@ def _with_card(path: Path) -> Path:
     """`path` itself, or what is made of it where it has no card."""
     if path.parent == MODELS or not path.is_file() or not is_foreign(path):
         return path
+    return _adopted(path)
+
+
+def _adopted(path: Path) -> Path:
+    from gancam.inference.importing.adopt import adopted  # with thirty modules that our own models need nothing of
+
     return adopted(path)
 
 
@@ -131,10 +136,19 @@ def open_model(
     if model.card.restricted:
         log.warning("%s: its licence allows no commercial use (%s)", model.card.name, model.card.licence)
     entries = metadata(model.path) if path.parent != MODELS else {}
-    foreign = convention_of(entries)
-    if foreign is not None:
+    if ENTRY in entries:
         imported = path == Path(name) or str(name) in user_menu()
         file, known = (entries.get(FILE_ENTRY, "FILE"), model.card.name) if imported else (name, "")
-        doubts = said(foreign, file, known)
-        log.warning("%s: %s; licence %s%s", model.card.name, foreign.describe(), model.card.licence, doubts)
+        _tell_of_foreign(model.card, entries, file, known)
     return model
+
+
+def _tell_of_foreign(card: ModelCard, entries: Mapping[str, str], file: str | Path, known: str) -> None:
+    """Warn of what somebody else's model is taken for: as `said` has `file` and `known`."""
+    from gancam.inference.importing.adopt import convention_of
+    from gancam.inference.importing.sayings import said
+
+    convention = convention_of(entries)
+    if convention is not None:
+        doubts = said(convention, file, known)
+        log.warning("%s: %s; licence %s%s", card.name, convention.describe(), card.licence, doubts)

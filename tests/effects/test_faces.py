@@ -20,6 +20,8 @@ from gancam.vision.align import Points, similarity, upright
 from tests.helpers.faces import COLOURS, DOTS, SIDE, negative, painter
 from tests.helpers.small import still
 
+pytestmark = pytest.mark.usefixtures("shared_trials")
+
 
 def at(x: float, y: float, size: float, degrees: float = 0.0) -> Points:
     """Landmarks of a face of that size (of its crop), turned around its middle."""

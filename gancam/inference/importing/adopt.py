@@ -16,7 +16,7 @@ import numpy as np
 from gancam.errors import GancamError, ModelError, NotFound
 from gancam.files import CACHE_VARIABLE, cache_folder
 from gancam.frame import Image
-from gancam.inference.card import PREFIX, ModelCard
+from gancam.inference.card import ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.batches import alone, count_at_once
@@ -28,7 +28,7 @@ from gancam.inference.importing.masked import filled
 from gancam.inference.importing.measure import measured, usual_side
 from gancam.inference.importing.ports import usual
 from gancam.inference.importing.probe import probe
-from gancam.inference.importing.safety import check_safe, metadata
+from gancam.inference.importing.safety import ENTRY, FILE_ENTRY, check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
 from gancam.inference.importing.states import own_frame, second
 from gancam.inference.importing.trial import TrialFailed
@@ -47,8 +47,6 @@ _EVERYWHERE = "it looks at all of a picture: frames too large for the memory are
 _FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
 VERSION = 6  # of what is remembered
-ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
-FILE_ENTRY = f"{PREFIX}import_file"  # the name of the file that it was made of
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from gancam.errors import GancamError, ModelError, NotFound
 from gancam.inference.card import PREFIX
 from gancam.inference.importing.formats import other_format
 
+ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
+FILE_ENTRY = f"{PREFIX}import_file"  # the name of the file that it was made of
 MOST_BYTES = 2**31 - 1  # of a file with what it names beside it: protobuf's own limit
 MOST_NODES = 20_000  # operators; the largest public picture networks have about 6,000
 MOST_DEPTH = 8  # of graphs within graphs
