@@ -5,7 +5,7 @@ What becomes of one frame is `apply`, which workers and ``VideoCapture`` call to
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -294,12 +294,18 @@ def run(
         The report.
 
     Raises:
-        InputError: For a source, effects or sinks that are none; nothing is closed then.
+        InputError: For a source or sinks that are none; nothing is closed then.
         GancamError: What source, effects and sinks raise.
     """
     report = report if report is not None else Report()
-    with playing(effects) as chain:
-        _check_ends(source, sinks)
+    _check_ends(source, sinks)
+    with ExitStack() as over:
+        try:
+            chain = over.enter_context(playing(effects))
+        except BaseException:
+            report.interrupted = True
+            _close_all(source, sinks, interrupted=True)
+            raise
         loop = _Loop(source, chain, sinks, report, on_sink_failure)
         whole = False
         try:

@@ -21,11 +21,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.cli.console import Terminated
-from gancam.effects import Effect
-from gancam.errors import SinkError
+from gancam.effects import Effect, EffectLike
+from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame, Image
 from gancam.pipeline import Report, output_size, run
-from gancam.sinks import Sink
+from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.video import VideoWriter
 from gancam.sources import ImageFiles, Source, Still, TestPattern, VideoFile
 from gancam.sources.open import open_live
@@ -295,6 +295,18 @@ def test_everything_is_closed_exactly_once_whatever_fails(where: str, at: int, k
     assert report.interrupted == early
     assert report.frames == (at + (where == "progress") if early else 10)
     assert set(report.stage_seconds) >= {"source", "effect", "close"}
+
+
+@pytest.mark.parametrize("effects", [["sketchh"], ["sr-x2-fast:strength=3"], [42], [lambda image: image, "no such"]])
+def test_a_mistyped_effect_leaves_nothing_open(effects: list[EffectLike], tmp_path: Path) -> None:
+    source, report = Countdown(3), Report()
+    with pytest.raises(GancamError):
+        run(source, effects, [open_sink(tmp_path / "a.mp4", SinkContext(fps=30.0, size=(8, 8)))], report=report)
+    assert source.closings == 1
+    assert report.interrupted
+    assert list(tmp_path.iterdir()) == []
+    run(Countdown(3), [], [open_sink(tmp_path / "a.mp4", SinkContext(fps=30.0, size=(8, 8)))])  # the name is free
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 @pytest.mark.parametrize("sinks", [0, 1])

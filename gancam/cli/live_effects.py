@@ -93,6 +93,7 @@ class LiveEffects(EffectChain, EffectMenu):
         self.veils = False
         self._notify, self._warn, self._elsewhere, self._clock = notify, warn, elsewhere, clock
         self._chain = Chain(NONE)
+        self._former: Chain | None = None  # what played before, until its successor has made a frame
         self._spent: dict[str, float] = {}  # seconds, by name, of effects that play no more
         self._told: dict[str, None] = {}  # their notes, each once, in order
         self._change = threading.Condition()  # guards what follows
@@ -133,29 +134,46 @@ class LiveEffects(EffectChain, EffectMenu):
         with self._change:
             ready, self._ready = self._ready, None
         if ready is not None:
-            self._finish(self._chain)
-            self._chain = ready
+            self._finish_former()
+            self._former, self._chain = self._chain, ready
             if self._controls.effects != ready.slots:
                 self._controls.replace(ready.slots)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         """Take `image` through what plays; at the size that all outputs have, where they have one.
 
-        What goes wrong right after a parameter was changed ends nothing: it is told, and that is as it was before.
+        What goes wrong right after a parameter was changed ends nothing: it is told, and that is as it was before. So
+        it is with effects that fail at their first frame: those that played before go on.
         """
         self._newest, chain = image, self._chain
         try:
             made = self._through(chain, image, time)
         except GancamError as error:
-            taken_back = chain.good.take_back()
-            if not taken_back:
+            undone = chain.good.take_back() or self._go_back()
+            if not undone:
                 raise
-            self._warn(f"{error}; {taken_back}")
+            self._warn(f"{error}; {undone}")
             with self._change:
                 self._news = str(error)
+            chain = self._chain
             made = self._through(chain, image, time)
         chain.good.keep()
+        self._finish_former()
         return made if self._fixed is None else fit(made, self._fixed)
+
+    def _go_back(self) -> str:
+        """Have what played before go on in the place of what has not made a frame yet.
+
+        Returns:
+            For the user, what goes on; empty where nothing played before.
+        """
+        former, self._former = self._former, None
+        if former is None:
+            return ""
+        failed, self._chain = self._chain, former
+        self._drop(failed)
+        self._controls.replace(former.slots)
+        return f"{former.name} goes on" if former.slots else "the plain picture goes on"
 
     def _through(self, chain: Chain, image: Image, time: float | None) -> Image:
         for effect in chain.effects:
@@ -223,7 +241,14 @@ class LiveEffects(EffectChain, EffectMenu):
         self._thread.join(_GIVE_UP)
         self._drop(self._ready, self._loaded)
         self._ready = None
+        self._finish_former()
         self._finish(self._chain)
+
+    def _finish_former(self) -> None:
+        """Close what played before what plays."""
+        former, self._former = self._former, None
+        if former is not None:
+            self._finish(former)
 
     def _finish(self, chain: Chain) -> None:
         """Close what played, and keep what it took and tells: its networks hold memory, so they are let go."""

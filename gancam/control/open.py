@@ -6,7 +6,7 @@ from typing import Protocol
 from gancam.control.controls import Controls, Warn
 from gancam.control.file import ControlFile
 from gancam.control.menu import EffectMenu
-from gancam.control.server import ControlServer
+from gancam.control.server import ControlServer, check_port
 from gancam.control.syntax import short
 from gancam.errors import InputError
 from gancam.media.audio import Microphone, import_sounddevice
@@ -62,7 +62,7 @@ def check_control(where: str, *, levels: bool) -> None:
             raise InputError(_NO_LEVEL)
         import_sounddevice()
     elif (port := _port(where)) is not None:
-        ControlServer(port, Controls([])).close()
+        check_port(port)
     elif Path(where).exists() and not Path(where).is_file():
         raise InputError(f"control {where}: not a regular file")
 

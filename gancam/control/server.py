@@ -2,6 +2,9 @@
 
 import json
 import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from socketserver import StreamRequestHandler
 
 from gancam.control.controls import Controls
@@ -11,6 +14,8 @@ from gancam.control.tcp import TcpServer
 from gancam.errors import GancamError, InputError, shown
 from gancam.files import wrong_path
 from gancam.frame import is_whole
+
+_HOST = "127.0.0.1"
 
 
 class ControlServer:
@@ -36,14 +41,8 @@ class ControlServer:
     """
 
     def __init__(self, port: int, controls: Controls, menu: EffectMenu | None = None) -> None:
-        if not (is_whole(port) and 0 <= int(port) <= 65535):
-            raise InputError(f"control port {shown(port)}: needs 0 to 65535")
-        try:
-            self._server = _Server(("127.0.0.1", port), controls, menu)
-        except OSError as error:
-            raise InputError(
-                f"control port {port} cannot be used ({error.strerror}); give another, or 0 for a free one"
-            ) from error
+        with _usable(port):
+            self._server = _Server((_HOST, port), controls, menu)
         self.port = self._server.port
         verbs = "takes `list`, `get NAME`, `set NAME VALUE`" + (" and `play EFFECT`" if menu is not None else "")
         self.notes = [f"control: 127.0.0.1:{self.port} {verbs}, a line each"]
@@ -52,6 +51,31 @@ class ControlServer:
     def close(self) -> None:
         """Hang up, and wait until all threads are gone."""
         self._server.close()
+
+
+def check_port(port: int) -> None:
+    """Find whether a control server could be had at `port`. Nobody is let in meanwhile: one who came would be hung up.
+
+    Raises:
+        InputError: the port is in use or not allowed.
+    """
+    with _usable(port), socket.socket() as probe:
+        if TcpServer.allow_reuse_address:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((_HOST, port))
+
+
+@contextmanager
+def _usable(port: int) -> Iterator[None]:
+    """Turn what speaks against `port` into an ``InputError``."""
+    if not (is_whole(port) and 0 <= int(port) <= 65535):
+        raise InputError(f"control port {shown(port)}: needs 0 to 65535")
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"control port {port} cannot be used ({error.strerror}); give another, or 0 for a free one"
+        ) from error
 
 
 class _Server(TcpServer):

@@ -79,7 +79,7 @@ def process_all(
     """
     if not found.items:
         others = f", but {counted(found.others, 'other file')}" if found.others else ""
-        raise InputError(f"nothing to do: the inputs hold no video and no image{others}")
+        raise InputError("; ".join([f"nothing to do: the inputs hold no video and no image{others}", *found.notes]))
     return _Batch(found, out, chain_spec, options, notify, workers, make_pool).run()
 
 

@@ -18,10 +18,11 @@ _PIXELS_A_BYTE = 2  # of an image file, roughly
 
 
 def worker_count(*, busy: float, cores: int, left: int, room: int) -> int:
-    """Reckon how many workers pay: as many as leave no core idle, give or take a third of one.
+    """Reckon how many workers pay: as many as leave no core idle, give or take a third of one; one a core at most.
 
     Args:
-        busy: Cores that one worker keeps busy.
+        busy: Cores that one worker keeps busy. Where others have the cores, or a disk is slow, that is little, and no
+            number of workers would change it.
         cores: Cores of this machine.
         left: Files left; there are no more workers than these.
         room: How many workers fit into the memory.
@@ -29,7 +30,7 @@ def worker_count(*, busy: float, cores: int, left: int, room: int) -> int:
     Returns:
         1 or more.
     """
-    return max(min(int(cores / max(busy, 0.1) + 1 / 3), left, room), 1)
+    return max(min(int(cores / max(busy, 0.1) + 1 / 3), cores, left, room), 1)
 
 
 class ProgressEstimate:

@@ -2,6 +2,7 @@
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -10,7 +11,7 @@ from pathlib import Path
 from gancam.errors import InputError, NotFound
 from gancam.files import folded
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES, OTHER_VIDEOS, StillPath, literal
+from gancam.media.paths import IMAGES, OTHER_IMAGES, OTHER_VIDEOS, StillPath, literal
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
 
 VIDEOS = (*CONTAINERS, *OTHER_VIDEOS, ".apng", ".gif")
@@ -91,10 +92,13 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         raise InputError("-: stdout takes one video; several inputs, a folder or a pattern need a folder as output")
     found = BatchInputs()
     taken: dict[str, Path] = {}
+    unread = Counter[str]()  # by ending
     for text in inputs:
         for path, name in _below(text, out, alone=len(inputs) == 1):
-            if path.suffix.lower() not in (*VIDEOS, *IMAGES):
-                found.others += 1
+            ending = path.suffix.lower()
+            if ending not in (*VIDEOS, *IMAGES):
+                unread[ending] += ending in OTHER_IMAGES
+                found.others += ending not in OTHER_IMAGES
                 continue
             other = taken.setdefault(str(name), path)
             if os.path.abspath(other) != os.path.abspath(path):
@@ -106,6 +110,9 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
             raise InputError(f"{path}: would be written over itself; give another folder than {out}")
         found.items.append(BatchItem(path, target, text))
     found.notes += notes
+    if unread := +unread:
+        kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(unread.items()))
+        found.notes.append(f"left out: {kinds}; such images are not read, convert them to .png or .jpg")
     return found
 
 

@@ -27,19 +27,27 @@ class Between(MaskSource):
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")
         self._what, self._start, self._end = source(what), start, end
         self._clock = 0.0
+        self._marked = False  # whether a frame came within the span
+        self._seen: tuple[float, float] | None = None  # seconds, of the first frame and the last
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return the source's mask within the span of time, else an empty one."""
         image, now = check_image(image), self._clock if time is None else time
         self._clock = now + 1 / 30
+        self._seen = (now if self._seen is None else self._seen[0], now)
         if self._start <= now < self._end:
+            self._marked = True
             return self._what(image, time=time)
         return np.zeros(image.shape[:2], np.uint8)
 
     @property
     def notes(self) -> list[str]:
-        """The source's own."""
-        return self._what.notes
+        """The source's own, or that no frame came within the span."""
+        if self._seen is None or self._marked:
+            return self._what.notes
+        first, last = self._seen
+        span = f"from={self._start:g}s" + (f" to={self._end:g}s" if self._end < math.inf else "")
+        return [f"{span}: nothing was marked, as the frames were of {first:.2f} s to {last:.2f} s"]
 
     @property
     def parts(self) -> Sequence[MaskSource]:
@@ -48,7 +56,7 @@ class Between(MaskSource):
 
     def reset(self) -> None:
         """Begin at 0 seconds again, and reset the source."""
-        self._clock = 0.0
+        self._clock, self._marked, self._seen = 0.0, False, None
         self._what.reset()
 
 

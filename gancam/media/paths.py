@@ -15,8 +15,8 @@ IMAGES = (  # endings of what is read and written as an image; the last is JPEG 
 )  # fmt: skip
 
 OTHER_VIDEOS = (  # of videos that are read, but not written
-    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".mjpeg", ".mpe", ".mpeg", ".mpg",
-    ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".vob", ".wmv", ".wtv", ".y4m",
+    ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2t", ".m2ts", ".m2v", ".mjpeg", ".mod",
+    ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".tod", ".vob", ".wmv", ".wtv", ".y4m",
 )  # fmt: skip
 OTHER_IMAGES = (  # of what is an image, but is not read; AVIF is where it moves
     ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",

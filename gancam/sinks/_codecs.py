@@ -48,7 +48,7 @@ NUT = replace(_MKV, format="nut")
 Y4M = Container("yuv4mpegpipe", ("rawvideo",), AudioRule((), ""))
 RAW = Container("rawvideo", ("bgr24",), AudioRule((), ""))
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".mkv": _MKV, ".webm": _WEBM, ".ts": _TS}
-_COPIES = (".3g2", ".3gp", ".f4v", ".flv", ".m2ts", ".mts")  # not written, and hold what an MP4 holds
+_COPIES = (".3g2", ".3gp", ".f4v", ".flv", ".m2t", ".m2ts", ".mts")  # not written, and hold what an MP4 holds
 _REMAKES = {  # options of ffmpeg, whose usual ones spoil the picture
     ".avi": "-c:v mjpeg -q:v 3 -c:a pcm_s16le",  # as every editor reads
     ".mxf": "-c:v mpeg2video -q:v 3 -c:a pcm_s16le -ar 48000",

@@ -128,12 +128,12 @@ class _Reader:
             if self.next_feed is not None:
                 self.feed, self.next_feed = self.next_feed, None
             lost = "no picture came" if self.size is None else "the connection was lost"
-            error = SourceError(f"{self.feed.name}: {lost}")
+            error, failed = SourceError(f"{self.feed.name}: {lost}"), False
             try:
                 self.feed.open()
                 came = self._read_connected()
             except SourceError as reason:
-                error, came = reason, False
+                error, came, failed = reason, False, True
             finally:
                 self.feed.close()
             if self.stop.is_set() or self.over:
@@ -141,7 +141,7 @@ class _Reader:
             if self.next_feed is not None:
                 continue
             if self.feed.finite or self.size is None:
-                return error if self.size is None else None
+                return error if failed or self.size is None else None
             with self.change:
                 if came or self.lost_at is None:
                     self.attempts = 0

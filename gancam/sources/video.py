@@ -23,7 +23,7 @@ from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
 from gancam.media.tone import HDR
 from gancam.sources._reading import Reading
-from gancam.sources.combing import fields_of
+from gancam.sources.combing import Combs
 from gancam.sources.contract import Source
 from gancam.sources.cut_off import lacks_index
 from gancam.sources.decoders import Decoder, Deinterlace, field_order, opacity_apart
@@ -63,8 +63,8 @@ class VideoFile(Source):
     Args:
         path: A local file that FFmpeg can read.
         deinterlace: Whether to make whole pictures of fields (FFmpeg's bwdif), at the same rate; ``"bob"``: a frame of
-            each field, at twice the rate, the second half-way to the next. Without it, interlaced video is told in
-            ``notes``.
+            each field, at twice the rate, the second half-way to the next. Pictures that surely are whole stay as they
+            are. Without it, interlaced video is told in ``notes``.
         first: Leave out frames before this, in seconds of ``Frame.time``; what comes keeps its own time.
         end: Leave out frames from this on, likewise.
 
@@ -89,12 +89,12 @@ class VideoFile(Source):
             raise InputError(f"deinterlace is {shown(deinterlace)}: needs True, False or 'bob'")
         check_readable(path)
         self._path = Path(path)
-        self._deinterlace = deinterlace
-        self._fields = 2 if deinterlace == "bob" else 1  # pictures of a frame of the file
         self._notes: list[str] = []
         container = _open(self._path)
         try:
             stream = _video_in(container, self._path)
+            self._deinterlace, self._order = self._fields_to_undo(stream, deinterlace)
+            self._fields = 2 if self._deinterlace == "bob" else 1  # pictures of a frame of the file
             self._footage = self._describe(container, stream)
             self._extent = self._measure(container, stream, first, end)
             if first is not None:
@@ -107,6 +107,16 @@ class VideoFile(Source):
             raise
         self._reading = Reading(self._path, self._decoder, self._extent, self._notes, took)
         weakref.finalize(self, self._reading.close, _PATIENCE).atexit = False
+
+    def _fields_to_undo(self, stream: av.VideoStream, wanted: Deinterlace) -> tuple[Deinterlace, str]:
+        """Say how to deinterlace, not at all where pictures surely are whole; and which field comes first if untold."""
+        if not wanted or field_order(stream):
+            return wanted, ""
+        combs = Combs.of(self._path, any_height=True)
+        if combs.whole:
+            self._notes.append(f"{self._path.name}: its pictures are whole, not of two fields, and stay as they are")
+            return False, ""
+        return wanted, combs.order
 
     def _describe(self, container: av.container.InputContainer, stream: av.VideoStream) -> VideoInfo:
         """What the container says about its video; the size as it is displayed is not known yet."""
@@ -188,8 +198,7 @@ class VideoFile(Source):
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> "Decoder":
         """Decode the first pictures, so that an open source is known to have one."""
-        untold = self._deinterlace and not field_order(stream)
-        decoder = Decoder(container, stream, self._deinterlace, fields_of(self._path) if untold else "")
+        decoder = Decoder(container, stream, self._deinterlace, self._order)
         if decoder.size is None:
             raise SourceError(f"{self._path}: no frame can be decoded: damaged, cut short, or an unknown codec")
         aspect = 1 / self._footage.aspect if decoder.orientation.transposed else self._footage.aspect
@@ -209,7 +218,7 @@ class VideoFile(Source):
 
     def look_for_fields(self) -> None:
         """Say in ``notes`` where pictures are of two fields that the file does not tell of; some are decoded again."""
-        if not self._deinterlace and not self._footage.interlaced and fields_of(self._path):
+        if not self._deinterlace and not self._footage.interlaced and Combs.of(self._path).order:
             said = "looks interlaced, though it does not say so: its fields stay combed (--deinterlace undoes it)"
             self._notes.append(f"{self._path.name}: {said}")
 

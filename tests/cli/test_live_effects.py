@@ -176,6 +176,35 @@ def test_a_parameter_that_cannot_be_in_this_picture_ends_nothing(said: list[str]
         effects.close()
 
 
+def test_what_fails_at_its_first_frame_gives_way_to_what_played(said: list[str]) -> None:
+    controls, grey, picky = Controls([]), Grey(20), Picky()
+    picky.broken = True
+    loaded = {"grey": grey, "picky": picky}
+    menu = {name: (EffectSpec(name),) for name in loaded}
+    effects = LiveEffects(menu, lambda specs: slots([loaded[specs[0].name]]), controls, size=SIZE, warn=said.append)
+    play = Play(effects, controls)
+    try:
+        effects.choose("picky")
+        assert (play.until(lambda: bool(said)) == IMAGE).all()
+        assert effects.playing == "none"
+        effects.choose("grey")
+        assert (play.until(lambda: effects.playing == "grey") == 20).all()
+        effects.choose("picky")
+        assert (play.until(lambda: len(said) == 2) == 20).all()
+        assert (effects.playing, list(controls.by_name), grey.closed) == ("grey", ["grey20.on"], False)
+        assert said == [
+            "Picky: size=1: nothing of it lies in the picture; the plain picture goes on",
+            "Picky: size=1: nothing of it lies in the picture; grey goes on",
+        ]
+        assert effects.news() == "Picky: size=1: nothing of it lies in the picture"
+        picky.broken = False
+        effects.choose("picky")
+        assert (play.until(lambda: effects.playing == "picky") == 1).all()
+        assert grey.closed
+    finally:
+        effects.close()
+
+
 def test_what_cannot_be_loaded_is_told_and_changes_nothing(play: Play, said: list[str]) -> None:
     play.effects.choose("a")
     play.until(lambda: play.effects.playing == "a")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gancam.control import ControlFile, Controls, ControlServer, Replay, open_control, parse_line
+from gancam.control import ControlFile, Controls, ControlServer, Replay, check_control, open_control, parse_line
 from gancam.control.menu import EffectMenu
 from gancam.effects import slots
 from gancam.errors import InputError, NotFound, OutputExists, ParameterError, SinkError
@@ -326,6 +326,28 @@ def test_port_in_use_and_impossible() -> None:
     for wrong in ("8080", True, None, 0.5):
         with pytest.raises(InputError, match="0 to 65535"):
             ControlServer(wrong, controls)  # type: ignore[arg-type]
+
+
+def test_a_port_is_checked_without_letting_anybody_in() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    over, came = threading.Event(), list[socket.socket]()
+
+    def knock() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):
+                came.append(socket.create_connection(("127.0.0.1", port), 1))
+
+    visitor = threading.Thread(target=knock)
+    visitor.start()
+    for _ in range(50):
+        check_control(str(port), levels=False)
+    over.set()
+    visitor.join()
+    assert came == []
+    with contextlib.closing(ControlServer(port, chain()[1])), pytest.raises(InputError, match="in use"):
+        check_control(str(port), levels=False)
 
 
 # The recording

@@ -347,6 +347,22 @@ def test_nowhere_to_write_and_nothing_to_do(holiday: Path, tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
+def test_images_that_are_not_read_are_named(holiday: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    for name in ("a.HEIC", "b.heic", "c.avif", "d.txt"):
+        (folder / name).write_bytes(b"whatever")
+    said = r"left out: 1 \.avif, 2 \.heic; such images are not read, convert them to \.png or \.jpg"
+    with pytest.raises(InputError, match=f"no video and no image, but 1 other file; {said}$"):
+        batch(folder, tmp_path / "out")
+    shutil.copy(holiday / "sea" / "still.png", folder)
+    shutil.copy(holiday / "a.mp4", folder / "tape.M2T")
+    found = find_inputs([str(folder)], tmp_path / "out")
+    assert sorted(item.source.name for item in found.items) == ["still.png", "tape.M2T"]
+    assert (found.others, len(found.notes)) == (1, 2)
+    assert re.fullmatch(said, found.notes[1])
+
+
 def test_the_command_line(holiday: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = here("process", holiday / "a.mp4", holiday / "broken.mp4", holiday / "notes.txt", out)

@@ -253,9 +253,24 @@ def test_time_ranges() -> None:
     assert [bool(ranged(BLACK, time=time).any()) for time in (0, 1.99, 2, 9.49, 9.5, 30)] == [0, 0, 1, 1, 0, 0]
     counted = masks.Between(whole, 0.09, 0.19)  # without times: thirtieths of a second
     assert [bool(counted(BLACK).any()) for _ in range(8)] == [0, 0, 0, 1, 1, 1, 0, 0]
+    assert (ranged.notes, counted.notes) == ([], [])
     for start, end in ((3, 3), (4, 2), (-1, 2), (math.nan, 2)):
         with pytest.raises(MaskError, match="must come before"):
             masks.Between(whole, start, end)
+
+
+def test_a_time_range_that_no_frame_lies_in_is_told() -> None:
+    late = masks.Between(masks.Boxes((0, 0, 5, 5)), 9, 20)
+    assert late.notes == []
+    for time in (0.5, 1.25):
+        late(BLACK, time=time)
+    assert late.notes == ["from=9s to=20s: nothing was marked, as the frames were of 0.50 s to 1.25 s"]
+    late(BLACK, time=9)
+    assert late.notes == []
+    late.reset()
+    late(BLACK, time=30)
+    assert late.notes == ["from=9s to=20s: nothing was marked, as the frames were of 30.00 s to 30.00 s"]
+    assert masks.Between(np.ones((40, 60), np.uint8), 9).notes == []
 
 
 def test_a_union_marks_what_any_marks() -> None:

@@ -17,8 +17,9 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
+from gancam.sources.decoders import Deinterlace
 from gancam.tools.verify import verify
-from tests.helpers.clips import psnr, times_of
+from tests.helpers.clips import make_clip, psnr, times_of
 from tests.helpers.command import here
 
 FRAMES, STEP = 10, 8  # a bar moves by STEP columns from frame to frame, by half of that from field to field
@@ -168,3 +169,19 @@ def test_a_job_of_fields_is_another_job(tmp_path: Path) -> None:
     path = make_fields(tmp_path / "a.mp4", count=1)
     told = [job_of(path, [], ProcessOptions(deinterlace=way))["deinterlace"] for way in (False, True, "bob")]
     assert told == [False, True, "bob"]
+
+
+@pytest.mark.parametrize("deinterlace", [True, "bob"])
+@pytest.mark.parametrize("height", [64, 480])
+def test_pictures_that_are_whole_stay_as_they_are(tmp_path: Path, deinterlace: Deinterlace, height: int) -> None:
+    noise = np.random.default_rng(7).integers(0, 256, (height // 4, 40, 3), dtype=np.uint8)
+    moving = [np.roll(np.kron(noise, np.ones((4, 4, 1), np.uint8)), (index, 3 * index), (0, 1)) for index in range(12)]
+    path = make_clip(tmp_path / "whole.mp4", images=moving)
+    with VideoFile(path) as source:
+        plain = list(source)
+    with VideoFile(path, deinterlace=deinterlace) as source:
+        assert (source.fps, source.frames) == (30, 12)
+        assert source.notes == ["whole.mp4: its pictures are whole, not of two fields, and stay as they are"]
+        for frame, same in zip(source, plain, strict=True):
+            assert frame.time == same.time
+            assert np.array_equal(frame.image, same.image)

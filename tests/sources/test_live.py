@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -623,3 +623,11 @@ def test_what_a_file_says_at_its_end_is_told_once_of_all_rounds(tmp_path: Path) 
             if frame.index > 12:
                 break
         assert len([note for note in source.notes if "stops early" in note]) == 1
+
+
+def test_an_image_that_does_not_fit_its_sequence_is_an_error(tmp_path: Path) -> None:
+    for number, side in enumerate((32, 32, 16, 32), 1):
+        cv2.imwrite(str(tmp_path / f"f{number:03d}.png"), np.full((side, side, 3), 90, np.uint8))
+    wrong = r"f003\.png: is 16x16, but the first is 32x32"
+    with closing(open_live(str(tmp_path / "f%03d.png"))) as source, pytest.raises(SourceError, match=wrong):
+        list(source)

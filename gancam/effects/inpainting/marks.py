@@ -200,7 +200,7 @@ class Marks:
     @property
     def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say."""
-        return [note for source in self.sources for note in source.notes]
+        return [] if self._plain is None else self._plain.notes
 
     @property
     def unfound(self) -> str:

@@ -46,7 +46,7 @@ _CLEARER = 1.35  # times the best one's own error of a more usual range, or the 
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
 _ENDLESS = 1000.0  # grey levels beyond which it is not said by how many
 _SEEN = 1.0  # grey levels of difference between two answers that matter
-_LEVELS = (15.0, 0.0)  # grey levels of noise that a fourth channel may tell, where it is no opacity
+_LEVELS = (15.0, 0.0, 255.0)  # of noise that a fourth channel may tell, in grey levels, or opaque
 
 
 @dataclass(eq=False)
@@ -130,7 +130,7 @@ def _ranges(base: Convention, answers: Answers) -> list[Convention]:
     found = [replace(base, range=name) for name in spans]
     if base.channels < 4 or "fourth" in answers:
         return found
-    levels = (255.0,) if base.output_channels == 4 else _LEVELS  # opaque where an opacity comes out, else of noise
+    levels = (255.0,) if base.output_channels == 4 else _LEVELS  # an opacity comes out of one alone
     return [replace(one, fourth=float((level - RANGES[one.range][0][0] * (level == 255.0)) / RANGES[one.range][1][0]))
             for one in found for level in levels]  # fmt: skip
 

@@ -119,6 +119,16 @@ def test_an_opacity_beside_the_colours(tmp_path: Path) -> None:
     assert cv2.PSNR(played(found, pictures.shown(64, 64, 2)), plain(2)) > 19.0
 
 
+def test_an_opacity_that_goes_in_alone(tmp_path: Path) -> None:
+    graph = Graph()
+    seen = graph.add("Mul", planes(graph, "x", 0, 3), planes(graph, "x", 3, 4))
+    graph.add("Clip", sharpened(graph, seen), graph.constant(0, np.float32), graph.constant(1, np.float32), name="y")
+    kinds = {"x": (np.float32, (1, 4, "h", "w"))}, {"y": (np.float32, (1, 3, "h", "w"))}
+    found = adapted(written(graph, tmp_path, *kinds))
+    assert (found.convention.range, found.convention.fourth) == ("0..1", 1.0)
+    assert cv2.PSNR(played(found, pictures.shown(64, 64, 1)), plain()) > 19.0
+
+
 @pytest.mark.parametrize("kind", ["map", "plane", "scalar"])
 def test_levels_of_noise_are_not_holes(kind: str, tmp_path: Path) -> None:
     graph = Graph()
