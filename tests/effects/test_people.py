@@ -354,6 +354,18 @@ def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) ->
     assert agreement(person.opacity(image), truth) > 0.88
 
 
+def test_where_there_is_time_all_parts_are_looked_at_within_nine_frames(cut: Cut) -> None:
+    """In files, which nobody waits for: it took twice as long, in which they walk through much of the picture."""
+    person = gancam.masks.Person(wide=True)
+    person.take_time()
+    for step in range(16):
+        person.opacity(far(cut, grain=step + 1)[0], time=step / 25)
+    frames = (far(cut, 320, tall=40, grain=step + 17) for step in range(9))
+    assert any(
+        agreement(person.opacity(image, time=step / 25), truth) > 0.6 for step, (image, truth) in enumerate(frames, 16)
+    )
+
+
 def test_where_somebody_is_expected_is_looked_at_once(cut: Cut) -> None:
     """Something came there: who it is is seen in one or two frames; what is nobody stays that."""
     image, truth = far(cut, 300)

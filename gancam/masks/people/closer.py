@@ -54,7 +54,7 @@ _TRIES = 8  # closer looks in the first frame at what is seen in such parts; one
 _FORGETS = 60  # frames after which what was nobody may be somebody
 OFTEN = 5  # the same, and for the search in the whole frame, where there is time
 _TILES = 3  # parts of the frame a side, which overlap by half, that are searched
-_SCANS = 2  # frames after which the next of them is
+_SCANS = 2  # frames after which the next of them is, where there is no time
 _LEAST = 1 / 40  # of the frame's height: what is less is not looked at
 _UPRIGHT = 1.3  # times as tall as wide
 _AGAIN = 4  # frames after which is looked again at what something else found, and may be somebody
@@ -198,9 +198,10 @@ class CloserLooks:
 
     def go_on(self, image: Image) -> None:
         """Look for others than those who are followed, in a part of `image`, unless somebody fills much of it."""
-        if not self.is_near and self._tick % _SCANS == 0:
+        scans = self._tick % _SCANS == 0
+        if not self.is_near and (scans or self.patient):
             self._scan(image)
-        elif not self.is_near:
+        if not self.is_near and not scans:
             self._meet(image)
 
     def _scan(self, image: Image) -> None:
@@ -208,8 +209,8 @@ class CloserLooks:
         size = image.shape[1], image.shape[0]
         if self._tick % (OFTEN if self.patient else _FORGETS) == 0:
             self._refused = []
-        tries = _TRIES if self._tick == 0 else 1
-        for at in range(_TILES**2) if self._tick == 0 else [self._tick // _SCANS % _TILES**2]:
+        tries, turn = _TRIES if self._tick == 0 else 1, self._tick // (1 if self.patient else _SCANS)
+        for at in range(_TILES**2) if self._tick == 0 else [turn % _TILES**2]:
             tile = tile_of(size, at % _TILES, at // _TILES, _TILES)
             small = shown(image, tile, self._work_size)
             found = self._look(small)
