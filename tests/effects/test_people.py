@@ -384,6 +384,19 @@ def test_where_somebody_is_expected_is_looked_at_once(cut: Cut) -> None:
     assert (last[:, 480:560] > 127).sum() == 0
 
 
+def test_who_comes_in_far_away_is_looked_at_where_there_is_time(cut: Cut) -> None:
+    """Somebody of 33 lines of 576 walked through a surveillance view, unmarked: less than a sixteenth was nobody."""
+    image, truth = far(cut, 450, tall=21, back="skyline")
+    for patient in (True, False):
+        person = gancam.masks.Person()
+        if patient:
+            person.take_time()
+        person.opacity(far(cut, grain=1, back="skyline")[0])
+        left, top, width, height = cv2.boundingRect(truth)
+        person.expect([(left, top, width, height)])
+        assert (agreement(person.opacity(image), truth) > 0.6) == patient
+
+
 def test_a_small_person_at_rest_does_not_tremble_and_one_who_left_is_gone(cut: Cut) -> None:
     person = gancam.masks.Person()
     found = [person.opacity(far(cut, 300, grain=step + 1)[0]).astype(int) for step in range(18)]

@@ -45,7 +45,8 @@ _LIT = np.asarray(255 * (np.arange(256) / 255) ** 0.6, np.uint8)  # levels as th
 _BODY = 1.5, 0.7, 4.0, 6.0  # widths to the left of a face, heights above it; widths and heights of who has it
 _SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the share of the window that they fill
 _MOVING = 0.65  # the first of these for somebody who is followed and moves
-_TALL = 1 / 16  # of the frame's height: who is smaller is nobody
+_TALL = 1 / 20  # of the frame's height: who is smaller is nobody
+_MET = 1 / 12  # the same of what comes and may be somebody, where there is no time
 _ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
 _AS_WELL = 0.8  # of those who are followed, that the whole frame must show for them not to be any more
 _MUCH = 0.6  # of a window: it becomes smaller where that is enough
@@ -230,9 +231,12 @@ class CloserLooks:
     def _meet(self, image: Image) -> None:
         """Look closer at one of what may be somebody, where it was not looked in the last frames."""
         self._met = [(tick, box) for tick, box in self._met if self._tick - tick < _AGAIN]
+        least = (_TALL if self.patient else _MET) * image.shape[0]
         for box in self._expected:
-            if not any(holds(one.window, box) for one in self.regions) and not any(
-                alike(box, other) for _, other in self._met
+            if (
+                box[3] >= least
+                and not any(holds(one.window, box) for one in self.regions)
+                and not any(alike(box, other) for _, other in self._met)
             ):
                 self._met.append((self._tick, box))
                 self._approach(image, box, upright=True)
