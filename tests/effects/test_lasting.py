@@ -181,6 +181,10 @@ def test_something_that_comes_is_told_as_somebody_who_may_be_there() -> None:
     apart = np.abs(np.array(box) - cv2.boundingRect(whole)).max()
     assert apart <= 4
     image[:] = WALL
+    image[100:114, 40:46] = BODY  # far away
+    taken(background, image, NOBODY, start + 0.05)
+    assert [box[3] for box in background.strangers] == [pytest.approx(14, abs=4)]
+    image[:] = WALL
     image[100:130, 40:300] = BODY  # a board
     taken(background, image, NOBODY, start + 0.1)
     assert not background.strangers

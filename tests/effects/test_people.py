@@ -12,7 +12,7 @@ import gancam
 from gancam import masks
 from gancam.effects import load
 from gancam.effects.inpainting.marks import Marks
-from gancam.effects.inpainting.prescan import Prescan
+from gancam.effects.inpainting.retrace import Retrace
 from gancam.effects.inpainting.settings import InpaintParams
 from gancam.frame import Image
 from gancam.inference.catalog import MODELS
@@ -299,19 +299,51 @@ def test_who_rides_past_smeared_is_seen_from_the_second_frame_on(cut: Cut) -> No
 
 def test_who_is_found_late_in_a_file_is_known_from_where_they_came_in(cut: Cut) -> None:
     """A pair walked through a surveillance view for two seconds, whole, and was gone from one frame to the next."""
-    walk = [far(cut, 200 + 12 * step, grain=step + 1) for step in range(7)]
-    scout = Prescan(people=True)
+    walk, retrace = [far(cut, 200 + 12 * step, grain=step + 1) for step in range(7)], Retrace()
     for index, (image, truth) in enumerate(walk):
         marked = np.asarray(truth > 127, np.uint8) if index == 6 else np.zeros_like(truth)
-        scout.belonging(image, marked, index / 10)
-    earlier = scout.finish().earlier
-    for index, (_, truth) in enumerate(walk[:6]):
-        them = earlier.with_them(np.zeros_like(truth), index / 10) > 0
+        retrace.look(image, marked, index / 10)
+    covers(retrace, walk[:6])
+    nobody = np.zeros_like(walk[0][1])
+    assert retrace.earlier.with_them(nobody, 9.9) is nobody
+    assert retrace.earlier.with_them(nobody, None) is nobody
+
+
+def covers(retrace: Retrace, walk: list[tuple[Image, NDArray[np.uint8]]]) -> None:
+    """They are known in the frames of a walk, 1/10 s apart from 0 on, where nobody was marked."""
+    for index, (_, truth) in enumerate(walk):
+        them = retrace.earlier.with_them(np.zeros_like(truth), index / 10) > 0
         assert them[truth > 127].mean() > 0.9, index
         assert them.sum() < 4 * (truth > 127).sum(), index
-    nobody = np.zeros_like(walk[0][1])
-    assert earlier.with_them(nobody, 9.9) is nobody
-    assert earlier.with_them(nobody, None) is nobody
+
+
+@pytest.mark.parametrize("marked", [2, 0])
+def test_who_is_lost_or_not_found_before_a_scene_ends_is_known_in_its_last_frames(cut: Cut, marked: int) -> None:
+    """In a piece of six frames a man was half there from the fifth on; in a longer one, where he is found, whole."""
+    walk, ends = [far(cut, 200 + 12 * step, grain=step + 1) for step in range(6)], []
+    for cuts in (True, False):
+        retrace = Retrace()
+        for index, (image, truth) in enumerate(walk):
+            retrace.look(image, np.asarray((truth > 127) & (index < marked), np.uint8), index / 10)
+        if cuts:
+            other = far(cut, back="skyline")[0]
+            retrace.look(other, np.zeros(other.shape[:2], np.uint8), 0.6)
+        else:
+            retrace.finish()
+        covers(retrace, walk)
+        ends.append(retrace.earlier)
+    nobody = np.zeros(walk[0][1].shape, np.uint8)
+    assert ends[0].with_them(nobody, 0.6) is nobody
+
+
+def test_what_only_the_last_frame_of_a_scene_shows_for_somebody_is_nobody(cut: Cut) -> None:
+    retrace, (empty, truth) = Retrace(), far(cut)
+    frames = [*[empty] * 4, far(cut, 300)[0]]
+    for index, image in enumerate(frames):
+        retrace.look(image, np.zeros_like(truth), index / 10)
+    retrace.finish()
+    nobody = np.zeros(truth.shape, np.uint8)
+    assert all((retrace.earlier.with_them(nobody, index / 10) > 0).mean() < 0.01 for index in range(5))
 
 
 def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) -> None:
@@ -320,6 +352,18 @@ def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) ->
         assert (person.opacity(far(cut, grain=step + 1)[0]) > 127).mean() < 0.01
     image, truth = far(cut, 300)
     assert agreement(person.opacity(image), truth) > 0.88
+
+
+def test_where_there_is_time_all_parts_are_looked_at_within_nine_frames(cut: Cut) -> None:
+    """In files, which nobody waits for: it took twice as long, in which they walk through much of the picture."""
+    person = gancam.masks.Person(wide=True)
+    person.take_time()
+    for step in range(16):
+        person.opacity(far(cut, grain=step + 1)[0], time=step / 25)
+    frames = (far(cut, 320, tall=40, grain=step + 17) for step in range(9))
+    assert any(
+        agreement(person.opacity(image, time=step / 25), truth) > 0.6 for step, (image, truth) in enumerate(frames, 16)
+    )
 
 
 def test_where_somebody_is_expected_is_looked_at_once(cut: Cut) -> None:
@@ -338,6 +382,19 @@ def test_where_somebody_is_expected_is_looked_at_once(cut: Cut) -> None:
     assert found[0] > 0.88
     assert found[1] < 0.1
     assert (last[:, 480:560] > 127).sum() == 0
+
+
+def test_who_comes_in_far_away_is_looked_at_where_there_is_time(cut: Cut) -> None:
+    """Somebody of 33 lines of 576 walked through a surveillance view, unmarked: less than a sixteenth was nobody."""
+    image, truth = far(cut, 450, tall=21, back="skyline")
+    for patient in (True, False):
+        person = gancam.masks.Person()
+        if patient:
+            person.take_time()
+        person.opacity(far(cut, grain=1, back="skyline")[0])
+        left, top, width, height = cv2.boundingRect(truth)
+        person.expect([(left, top, width, height)])
+        assert (agreement(person.opacity(image), truth) > 0.6) == patient
 
 
 def test_a_small_person_at_rest_does_not_tremble_and_one_who_left_is_gone(cut: Cut) -> None:

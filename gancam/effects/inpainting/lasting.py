@@ -29,7 +29,7 @@ _LEAST = 4  # small pixels
 _HELD = 3.0  # seconds for which what was theirs stays theirs, without a mark
 _SAME = 0.5  # share of it that was theirs in the frame before, at the least; and that rests, at the most
 _RESTS = 1.5  # seconds after which what does not change is a thing that was put there
-_TALL, _SLIM, _FULL = 1 / 12, 6.0, 0.25  # of the height; times the width; share of the box: of who may be somebody
+_TALL, _SLIM, _FULL = 1 / 20, 6.0, 0.25  # of the height; times the width; share of the box: of who may be somebody
 _CLOSE, _RIM = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
 
 Box = tuple[int, int, int, int]  # left, top, width, height

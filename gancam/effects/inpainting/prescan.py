@@ -50,6 +50,7 @@ class Prescan(Background):
 
     def finish(self) -> FutureBackground:
         """Return what is uncovered in the clip, that of a later canvas in those before it, too. Call it at its end."""
+        self._retrace.finish()
         self.future.earlier = self._retrace.earlier
         self._leave(None)
         self._canvas.clear()

@@ -1,4 +1,7 @@
-"""Where people were before they were found: they are followed backwards to where they came in."""
+"""Where people were before they were found: they are followed backwards, to where they came in; and where a scene ends.
+
+Nobody is found later in its last frames, so that all of these are looked at once more, backwards.
+"""
 
 from collections import deque
 
@@ -8,9 +11,10 @@ import numpy as np
 from gancam.frame import Image, room
 from gancam.masks.mask import Mask
 from gancam.masks.people.person import Person
-from gancam.masks.people.trail import MARKED
+from gancam.masks.people.trail import MARKED, Trail
 from gancam.masks.spool import Slot, Spool
 from gancam.vision.motion import Grey
+from gancam.vision.scenes import Scenes
 
 _FRAMES, _BYTES = 15, 64 << 20  # frames that are kept at most, and of all of these
 _NEW = 0.1  # of a piece of a mask: where less was marked in the frame before, somebody new was found
@@ -18,6 +22,7 @@ _LEAST = 1 / 2000  # of the frame: what is smaller is nobody
 _NEAR = 1 / 24  # of the frame's longer side: how far people go from frame to frame, at most
 _AFTER = 30  # frames from the one in which they were found that are kept as well: once hidden, they are found later
 _RIM = 9  # pixels: what is marked around what is seen of them
+_FANCIED = 2  # last frames in which there may be somebody who is not in those before
 _GAPS = 3  # frames in which they were not seen, after which they had not come yet
 
 
@@ -34,6 +39,8 @@ class Earlier:
     def put(self, time: float, mask: Mask) -> None:
         """Mark in the frame of that `time` what is 1 in `mask`."""
         left, top, width, height = cv2.boundingRect(mask)
+        if not width:
+            return
         bits = np.packbits(mask[top : top + height, left : left + width], axis=1)
         self._pieces.setdefault(time, []).append((left, top, height, self._spool.store(bits.tobytes())))
 
@@ -51,7 +58,7 @@ class Earlier:
 
 
 class Retrace:
-    """Follows people backwards through the frames before the one in which they were found.
+    """Follows people backwards through the frames before the one in which they were found, or in which a scene ends.
 
     Attributes:
         earlier: Where they were.
@@ -61,14 +68,15 @@ class Retrace:
         self.earlier = Earlier()
         self._last: deque[tuple[float, Image]] = deque()
         self._marked: Grey | None = None  # in the frame before
-        self._person: Person | None = None
+        self._person, self._scenes = Person(wide=True), Scenes()
+        self._person.take_time()
         self._left = 0  # frames that are still kept
 
     def look(self, image: Image, marked: Grey, time: float) -> None:
         """Take in the next frame and its mask of people, 0 or not; `time` in seconds. `image` is kept: let it be."""
         before, self._marked = self._marked, marked
-        if before is None or before.shape != marked.shape:
-            self._last.clear()
+        if self._scenes(image).before is None or before is None:
+            self.finish()
         elif len(self._last) > 1:
             count, labels, stats, _ = cv2.connectedComponentsWithStats(np.asarray(marked != 0, np.uint8))
             known = np.bincount(labels[before > 0], minlength=count)
@@ -84,27 +92,50 @@ class Retrace:
         while len(self._last) > room(image, _FRAMES, _BYTES):
             self._last.popleft()
 
+    def finish(self) -> None:
+        """Look for people in the last frames of a scene backwards; call it where a clip ends, too.
+
+        The last one is an image by itself, in which nobody is overlooked. What else is taken for somebody there is told
+        from them in the third or so that is looked at.
+        """
+        last, self._left = list(reversed(self._last)), 0
+        self._last.clear()
+        self._person.reset()
+        found = [
+            Trail()(self._person.opacity(image, time=last[0][0] - time if place else None), 0.0)
+            for place, (time, image) in enumerate(last)
+        ]
+        if len(found) > _FANCIED:
+            sure = np.bitwise_or.reduce(found[_FANCIED : 2 * _FANCIED + 1])
+            found[:_FANCIED] = (_near(people, sure) for people in found[:_FANCIED])
+            for (time, _), people in zip(last, found, strict=True):
+                self.earlier.put(time, people)
+
     def _follow(self, image: Image, people: Mask, time: float) -> None:
         """Follow new `people` (1) in `image`, that of `time`, backwards."""
-        self._person = self._person or Person(wide=True)
-        person, missed, side = self._person, 0, 2 * round(_NEAR * max(people.shape)) + 1
+        person, missed = self._person, 0
         person.reset()
-        person.take_time()
         person.opacity(image, time=0.0)
         for then, earlier in reversed(self._last):
             person.expect([_box(people)])
             seen = np.asarray(person.opacity(earlier, time=time - then) > MARKED, np.uint8)
             found = np.asarray(cv2.dilate(seen, np.ones((_RIM, _RIM), np.uint8)), np.uint8)
-            _, labels = cv2.connectedComponents(found)
-            near = cv2.dilate(people, np.ones((side, side), np.uint8)) > 0
-            theirs = np.unique(labels[near & (found > 0)])
-            if not theirs.size:
+            theirs = _near(found, people)
+            if not theirs.any():
                 missed += 1
                 if missed > _GAPS:
                     return
                 continue
-            people, missed = np.asarray(np.isin(labels, theirs), np.uint8), 0
+            people, missed = theirs, 0
             self.earlier.put(then, people)
+
+
+def _near(found: Mask, people: Mask) -> Mask:
+    """The parts of what was `found` (1) that may be `people` (1) in a frame beside it."""
+    side = 2 * round(_NEAR * max(people.shape)) + 1
+    _, labels = cv2.connectedComponents(found)
+    near = cv2.dilate(people, np.ones((side, side), np.uint8)) > 0
+    return np.asarray(np.isin(labels, np.unique(labels[near & (found > 0)])), np.uint8)
 
 
 def _box(mask: Mask) -> tuple[int, int, int, int]:

@@ -45,7 +45,8 @@ _LIT = np.asarray(255 * (np.arange(256) / 255) ** 0.6, np.uint8)  # levels as th
 _BODY = 1.5, 0.7, 4.0, 6.0  # widths to the left of a face, heights above it; widths and heights of who has it
 _SURE, _FILLS = 0.8, 0.04  # what a closer look must be of somebody, and the share of the window that they fill
 _MOVING = 0.65  # the first of these for somebody who is followed and moves
-_TALL = 1 / 16  # of the frame's height: who is smaller is nobody
+_TALL = 1 / 20  # of the frame's height: who is smaller is nobody
+_MET = 1 / 12  # the same of what comes and may be somebody, where there is no time
 _ENTER, _LEAVE = 0.5, 0.6  # of the frame: a closer look is worth it for windows under that, and not any more over that
 _AS_WELL = 0.8  # of those who are followed, that the whole frame must show for them not to be any more
 _MUCH = 0.6  # of a window: it becomes smaller where that is enough
@@ -54,7 +55,7 @@ _TRIES = 8  # closer looks in the first frame at what is seen in such parts; one
 _FORGETS = 60  # frames after which what was nobody may be somebody
 OFTEN = 5  # the same, and for the search in the whole frame, where there is time
 _TILES = 3  # parts of the frame a side, which overlap by half, that are searched
-_SCANS = 2  # frames after which the next of them is
+_SCANS = 2  # frames after which the next of them is, where there is no time
 _LEAST = 1 / 40  # of the frame's height: what is less is not looked at
 _UPRIGHT = 1.3  # times as tall as wide
 _AGAIN = 4  # frames after which is looked again at what something else found, and may be somebody
@@ -198,9 +199,10 @@ class CloserLooks:
 
     def go_on(self, image: Image) -> None:
         """Look for others than those who are followed, in a part of `image`, unless somebody fills much of it."""
-        if not self.is_near and self._tick % _SCANS == 0:
+        scans = self._tick % _SCANS == 0
+        if not self.is_near and (scans or self.patient):
             self._scan(image)
-        elif not self.is_near:
+        if not self.is_near and not scans:
             self._meet(image)
 
     def _scan(self, image: Image) -> None:
@@ -208,8 +210,8 @@ class CloserLooks:
         size = image.shape[1], image.shape[0]
         if self._tick % (OFTEN if self.patient else _FORGETS) == 0:
             self._refused = []
-        tries = _TRIES if self._tick == 0 else 1
-        for at in range(_TILES**2) if self._tick == 0 else [self._tick // _SCANS % _TILES**2]:
+        tries, turn = _TRIES if self._tick == 0 else 1, self._tick // (1 if self.patient else _SCANS)
+        for at in range(_TILES**2) if self._tick == 0 else [turn % _TILES**2]:
             tile = tile_of(size, at % _TILES, at // _TILES, _TILES)
             small = shown(image, tile, self._work_size)
             found = self._look(small)
@@ -229,9 +231,12 @@ class CloserLooks:
     def _meet(self, image: Image) -> None:
         """Look closer at one of what may be somebody, where it was not looked in the last frames."""
         self._met = [(tick, box) for tick, box in self._met if self._tick - tick < _AGAIN]
+        least = (_TALL if self.patient else _MET) * image.shape[0]
         for box in self._expected:
-            if not any(holds(one.window, box) for one in self.regions) and not any(
-                alike(box, other) for _, other in self._met
+            if (
+                box[3] >= least
+                and not any(holds(one.window, box) for one in self.regions)
+                and not any(alike(box, other) for _, other in self._met)
             ):
                 self._met.append((self._tick, box))
                 self._approach(image, box, upright=True)
