@@ -141,7 +141,8 @@ def test_nothing_is_looked_for_by_name() -> None:
     for file in modules("gancam"):
         for node in nodes(file):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id != "hasattr", file
+                assert node.func.id not in ("hasattr", "delattr"), file
+                assert node.func.id != "setattr" or file.name == "params.py", file
                 if node.func.id == "getattr":
                     asking.add(file.relative_to(ROOT).as_posix())
     assert asking <= set(foreign)

@@ -94,7 +94,7 @@ class ExportedTeacher(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the operations in the file's order."""
-        held: Values = {name: getattr(self, buffer) for name, buffer in self._stored.items()}
+        held: Values = {name: self.get_buffer(buffer) for name, buffer in self._stored.items()}
         held[self._given] = x
         try:
             for index, node in enumerate(self._nodes):

@@ -1,6 +1,7 @@
 """An effect that is too slow for every frame: made beside them, and carried along by their motion."""
 
 import threading
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
@@ -29,6 +30,22 @@ class _Made(NamedTuple):
     scene: int
 
 
+@dataclass
+class _Memory:
+    """All that is remembered of frames, and what the caller and its thread tell each other; made anew by a rest."""
+
+    scenes: Scenes = field(default_factory=Scenes)
+    scene: int = 0  # how many began
+    called: bool = False
+    opacity: Image | None = None  # of the picture that was given last
+    # These are guarded by the condition.
+    job: tuple[Image, float | None, Grey, int] | None = None  # frame, time, in grey, and of which scene
+    busy: bool = False
+    stopped: bool = False
+    made: _Made | None = None
+    error: Exception | None = None
+
+
 class Carried(EffectWrapper):
     """Calls `effect` on a thread of its own, with the newest image whenever it is free; a call here never waits for it.
 
@@ -44,44 +61,38 @@ class Carried(EffectWrapper):
     def __init__(self, effect: Effect) -> None:
         super().__init__(effect)
         self._flow = DenseFlow()
-        self._change = threading.Condition()  # guards what follows
-        self._job: tuple[Image, float | None, Grey, int] | None = None  # frame, time, in grey, and of which scene
-        self._scenes, self._scene = Scenes(), 0
-        self._busy = self._stopped = False
-        self._made: _Made | None = None
-        self._called = False
-        self._opacity: Image | None = None  # of the picture that was given last
-        self._error: Exception | None = None
+        self._change = threading.Condition()
+        self._memory = _Memory()
         self._thread: threading.Thread | None = None
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
         """Give `image` with what the effect last changed; see ``Effect``."""
-        image = check_image(image)
-        grey, before = self._scenes(image)
-        self._scene += before is None
+        image, memory = check_image(image), self._memory
+        grey, before = memory.scenes(image)
+        memory.scene += before is None
         with self._change:
-            error, self._error = self._error, None
+            error, memory.error = memory.error, None
             if error is not None:
                 raise error
             self.effect.params = self.params
-            if not self._busy:
-                self._job, self._busy = (image.copy(), time, grey, self._scene), True  # the caller may reuse its own
+            if not memory.busy:
+                memory.job, memory.busy = (image.copy(), time, grey, memory.scene), True  # the caller may reuse its own
                 self._change.notify_all()
-            made = self._made
+            made = memory.made
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="gancam-carry", daemon=True)
+            self._thread = threading.Thread(target=self._work, args=(memory,), name="gancam-carry", daemon=True)
             self._thread.start()
         plain = self.plain(image)
-        self._called, self._opacity = True, None
-        out = plain if made is None or made.scene != self._scene else self._with_change(plain, grey, made)
+        memory.called, memory.opacity = True, None
+        out = plain if made is None or made.scene != memory.scene else self._with_change(plain, grey, made)
         return out.copy() if out is image else out
 
     def _with_change(self, plain: Image, grey: Grey, made: _Made) -> Image:
-        change, self._opacity = made.change, made.opacity
+        change, self._memory.opacity = made.change, made.opacity
         motion = self._flow(grey, made.grey, (change.shape[1], change.shape[0]))
         if motion is not None:
             change = motion.carry(change)
-            self._opacity = None if made.opacity is None else motion.carry(made.opacity)
+            self._memory.opacity = None if made.opacity is None else motion.carry(made.opacity)
         if change.shape != plain.shape:
             change = np.asarray(cv2.resize(change, (plain.shape[1], plain.shape[0])), np.int16)
         return np.asarray(cv2.add(plain, change, dtype=cv2.CV_8U), np.uint8)
@@ -111,12 +122,12 @@ class Carried(EffectWrapper):
     @property
     def opacity(self) -> Image | None:
         """That which the effect gave last, moved along with its change; None while the plain picture is given."""
-        return self._opacity if self._called else self.effect.opacity
+        return self._memory.opacity if self._memory.called else self.effect.opacity
 
     def settle(self) -> None:
         """Wait until the effect is done with what it was given."""
         with self._change:
-            self._change.wait_for(lambda: not self._busy or self._thread is None)
+            self._change.wait_for(lambda: not self._memory.busy or self._thread is None)
 
     def reset(self) -> None:
         """Forget what was made, and end the thread."""
@@ -133,29 +144,27 @@ class Carried(EffectWrapper):
         thread, self._thread = self._thread, None
         if thread is not None:
             with self._change:
-                self._stopped = True
+                self._memory.stopped = True
                 self._change.notify_all()
             thread.join()
-        self._job, self._made, self._error, self._busy, self._stopped = None, None, None, False, False
-        self._called = False
-        self._scenes.reset()
+        self._memory = _Memory()
 
-    def _work(self) -> None:
-        """The hidden thread."""
+    def _work(self, memory: _Memory) -> None:
+        """The hidden thread, which ends before there is another memory."""
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._stopped or self._job is not None)
-                if self._stopped:
+                self._change.wait_for(lambda: memory.stopped or memory.job is not None)
+                if memory.stopped:
                     return
-                assert self._job is not None
-                job, self._job = self._job, None
+                assert memory.job is not None
+                job, memory.job = memory.job, None
             made, failure = None, None
             try:
                 made = self._make(*job)
             except Exception as error:  # raised by the next call
                 failure = error
             with self._change:
-                self._made, self._error, self._busy = made or self._made, failure, False
+                memory.made, memory.error, memory.busy = made or memory.made, failure, False
                 self._change.notify_all()
 
     def _make(self, image: Image, time: float | None, grey: Grey, scene: int) -> _Made:

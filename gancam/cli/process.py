@@ -46,7 +46,7 @@ from gancam.errors import InputError, OutputExists
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
 from gancam.jobs.checks import check, check_options
 from gancam.jobs.events import FileProgress, JobEvent, Note
-from gancam.jobs.identity import file_job, files_made
+from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.preset import read_preset
@@ -221,18 +221,18 @@ def _make(
         print_note(plain(text))
 
     def remember() -> None:
-        if request.output != "-" and job is not None:
-            keep(target, job, beside)
+        if job is not None:
+            keep(target, file_job(job, target, options, image=image), beside)
 
     with named_after(request.preset):
         chain = LoadedChain(request.chain_spec)
     effects = chain.fresh(None if image else source.path)
     job: Mapping[str, object] | None = None
     with suppress(OSError):  # an input that cannot be read is told of below
-        job = file_job(source, target, effects, options, image=image)
+        job = None if request.output == "-" else job_of(source, effects, None if image else options)
     beside = [Path(file) for effect in effects for file in files_made(effect).values()]
     if finished and job is not None:
-        if (why := in_the_way(target, job, beside)) is not None:
+        if (why := in_the_way(target, file_job(job, target, options, image=image), beside)) is not None:
             raise _in_the_way(target, why)
         _tell_made(request, image=image)
         return
@@ -247,7 +247,7 @@ def _make(
             for line in [*notes, *([_wrote(target)] if request.output != "-" else [])]:
                 print(line)
         return
-    report = _make_video(source, target, request, make_pool, chain, notify)
+    report = _make_video(source, target, request, make_pool, chain, job, notify)
     remember()
     report.notes = [plain(note) for note in report.notes]
     if request.as_json:
@@ -267,6 +267,7 @@ def _make_video(
     request: _Request,
     make_pool: MakePool | None,
     chain: LoadedChain,
+    job: Mapping[str, object] | None,
     notify: Callable[[str], None],
 ) -> Report:
     options, report = request.options, Report()
@@ -275,9 +276,10 @@ def _make_video(
             if make_pool is not None:
                 tell = _show_progress(progress, notify)
                 return process_one(
-                    source.path, target.path, request.chain_spec, options, notify=tell, make_pool=make_pool, chain=chain
-                )
-            process_video(source, target, chain.effects, options, report, notify=notify, progress=progress)
+                    source.path, target.path, request.chain_spec, options, notify=tell, make_pool=make_pool,
+                    chain=chain, job=job,
+                )  # fmt: skip
+            process_video(source, target, chain.effects, options, report, notify=notify, progress=progress, job=job)
             return report
     except (KeyboardInterrupt, Terminated):
         errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)

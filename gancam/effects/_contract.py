@@ -333,14 +333,15 @@ class ModelEffect(Effect):
             self._scenes.reset()
             self._forget()
 
-    def _exchange(self, before: "ModelEffect", *names: str) -> None:
-        """Take those attributes of `before` that remember its frames, and leave it those that this one has."""
-        mine, others = vars(self), vars(before)
-        for name in names:
-            mine[name], others[name] = others[name], mine[name]
+    def _take_states(self, before: "ModelEffect", *, fit: bool) -> None:
+        """Take what the network of `before` carries; begin anew where that does not `fit`.
 
-    def _take_states(self, before: "ModelEffect") -> None:
-        """Take what the network of `before` carries, which is this one in any precision, shown frames of that size."""
+        It does where that network is this one, in any precision, and is shown frames of that size.
+        """
+        self._forget()
+        if not fit:
+            self._scenes.reset()
+            return
         self._scenes, before._scenes = before._scenes, self._scenes
         if isinstance(self.model, ImageModel) and isinstance(before.model, ImageModel):
             self.model.continue_from(before.model)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,6 +60,14 @@ class BackgroundParams(Params):
     )
 
 
+@dataclass
+class _Memory:
+    """What is remembered of frames, beside the people in them: how much is seen of the last, and who was found."""
+
+    opacity: Image = field(default_factory=lambda: np.zeros((1, 1), np.uint8))
+    sought: Sought = field(default_factory=Sought)
+
+
 class Background(ModelEffect):
     """Changes what is behind people: ``(H, W, 3)`` -> the same size.
 
@@ -78,8 +86,7 @@ class Background(ModelEffect):
     def __init__(self, model: ImageModel, params: BackgroundParams) -> None:
         super().__init__(model, params)
         self._person, self._planes = masks.Person(model), Planes()
-        self._opacity: Image = np.zeros((1, 1), np.uint8)
-        self._sought = Sought()
+        self._memory = _Memory()
         self._picture = lru_cache(maxsize=1)(_picture)
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
@@ -91,7 +98,7 @@ class Background(ModelEffect):
             return image
         self._person.hold = params.stabilise
         people = self._person.opacity(image, time=time)
-        self._sought.look(self._person, found=int(people.max()) > _SOMEBODY)
+        self._memory.sought.look(self._person, found=int(people.max()) > _SOMEBODY)
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
         elif params.colour.lower() == _NOTHING:
@@ -114,7 +121,7 @@ class Background(ModelEffect):
     def _cut_out(self, image: Image, people: Image) -> Image:
         """People in their own colours, before black where nothing of them is; ``opacity`` is theirs from now on."""
         share = self.params.strength
-        self._opacity = np.asarray(cv2.convertScaleAbs(people, alpha=share, beta=255 * (1 - share)), np.uint8)
+        self._memory.opacity = np.asarray(cv2.convertScaleAbs(people, alpha=share, beta=255 * (1 - share)), np.uint8)
         if share < 1.0:
             return image
         return np.asarray(cv2.copyTo(own_colours(image, people), people), np.uint8)
@@ -122,7 +129,7 @@ class Background(ModelEffect):
     @property
     def opacity(self) -> Image | None:
         """That of people, where nothing is to be behind them."""
-        return self._opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
+        return self._memory.opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
     def take_time(self) -> None:
         """Look for people more often."""
@@ -138,7 +145,7 @@ class Background(ModelEffect):
         with self._lock:
             super().reset()
             self._person.reset()
-            self._sought.reset()
+            self._memory = _Memory()
 
     @property
     def unfound(self) -> str:
@@ -146,7 +153,7 @@ class Background(ModelEffect):
         replaced = bool(self.params.image or self.params.colour)
         if not (replaced or self.params.blur):
             return ""
-        return self._sought.unfound(f"all of it was {'replaced' if replaced else 'blurred'}")
+        return self._memory.sought.unfound(f"all of it was {'replaced' if replaced else 'blurred'}")
 
     @property
     def remembers(self) -> bool:

@@ -99,8 +99,10 @@ class FaceEffect(ModelEffect):
         return result
 
     def reset(self) -> None:
-        """Forget the faces that are followed."""
-        self._tracks = []
+        """Forget the frames before, and the faces that are followed."""
+        with self._lock:
+            super().reset()
+            self._tracks = []
 
     def arguments(self) -> Mapping[str, object]:
         """What finds the faces, where that was given."""

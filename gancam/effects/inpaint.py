@@ -8,6 +8,7 @@ caller.
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -46,6 +47,26 @@ _NOTHING = "nothing is marked, so nothing is filled: give mask=, box=, polygon=,
 _ALONE = "find=scratches compares a frame with those beside it, and there was one frame alone, which is as it was"
 
 
+@dataclass
+class _Memory:
+    """All that is remembered of frames: handed on whole from one effect to another, and made anew by a reset."""
+
+    marks: Marks
+    silhouettes: Silhouettes = field(default_factory=Silhouettes)
+    background: Background = field(default_factory=Background)
+    grain: Grain = field(default_factory=Grain)
+    scratches: Scratches = field(default_factory=Scratches)
+    told: Told = field(default_factory=Told)
+    holes: Holes | None = None  # of the last mask
+
+    def anew(self) -> "_Memory":
+        """Give one of no frames; what was drawn stays, and the networks that this one has open."""
+        self.scratches.close()
+        for kept in (self.marks, self.silhouettes):
+            kept.reset()
+        return _Memory(self.marks, self.silhouettes, Background(people=self.background.people))
+
+
 class Inpaint(MaskedEffect):
     """Fills what a mask marks: ``(H, W, 3)`` -> the same size.
 
@@ -63,84 +84,80 @@ class Inpaint(MaskedEffect):
 
     def __init__(self, model: MaskedModel, params: InpaintParams, source: MaskSource | None = None) -> None:
         super().__init__(model, params)
-        self.background = Background()
-        self._grain = Grain()
         self._bystanders = Bystanders()
         self._invent = Inventor(model)
-        self._marks = Marks(source)
-        self._scratches = Scratches()
-        self._silhouettes = Silhouettes()
-        self._told = Told()
-        self._holes: Holes | None = None
+        self._memory = _Memory(Marks(source))
         self._marking()
+
+    @property
+    def background(self) -> Background:
+        """What is known of the scene behind what is marked."""
+        return self._memory.background
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
-        return {"source": self._marks.given}
+        return {"source": self._memory.marks.given}
 
     def compute_masked(self, image: Image, time: float | None, mask: NDArray[np.generic] | None) -> Image:
         """Fill what `mask` or the parameters mark in `image`; without anything marked, give that itself."""
+        memory = self._memory
         if mask is not None:
             mask = masks.check_mask(mask, image)
-            self._told.clear()  # of a mask that comes with its call, the last call counts
+            memory.told.clear()  # of a mask that comes with its call, the last call counts
         if self.params.find == "scratches":
-            image, time, mask = self._scratches(image, time, mask)  # which may be those of the frame before
+            image, time, mask = memory.scratches(image, time, mask)  # which may be those of the frame before
         marked = self._marked(image, time) if mask is None else mask
-        faces = mask is None and self._marks.are(masks.Faces)
-        recalls = self.params.memory and not self._marks.are(masks.Faces)
+        faces = mask is None and memory.marks.are(masks.Faces)
+        recalls = self.params.memory and not memory.marks.are(masks.Faces)
         if recalls and mask is None and marked is not None:
-            marked = self._with_belongings(self.background, image, marked, time)
+            marked = self._with_belongings(memory.background, image, marked, time)
         if marked is None or not cv2.hasNonZero(marked):
             if recalls:
-                self.background.skip(image)
+                memory.background.skip(image)
             return image
-        holes = self._made(marked, self._silhouettes(image, time, marked) if faces else None)
+        holes = self._made(marked, memory.silhouettes(image, time, marked) if faces else None)
         result, unknown = image.copy(), holes.hidden.copy()
         if recalls:
-            stale = self._marks.slow if mask is None else None
-            self.background.observe(image, holes.hidden, holes.windows, stale)
+            stale = memory.marks.slow if mask is None else None
+            memory.background.observe(image, holes.hidden, holes.windows, stale)
             for window in holes.windows:
-                found = self.background.lookup(window, image, holes.hidden)
+                found = memory.background.lookup(window, image, holes.hidden)
                 known = np.asarray(found.state != UNKNOWN, np.uint8)
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
         if cv2.countNonZero(unknown) == unknown.size:
-            self._told.tell(_ALL_MARKED, self.params)
+            memory.told.tell(_ALL_MARKED, self.params)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows, beside=holes.beside)
         if recalls and self.params.texture:
             self._texture(result, new, image)
         for window, part in zip(holes.windows, invented, strict=True) if recalls else ():
-            self.background.store(window, result[window.place], image, holes.hidden, part)
+            memory.background.store(window, result[window.place], image, holes.hidden, part)
         holes.blend(result)
         if recalls and self.params.texture:
-            self._grain.add(result, image, self.background.before, holes)
-        for veil in self._marks.veils if mask is None else ():
+            memory.grain.add(result, image, memory.background.before, holes)
+        for veil in memory.marks.veils if mask is None else ():
             veil.lift(result, image, holes.hidden)
         if recalls:
-            self.background.remember(image, holes.hidden)
+            memory.background.remember(image, holes.hidden)
         return result
 
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self.params.memory or self._marks.remember(self.params)
+        return self.params.memory or self._memory.marks.remember(self.params)
 
     @property
     def pad(self) -> "masks.Drawn | None":
         """A brush, boxes and an eraser, where `draw` is on."""
-        return self._marks.pad(self.params)
+        return self._memory.marks.pad(self.params)
 
     def reset(self) -> None:
         """Forget the frames before, and what was read ahead; what was drawn stays."""
         with self._lock:
-            self.background.reset()
-            self._grain.reset()
-            self._told.clear()
-            self._scratches.reset()
-            self._silhouettes.reset()
-            self._marks.reset()
+            super().reset()
+            self._memory = self._memory.anew()
 
     def continue_from(self, before: Effect) -> None:
         """Take what was seen, followed and drawn; see ``Effect``."""
@@ -148,14 +165,12 @@ class Inpaint(MaskedEffect):
             super().continue_from(before)
         elif before is not self:
             with self._lock, before._lock:
-                self._exchange(
-                    before, "background", "_grain", "_told", "_scratches", "_marks", "_holes", "_silhouettes"
-                )
+                self._memory, before._memory = before._memory, self._memory
 
     def take_time(self) -> None:
         """Look for people more often from now on: nobody waits for the frames."""
-        self._marks.take_time()
-        self._silhouettes.take_time()
+        self._memory.marks.take_time()
+        self._memory.silhouettes.take_time()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
@@ -165,23 +180,25 @@ class Inpaint(MaskedEffect):
         """
         self.reset()
         self._marking()
-        self._marks.learn(self.params, frames)
+        marks = self._memory.marks
+        marks.learn(self.params, frames)
         if self.params.find == "scratches":
-            self._scratches.read_ahead(frames())
-        if (self.params.memory and self.params.ahead and not self._marks.are(masks.Faces)) or self._marks.tracks:
+            self._memory.scratches.read_ahead(frames())
+        if (self.params.memory and self.params.ahead and not marks.are(masks.Faces)) or marks.tracks:
             self._scout(frames(), whole)
 
     def _scout(self, frames: Iterable[Frame], whole: bool) -> None:
         """Go through a clip and its masks once, and begin anew with what was seen to be uncovered."""
-        whole_masks, people = self._marks.whole, self._marks.are(masks.Person)
-        scout, marks = Prescan(whole=whole_masks, people=people), self._marks.ahead(self.params)
+        memory = self._memory
+        whole_masks, people = memory.marks.whole, memory.marks.are(masks.Person)
+        scout, marks = Prescan(whole=whole_masks, people=people), memory.marks.ahead(self.params)
         if marks is None:
             return
         time: float | None
         for frame in frames:
             image, time = frame.image, frame.time
             if self.params.find == "scratches":
-                image, time, _ = self._scratches(image, time)
+                image, time, _ = memory.scratches(image, time)
             marked = masks.check_mask(marks(image, time=time), image)
             marked = self._with_belongings(scout, image, marked, time)
             if cv2.hasNonZero(marked):
@@ -190,19 +207,20 @@ class Inpaint(MaskedEffect):
                 scout.remember(image, holes.hidden)
             else:
                 scout.skip(image)
-        for track in self._marks.tracks if whole else ():
+        for track in memory.marks.tracks if whole else ():
             track.finished()
         known = scout.finish()
-        self.background, opening = Background(known, whole=whole_masks, people=people), Background(known, people=people)
-        self._marks.begin_anew(self.params)
-        marks = self._marks.ahead(self.params) or marks
+        opening = Background(known, people=people)
+        memory.background = Background(known, whole=whole_masks, people=people)
+        memory.marks.begin_anew(self.params)
+        marks = memory.marks.ahead(self.params) or marks
         for image in scout.opening:
             self._with_belongings(opening, image, masks.check_mask(marks(image, time=None), image), None)
 
     def _with_belongings(self, background: Background, image: Image, marked: Mask, time: float | None) -> Mask:
         """What is `marked` and belongs to it; who finds people will look where `background` sees something come."""
         whole = background.belonging(image, marked, time)
-        for source in self._marks.sources:
+        for source in self._memory.marks.sources:
             if isinstance(source, masks.Person) and background.strangers:
                 source.expect(background.strangers)
         within = time is None or self.params.from_ <= time < (self.params.to or math.inf)
@@ -210,23 +228,23 @@ class Inpaint(MaskedEffect):
 
     def close(self) -> None:
         """Write the mask track, where one was asked for. Raises ``OutputExists``, ``SinkError``."""
-        self._scratches.close()
-        self._marks.save(self.params)
+        self._memory.scratches.close()
+        self._memory.marks.save(self.params)
 
     def discard(self) -> None:
         """Forget the masks that ``close`` would write."""
-        self._marks.discard()
+        self._memory.marks.discard()
 
     @property
     def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say."""
-        alone = [_ALONE] if self.params.find == "scratches" and self._scratches.alone else []
-        return self._told.of(self.params) + alone + self._marks.notes
+        alone = [_ALONE] if self.params.find == "scratches" and self._memory.scratches.alone else []
+        return self._memory.told.of(self.params) + alone + self._memory.marks.notes
 
     @property
     def unfound(self) -> str:
         """That nothing was filled, since nobody was found, or no face, or no overlay."""
-        return self._marks.unfound
+        return self._memory.marks.unfound
 
     @property
     def idle(self) -> str:
@@ -235,22 +253,24 @@ class Inpaint(MaskedEffect):
 
     def _marking(self) -> MaskSource | None:
         """What marks now; what is remembered begins anew where that came to be people, or others than they."""
-        source = self._marks.source(self.params)
-        if self._marks.are(masks.Person) != self.background.people:
-            self.background = Background(people=self._marks.are(masks.Person))
+        memory = self._memory
+        source = memory.marks.source(self.params)
+        if memory.marks.are(masks.Person) != memory.background.people:
+            memory.background = Background(people=memory.marks.are(masks.Person))
         return source
 
     def _marked(self, image: Image, time: float | None) -> Mask | None:
         if self._marking() is None and self.params.find == "nothing":
-            self._told.tell(_NOTHING, self.params)
-        return self._marks.mask(self.params, image, time)
+            self._memory.told.tell(_NOTHING, self.params)
+        return self._memory.marks.mask(self.params, image, time)
 
     def _made(self, marked: Mask, beside: Mask | None = None) -> "Holes":
         """What follows from the mask alone: made once for one that stays."""
         grow, feather = self.params.grow, self.params.feather
-        if self._holes is None or not self._holes.are(marked, grow, feather, beside):
-            self._holes = Holes(marked, grow, feather, beside)
-        return self._holes
+        holes = self._memory.holes
+        if holes is None or not holes.are(marked, grow, feather, beside):
+            self._memory.holes = holes = Holes(marked, grow, feather, beside)
+        return holes
 
     def _texture(self, picture: Image, new: Mask, image: Image) -> None:
         """Give wide parts of what is `new` in `picture`, which will be remembered, several looks and texture.
@@ -261,7 +281,7 @@ class Inpaint(MaskedEffect):
         again stays as the network has it.
         """
         if cv2.hasNonZero(new):
-            appeared = self.background.appeared(new)
+            appeared = self._memory.background.appeared(new)
             parts = wide_parts(appeared)
             if parts:
                 average(picture, new, parts, self._invent)

@@ -3,6 +3,7 @@
 import math
 import pathlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
@@ -24,6 +25,22 @@ from gancam.masks.sought import Sought
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
 _AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
+
+
+@dataclass
+class _Memory:
+    """All that is remembered of frames: how far it has come, where it was laid, and who was found."""
+
+    drive: Drive
+    layer: Layer
+    sought: Sought = field(default_factory=Sought)
+    step: float = 0.0  # seconds between the last two frames
+
+    def anew(self) -> "_Memory":
+        """Give one of no frames; what this one knows of a sound and of the generator stays."""
+        for kept in (self.drive, self.layer):
+            kept.reset()
+        return _Memory(self.drive, self.layer)
 
 
 class Morph(ModelEffect):
@@ -50,14 +67,14 @@ class Morph(ModelEffect):
         super().__init__(model, params)
         self._ahead = ahead or (1 if model.device == "cpu" else _AHEAD_ON_GPU)
         self._paths = lru_cache(maxsize=4)(self._make_path)
-        self._drive, self._layer = Drive(model.card.name), Layer(self._samples)
+        self._memory = _Memory(Drive(model.card.name), Layer(self._samples))
         self._mixed = lru_cache(maxsize=4)(lambda seed: model.mapping(seeded([seed], model.card.latent)))
-        self._made, self._sought = dict[tuple[Any, ...], Image](), Sought()
+        self._made: dict[tuple[Any, ...], Image] = {}
         self._marked = None if mask is None else masks.source(mask)
         self._kept, self._marking = KeptSources(), masks.Union()
         self._pad: BoxPad | None = None  # what is drawn on
-        self.reset()
-        self._layer.prepare(params)
+        self.reset()  # what is wrong with its masks is found now
+        self._memory.layer.prepare(params)
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
     def arguments(self) -> Mapping[str, object]:
@@ -68,14 +85,14 @@ class Morph(ModelEffect):
         """Composite the picture of that moment into `image`."""
         if self.pad is not None:
             self.pad.image = image
-        time, step = self._drive.turn(self.params, image, time)
+        time, step = self._memory.drive.turn(self.params, image, time)
         where = self._where
-        mask = None if where == "region" else self._sought(self._marker(where), image, time)
+        mask = None if where == "region" else self._memory.sought(self._marker(where), image, time)
         if self.params.opacity == 0.0 or (mask is not None and where != "outside" and not mask.any()):
             if self._seeks:
-                self._layer.see(image)
+                self._memory.layer.see(image)
             return image
-        return self._layer.over(image, self._picture(time, step), where, mask, self.params)
+        return self._memory.layer.over(image, self._picture(time, step), where, mask, self.params)
 
     def generate(self, z: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Generate pictures, not truncated.
@@ -108,7 +125,7 @@ class Morph(ModelEffect):
             super().skim(image, time=time)
         elif self._seeks:
             with self._lock:
-                self._layer.see(check_image(image))
+                self._memory.layer.see(check_image(image))
 
     @property
     def pad(self) -> BoxPad | None:
@@ -125,10 +142,8 @@ class Morph(ModelEffect):
     def reset(self) -> None:
         """Begin anew: nothing has moved yet, and no speed but the present one has ever held."""
         with self._lock:
-            self._step = 0.0  # seconds between the last two frames
-            self._drive.reset()
-            self._layer.reset()
-            self._sought.reset()
+            super().reset()
+            self._memory = self._memory.anew()
             for source in self._masks():
                 source.reset()
 
@@ -141,7 +156,7 @@ class Morph(ModelEffect):
     def unfound(self) -> str:
         """That nobody was found whom the mask is to mark."""
         where = "all over their region" if self._where == "outside" else "not seen"
-        return self._sought.unfound(f"the pictures are {where}")
+        return self._memory.sought.unfound(f"the pictures are {where}")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -154,15 +169,15 @@ class Morph(ModelEffect):
         """The generated picture of that moment; several to come at once, where the device likes that."""
         params, path = self.params, self._path()
         look = path, params.truncation, params.mix, params.mix_layer, params.ease, params.loop
-        wanted = (*look, self._drive.position(time))
+        wanted = (*look, self._memory.drive.position(time))
         if wanted not in self._made:
-            steady = step > 0 and math.isclose(step, self._step, rel_tol=1e-3) and not knows_no_future(params)
+            steady = step > 0 and math.isclose(step, self._memory.step, rel_tol=1e-3) and not knows_no_future(params)
             times = [time + step * index for index in range(self._ahead if steady else 1)]
-            places = dict.fromkeys(self._drive.position(moment) for moment in times)
+            places = dict.fromkeys(self._memory.drive.position(moment) for moment in times)
             ws = np.concatenate([self._styles(path, place) for place in places])
             self._made = {(*look, place): image for place, image in zip(places, self.model.synthesis(ws), strict=True)}
             path.prepare(self._phase(path, wanted[-1]), math.ceil(len(places) * max(params.speed, 1.0)))
-        self._step = step
+        self._memory.step = step
         return self._made[wanted]
 
     def _styles(self, path: Path, position: float) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Super-resolution: the frame, `scale` times as wide and high; with a scale of 1 it is restored at its size."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,6 +57,15 @@ class SuperResolutionParams(Params):
     )  # fmt: skip
 
 
+@dataclass
+class _Memory:
+    """What is remembered of frames, whatever network is shown them; it goes on from one quality level to another."""
+
+    calm: TemporalFilter = field(default_factory=TemporalFilter)
+    settled: Settled = field(default_factory=Settled)
+    saving: bool = False  # whether unchanged parts of the last frame were kept
+
+
 class SuperResolution(ModelEffect):
     """Enlarges or restores: ``(H, W, 3)`` -> ``(H * scale, W * scale, 3)``, any size from one pixel up.
 
@@ -89,12 +98,14 @@ class SuperResolution(ModelEffect):
         self._scale, self._share = scale or model.card.scale, share
         card, even = model.card, 2 * model.card.multiple
         self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
-        self._changed = ChangedTiles(self._everything, scale=card.scale, overlap=self._reach, follows=True)
-        self._calm, self._settled = TemporalFilter(), Settled()
+        self._memory, self._changed = _Memory(), self._changes()
         self._local = _LOCAL.holds(card)
         self._darker = _darker(card.brightens)
-        self._saving = False
         self._tiles = TileBudget(device=lambda: model.device, whole=0 if self._reach else card.scale)
+
+    def _changes(self) -> ChangedTiles:
+        """What the network made of the frames before, of which there are none."""
+        return ChangedTiles(self._everything, scale=self.card.scale, overlap=self._reach, follows=True)
 
     @property
     def level(self) -> str:
@@ -116,13 +127,13 @@ class SuperResolution(ModelEffect):
         if clean > 0.0:
             image = deblocked(image, clean)
         if self.params.stabilise > 0.0:
-            image = self._calm(image, self.params.stabilise)
+            image = self._memory.calm(image, self.params.stabilise)
         else:
-            self._calm.reset()
-            self._settled.reset()
+            self._memory.calm.reset()
+            self._memory.settled.reset()
         sharp = self._sharpen(image, time)
         if clean > 0.0:
-            sharp = self._settled(sharp, clean, still=self.params.stabilise > 0.0)
+            sharp = self._memory.settled(sharp, clean, still=self.params.stabilise > 0.0)
         if strength == 1.0:
             return sharp
         return np.asarray(cv2.addWeighted(sharp, strength, self._interpolate(image), 1.0 - strength, 0.0), np.uint8)
@@ -145,8 +156,8 @@ class SuperResolution(ModelEffect):
         if self._darker is not None:
             image = np.asarray(cv2.LUT(image, self._darker), np.uint8)
         threshold = self.params.threshold
-        self._saving = threshold >= 0 and self._local
-        if not self._saving:
+        self._memory.saving = threshold >= 0 and self._local
+        if not self._memory.saving:
             self._changed.reset()
             return self._everything(image)
         return self._changed(image, threshold=threshold, time=time)
@@ -186,29 +197,27 @@ class SuperResolution(ModelEffect):
         if not whole or more:
             return None
         with self._lock:
-            self._saving = False
+            self._memory.saving = False
             self._changed.reset()
-            self._calm.reset()
+            self._memory.calm.reset()
         return self.model
 
     def reset(self) -> None:
         """Forget the frames before."""
         with self._lock:
             super().reset()
-            self._changed.reset()
-            self._calm.reset()
-            self._settled.reset()
+            self._memory, self._changed = _Memory(), self._changes()
 
     def continue_from(self, before: Effect) -> None:
         """Take what was averaged of the frames before; what another model made of them is made anew."""
-        if before is self:
-            return
-        self.reset()
-        if isinstance(before, SuperResolution):
+        if not isinstance(before, SuperResolution):
+            super().continue_from(before)
+        elif before is not self:
             with self._lock, before._lock:
-                self._exchange(before, "_calm", "_settled")
-                if (self.card.name, self._share) == (before.card.name, before._share):
-                    self._take_states(before)
+                self._changed.reset()
+                self._memory, before._memory = before._memory, self._memory
+                fit = (self.card.name, self._share) == (before.card.name, before._share)
+                self._take_states(before, fit=fit)
 
     @property
     def remembers(self) -> bool:
@@ -218,7 +227,7 @@ class SuperResolution(ModelEffect):
     @property
     def status(self) -> str:
         """How much of the picture was computed last, where unchanged parts are kept."""
-        return f"{self.card.name}: {self._changed.latest:.0%} computed" if self._saving else ""
+        return f"{self.card.name}: {self._changed.latest:.0%} computed" if self._memory.saving else ""
 
     @property
     def notes(self) -> list[str]:

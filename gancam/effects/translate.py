@@ -1,6 +1,7 @@
 """Image to image: a style, colours for grey pictures, photos from drawings; whatever a network was taught."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ from gancam.effects.translation.features import Features, brought_out, calmed, h
 from gancam.effects.translation.pan import Pan
 from gancam.effects.translation.portraits import Portraits
 from gancam.effects.translation.settings import TranslateParams
+from gancam.effects.translation.sizes import work_size
 from gancam.effects.translation.skin import in_own_tones
 from gancam.effects.translation.sparks import with_sparks
 from gancam.effects.translation.steady import Steady
@@ -39,8 +41,6 @@ from gancam.vision.planes import Planes
 from gancam.vision.scenes import Scenes
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
-_FINER, _FINEST = 1.5, 2.5  # times the work size that an unhurried style is shown, at most; of half a frame's size
-_WIDE = 16 / 9  # up to which the work size is that of the longer side
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
 _MOST, _MOST_UNHURRIED = 2, 32  # faces that are drawn from nearer in a frame
 _CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
@@ -50,11 +50,28 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
-_MEMORY = (  # of the frames before
-    "_source", "_shots", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought",
-)  # fmt: skip
 _WASHED, _INKED = 0.85, 0.35  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
+
+
+@dataclass
+class _Memory:
+    """All that is remembered of frames: handed on whole from one effect to another, and made anew by a reset."""
+
+    source: Callable[[str], masks.MaskSource]  # opens the mask that a parameter names, the same again for the same name
+    portraits: Portraits = field(default_factory=Portraits)
+    shots: Scenes = field(default_factory=Scenes)  # of what is within black bars
+    steady: Steady = field(default_factory=Steady)
+    tint: Tint = field(default_factory=Tint)
+    pan: Pan = field(default_factory=Pan)
+    writing: Writing = field(default_factory=Writing)
+    told: Told = field(default_factory=Told)
+    sought: Sought = field(default_factory=Sought)
+
+    def anew(self) -> "_Memory":
+        """Give one of no frames; the networks that this one has open stay so."""
+        self.portraits.reset()
+        return _Memory(self.source, self.portraits)
 
 
 class Translate(ModelEffect):
@@ -83,15 +100,12 @@ class Translate(ModelEffect):
         super().__init__(model, params)
         self._share, self._unhurried, self._still = share, unhurried, True  # still: no frames of a video are shown
         self._marked = None if mask is None else masks.source(mask)
-        self._source = lru_cache(maxsize=1)(masks.source)
         self._tiles = TileBudget(device=lambda: model.device)
-        self._tint, self._pan, self._portraits, self._steady = Tint(), Pan(), Portraits(), Steady()
-        self._writing, self._shots = Writing(), Scenes()  # of what is within black bars
+        self._memory = _Memory(lru_cache(maxsize=1)(masks.source))
         self._moved = 0.0, 0.0  # how far the scene has, down and to the right, in shares of the picture
         self._begins: Place = 0, 0  # where in the texture the picture that the network is shown does
         self._planes, self._near = Planes(), Planes()  # what a frame and a face from nearer are made in
         self._buffers = BufferPool()  # frames that were given
-        self._told, self._sought = Told(), Sought()
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
@@ -105,7 +119,7 @@ class Translate(ModelEffect):
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
             return image.copy()
         if alpha is None and self._is_lost(image):
-            self._told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
+            self._memory.told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
         drawn = self._style(image) if self._draws else self._translated(image)
         result = self._legible(image, drawn) if self._draws else drawn
         if params.colours > 0.0:
@@ -139,28 +153,28 @@ class Translate(ModelEffect):
     @property
     def notes(self) -> list[str]:
         """What the user should know: a scene shown to a network of single things, say."""
-        return [*self._told.of(self.params), *(note for source in self._masks() for note in source.notes)]
+        return [*self._memory.told.of(self.params), *(note for source in self._masks() for note in source.notes)]
 
     @property
     def unfound(self) -> str:
         """That nobody was found whom the mask is to mark."""
-        return self._sought.unfound(f"{'all of it' if self.params.outside else 'nothing'} was changed")
+        return self._memory.sought.unfound(f"{'all of it' if self.params.outside else 'nothing'} was changed")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
-        return [*kept, self._source(self.params.mask)] if self.params.mask else kept
+        return [*kept, self._memory.source(self.params.mask)] if self.params.mask else kept
 
     def _is_lost(self, image: Image) -> bool:
         """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
         small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
-        return small and not self._told.of(self.params) and not self.params.work_size and ground(image) is None
+        return small and not self._memory.told.of(self.params) and not self.params.work_size and ground(image) is None
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn which colours each shot begins with, and whom a mask is to mark in the first frame; see ``Effect``."""
         meet(self._masks(), frames)
         if self.card.keeps == "luma" and self.params.stabilise > 0.0:
             with self._lock:
-                self._tint.read_ahead((self._shrunk(frame.image)[0] for frame in frames()), self._network)
+                self._memory.tint.read_ahead((self._shrunk(frame.image)[0] for frame in frames()), self._network)
 
     def take_time(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
@@ -197,17 +211,14 @@ class Translate(ModelEffect):
         if marked or mixed or cut or card.keeps != "nothing" or seen != max(size):
             return None
         with self._lock:
-            self._steady.reset()
+            self._memory.steady.reset()
         return self.model
 
     def reset(self) -> None:
         """Forget the frames before, those of masks too."""
         with self._lock:
             super().reset()
-            self._told.clear()
-            looks = self._shots, self._pan, self._portraits, self._writing
-            for memory in (*looks, self._steady, self._tint, self._sought):
-                memory.reset()
+            self._memory = self._memory.anew()
             for source in self._masks():
                 source.reset()
 
@@ -217,10 +228,8 @@ class Translate(ModelEffect):
             super().continue_from(before)
         elif before is not self:
             with self._lock, before._lock:
-                self._forget()
-                self._exchange(before, *_MEMORY)
-                if self._share == before._share:
-                    self._take_states(before)
+                self._memory, before._memory = before._memory, self._memory
+                self._take_states(before, fit=self._share == before._share)
 
     def _style(self, image: Image) -> Image:
         """Translate what is within black bars, which stay as they are, and keep dark what is.
@@ -246,7 +255,7 @@ class Translate(ModelEffect):
         """
         if self.card.strokes != "hatched":
             drawn = with_sparks(image, drawn, self._planes)
-        seen = self._writing.shown((image.shape[1], image.shape[0]))
+        seen = self._memory.writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
         letters = in_ink(image) if self.card.strokes == "hatched" and inked else on_ground(image, drawn, seen)
@@ -255,16 +264,8 @@ class Translate(ModelEffect):
     def _shrunk(self, image: Image) -> tuple[Image, float]:
         """`image` as the network is shown it, and how many times as large that is."""
         height, width = image.shape[:2]
-        longest = max(height, width)
-        most = longest if self.card.strokes == "any" else 2 * longest  # lines would be too broad for a small frame
-        usual = self.card.work_size or longest
-        if self._draws:
-            wider = max(longest / min(height, width) / _WIDE, 1.0)  # of a panorama, as many pixels as of others
-            usual = round(usual * (min(wider, (2 * wider) ** 0.5) if self._unhurried else wider**0.5))
-        if self._unhurried and self._draws:
-            usual = max(usual, min(longest, round(_FINER * usual)), min(longest // 2, round(_FINEST * usual)))
-        work_size = min(self.params.work_size or usual, most)
-        shrink = float(work_size * self._share) / longest / self.params.scale
+        longer = work_size((width, height), self.card, self.params.work_size, unhurried=self._unhurried)
+        shrink = float(longer * self._share) / max(height, width) / self.params.scale
         if self._draws and shrink > 1.0:
             image = even(image)  # noise is told before it is enlarged
         how = cv2.INTER_AREA if shrink < 1.0 else cv2.INTER_CUBIC
@@ -276,7 +277,7 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         small, shrink = self._shrunk(image)
         if self.card.keeps == "luma":
-            return self._tint(image, small, self._network, self.params.stabilise)
+            return self._memory.tint(image, small, self._network, self.params.stabilise)
         found = self._faced(even(small) if self._draws and shrink <= 1.0 else small)
         if shrink > 1.0:
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
@@ -291,13 +292,13 @@ class Translate(ModelEffect):
 
     def _faced(self, image: Image) -> Image:
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
-        amount, found = self.params.faces, self._portraits.large(image.shape[1], self._share) if self._portrays else []
-        faces = [face._replace(share=face.share * amount) for face in found]
+        found = self._memory.portraits.large(image.shape[1], self._share) if self._portrays else []
+        faces = [face._replace(share=face.share * self.params.faces) for face in found]
         seen = calmed(image, faces)
         if self.card.strokes in _LINES and not self._on_paper:
             seen = without_blemishes(seen, faces)
         seen = brought_out(seen, faces, self.card.strokes)
-        self._steady.begin()
+        self._memory.steady.begin()
         return held(self._shown(seen, faces), seen, faces, self.card.strokes)
 
     def _shown(self, seen: Image, faces: Sequence[Features]) -> Image:
@@ -312,7 +313,7 @@ class Translate(ModelEffect):
             found = plain.evened(found, seen, grey=hatched, paper=self._on_paper, planes=self._planes)
             if not (hatched or self._on_paper):
                 found = tones.without_glow(found, seen, self._planes)
-        return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
+        return self._calm(seen, self._toned(found, seen, faces, self._planes), self._memory.steady)
 
     def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
         if not self._draws:
@@ -337,7 +338,7 @@ class Translate(ModelEffect):
         height, width = image.shape[:2]
         most = _MOST_UNHURRIED if self._unhurried else _MOST
         coarse = max(self.params.scale, 1.0)
-        for window in self._portraits.windows((width, height), shown, self._share, most, coarse=coarse):
+        for window in self._memory.portraits.windows((width, height), shown, self._share, most, coarse=coarse):
             seen = tones.without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, _CLEARER * self.params.clarity, self._near)
@@ -383,17 +384,17 @@ class Translate(ModelEffect):
         if not self._draws and (self.params.stabilise == 0.0 or self.card.keeps == "luma"):  # `Tint` sees for itself
             return
         picture = find_picture(image, still=self._still).without_bars(image)
-        look = self._shots(picture)
+        look = self._memory.shots(picture)
         if look.before is None:
-            self._steady.reset()
+            self._memory.steady.reset()
         if self._draws:
-            self._writing.look(picture, look)
+            self._memory.writing.look(picture, look)
         if self._follows:
-            self._moved = self._pan(picture)
+            self._moved = self._memory.pan(picture)
         if self._portrays:
-            self._portraits.look(picture, look)
+            self._memory.portraits.look(picture, look)
         else:
-            self._portraits.reset()
+            self._memory.portraits.reset()
 
     def _place(self, size: tuple[int, ...], begins: Place = (0, 0), times: float = 1.0) -> Place:
         """Where in the texture a part of a picture begins, for it to have gone along with the scene.
@@ -414,12 +415,12 @@ class Translate(ModelEffect):
     def _alpha(self, image: Image, time: float | None) -> masks.Mask | None:
         """Where it is seen, 0 to 255; None: everywhere."""
         params = self.params
-        source = self._marked or (self._source(params.mask) if params.mask else None)
+        source = self._marked or (self._memory.source(params.mask) if params.mask else None)
         if source is None and params.region == "full" and not params.outside:
             return None
         place = Region.parse(params.region).place((image.shape[1], image.shape[0])).slices
         alpha = np.zeros(image.shape[:2], np.uint8)
-        alpha[place] = 255 if source is None else np.where(self._sought(source, image, time)[place] != 0, 255, 0)
+        alpha[place] = 255 if source is None else np.where(self._memory.sought(source, image, time)[place] != 0, 255, 0)
         alpha = np.asarray(cv2.blur(alpha, (2 * (min(alpha.shape) // _SOFT) + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
 

@@ -25,7 +25,7 @@ from gancam.jobs.events import (
     Notify,
     Summary,
 )
-from gancam.jobs.identity import file_job, files_made
+from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
 from gancam.jobs.ledger import Ledger
 from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
@@ -92,6 +92,7 @@ def process_one(
     notify: Notify,
     make_pool: MakePool,
     chain: LoadedChain | None = None,
+    job: Mapping[str, object] | None = None,
 ) -> Report:
     """Make one video or image with the workers of a pool.
 
@@ -105,6 +106,7 @@ def process_one(
         notify: Called with progress and notes.
         make_pool: Starts the workers.
         chain: The effects of `chain_spec`, where they are loaded already.
+        job: What ``gancam.jobs.identity.job_of`` says of it, where that is known.
 
     Returns:
         What it took, frames of this run only.
@@ -119,7 +121,7 @@ def process_one(
         process_video(
             source, target, chain.fresh(source), options, listener.report,
             notify=lambda text: notify(Note(source, text)),
-            progress=lambda index, frames: notify(FileProgress(source, index + 1, frames)),
+            progress=lambda index, frames: notify(FileProgress(source, index + 1, frames)), job=job,
         )  # fmt: skip
         return listener.report
     pool = make_pool(chain_spec)
@@ -127,7 +129,8 @@ def process_one(
     try:
         for note in pool.notes:
             notify(Note(source, note))
-        Scheduler([BatchItem(source, target, target.name)], pool, chain, options, listener).run()
+        item = BatchItem(source, target, target.name)
+        Scheduler([item], pool, chain, options, listener, {} if job is None else {item: job}).run()
     finally:
         pool.close()
     if listener.error is not None:
@@ -155,7 +158,10 @@ class _SingleListener:
         self.report = Report()
         self.error: Exception | None = None
 
-    def begin(self, item: BatchItem, effects: Sequence[Effect]) -> None:
+    def begin(self, item: BatchItem) -> None:
+        pass
+
+    def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
         pass
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
@@ -210,7 +216,7 @@ class _Batch:
             why = None
             if os.path.lexists(item.target):
                 try:
-                    why = self._ledger.in_the_way(item, self._job(item, self._effects(item)))
+                    why = self._ledger.in_the_way(item, self._whole(item, self._job(item, self._effects(item))))
                 except OSError as error:
                     why = f"cannot be read ({cause(error)})"
                 if why is None:
@@ -227,7 +233,12 @@ class _Batch:
         return self._chain.fresh(None if item.is_image else item.source)
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
-        return file_job(item.source, item.target, effects, self._options, image=item.is_image)
+        """What makes the frames of `item`."""
+        return job_of(item.source, effects, None if item.is_image else self._options)
+
+    def _whole(self, item: BatchItem, job: Mapping[str, object]) -> Mapping[str, object]:
+        """What makes the file of `item`, whose frames are made by `job`."""
+        return file_job(job, item.target, self._options, image=item.is_image)
 
     def run(self) -> Summary:
         summary, began = self._summary, time.monotonic()
@@ -293,7 +304,9 @@ class _Batch:
         source, target = literal(item.source), literal(item.target)
         try:
             effects = self._effects(item)
-            self.begin(item, effects)
+            self.begin(item)
+            job = self._job(item, effects)
+            self.record(item, job)
             if item.is_image:
                 overwrite, quality = self._options.overwrite, self._options.quality
                 process_image(source, target, effects, overwrite=overwrite, quality=quality, notify=notify)
@@ -307,6 +320,7 @@ class _Batch:
                     report,
                     notify=notify,
                     progress=lambda index, frames: self.progress(item, index + 1, frames),
+                    job=job,
                 )
                 self.made(item, notes=losses(report, self._chain), report=report)
         except Exception as error:  # also a fault of gancam's own must not cost the files to come
@@ -314,12 +328,13 @@ class _Batch:
 
     # A JobListener, for items that are made here too.
 
-    def begin(self, item: BatchItem, effects: Sequence[Effect]) -> None:
+    def begin(self, item: BatchItem) -> None:
         self._notify(FileStarted(item.source, item.target))
         self._costs.begin(item)
-        job = self._job(item, effects)
+
+    def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
         make_folder(item.target.parent, parents=True)
-        self._ledger.begin(item, job)
+        self._ledger.begin(item, self._whole(item, job))
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int = 0) -> None:
         now = time.monotonic()

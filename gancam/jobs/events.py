@@ -1,11 +1,10 @@
 """What happens while files are made: events for a user interface, and the listener that a scheduler reports to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from gancam.effects import Effect
 from gancam.jobs.inputs import BatchItem
 from gancam.pipeline import Report
 
@@ -162,8 +161,11 @@ Notify: TypeAlias = Callable[[JobEvent], None]
 class JobListener(Protocol):
     """What a scheduler reports to: what becomes of each item. Called from one thread."""
 
-    def begin(self, item: BatchItem, effects: Sequence[Effect]) -> None:
-        """Hear that `item` comes next, to be made with `effects`; what it raises is the item's failure."""
+    def begin(self, item: BatchItem) -> None:
+        """Hear that `item` comes next."""
+
+    def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
+        """Hear by which `job` its frames will be made, as `job_of` says; what it raises is the item's failure."""
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
         """Hear that `frame` of `frames` frames are there, `fresh` of them made in this run."""

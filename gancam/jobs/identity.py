@@ -39,19 +39,13 @@ def job_of(
 
 
 def file_job(
-    path: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    effects: Sequence[Effect],
-    options: ProcessOptions,
-    *,
-    image: bool,
+    frames: Mapping[str, object], target: str | os.PathLike[str], options: ProcessOptions, *, image: bool
 ) -> Mapping[str, object]:
     """Describe what decides how a whole file becomes, ready for JSON: its frames, and what was asked of its encoder.
 
     Args:
-        path: As `job_of` has it.
+        frames: What `job_of` says of them.
         target: The file to be, or a pattern of numbered images.
-        effects: As `job_of` has them.
         options: How a video is processed; of an image, its quality alone counts, where its format has one.
         image: Whether an image is made of one.
 
@@ -59,12 +53,11 @@ def file_job(
         Equal values for jobs that make equal files.
     """
     if image:
-        job = job_of(path, effects, None)
-        return {**job, "quality": options.quality} if encoding(Path(target), options.quality) else job
+        return {**frames, "quality": options.quality} if encoding(Path(target), options.quality) else frames
     video: dict[str, object] = {"codec": options.codec, "encoder": options.encoder, "quality": options.quality}
     video |= {} if options.chroma is None else {"chroma": options.chroma}
     video |= {} if options.fps is None else {"fps": options.fps}
-    return {**job_of(path, effects, options), **video}
+    return {**frames, **video}
 
 
 def files_made(effect: Effect) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Take one video or image through effects into a new file."""
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import combinations
@@ -52,6 +52,7 @@ def process_video(
     notify: Callable[[str], None],
     progress: Progress | None = None,
     on_frame: Sequence[FrameCallback] = (),
+    job: Mapping[str, object] | None = None,
 ) -> None:
     """Take a video, or numbered images, through effects into a new file.
 
@@ -64,6 +65,7 @@ def process_video(
         notify: Called with each note that is known before the first frame.
         progress: Called after each frame.
         on_frame: Called with each frame before its effects.
+        job: What ``gancam.jobs.identity.job_of`` says of it, where that is known.
 
     Raises:
         GancamError: What sources, effects and sinks raise.
@@ -77,7 +79,7 @@ def process_video(
     source, video_options = open_video(path, target, chain, options, turns)
     with source:
         check_writing(target, options)
-        sink = _sink(path, target, chain, options, video_options)
+        sink = _sink(path, target, chain, options, video_options, job)
         done = sink.frames_done
         skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
         notes = [*source.notes, *sink.notes, *late_searches(chain)]
@@ -99,8 +101,7 @@ def process_video(
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
     missing = unfound(chain) if skimmed == done else []
     report.notes = [note for note in report.notes if note not in notes and note not in missing]
-    report.notes += [f"{path.path.name}: {note}" for note in missing]
-    report.notes += late_changes(path, options, replay)
+    report.notes += [*(f"{path.path.name}: {note}" for note in missing), *late_changes(path, options, replay)]
 
 
 def late_changes(path: str | os.PathLike[str], options: ProcessOptions, replay: Replay | None) -> list[str]:
@@ -195,11 +196,12 @@ def _sink(
     effects: Sequence[EffectSlot],
     options: ProcessOptions,
     video_options: VideoOptions,
+    job: Mapping[str, object] | None,
 ) -> Sink:
     video_options = replace(video_options, audio_from=sound_of(path))
     if options.pipe is not None:
         return PipeWriter(options.pipe, video_options, options.form or "matroska")
-    job = job_of(path, effects, options)
+    job = job or job_of(path, effects, options)
     if isinstance(target, SequencePath):
         if isinstance(path, SequencePath):
             check_images(target, overwrite=options.overwrite, source=path)

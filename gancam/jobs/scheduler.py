@@ -1,6 +1,6 @@
 """Give the pieces of videos to workers, and put together what they made."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,6 +82,7 @@ class Scheduler:
         chain: The effects, to check each item with before its pieces are given away.
         options: How videos are processed.
         listener: Told what becomes of each item.
+        jobs: What ``gancam.jobs.identity.job_of`` says of those items of which that is known.
     """
 
     def __init__(
@@ -91,10 +92,12 @@ class Scheduler:
         chain: LoadedChain,
         options: ProcessOptions,
         listener: JobListener,
+        jobs: Mapping[BatchItem, Mapping[str, object]] | None = None,
     ) -> None:
         self._waiting = list(reversed(items))
         self._idle = len(items) == 1 or len(items) < len(pool.free())  # whether workers wait where none shares a video
         self._pool, self._chain, self._options, self._listener = pool, chain, options, listener
+        self._jobs = jobs or {}
         self._videos: list[VideoJob] = []
         self._given: dict[int, tuple[BatchItem | VideoJob, WorkItem]] = {}  # by worker
         self._deaths: dict[tuple[Path, int], int] = {}
@@ -158,7 +161,8 @@ class Scheduler:
 
     def _begin_image(self, item: BatchItem, worker: int) -> bool:
         try:
-            self._listener.begin(item, self._chain.fresh())
+            self._listener.begin(item)
+            self._listener.record(item, job_of(item.source, self._chain.fresh(), None))
         except Exception as error:
             self._listener.failed(item, error)
             return False
@@ -181,11 +185,12 @@ class Scheduler:
         """Prove that `item` can be made, and make its manifest; None where it failed."""
         effects = self._chain.fresh(item.source)
         try:
-            self._listener.begin(item, effects)
+            self._listener.begin(item)
+            job = self._jobs.get(item) or job_of(item.source, effects, self._options)
+            self._listener.record(item, job)
             source, video_options = open_video(item.source, item.target, effects, self._options)
             with source:
                 video_options = replace(video_options, audio_from=sound_of(item.source))
-                job = job_of(item.source, effects, self._options)
                 sink = PieceCollector(item.target, video_options, job=job, resume=self._options.resume)
         except Exception as error:
             self._listener.failed(item, error)

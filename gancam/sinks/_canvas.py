@@ -14,6 +14,7 @@ from gancam.errors import InputError
 from gancam.frame import Frame, Image, check_image, check_size
 from gancam.media.colour import UNSPECIFIED, sampling
 from gancam.media.info import VideoInfo
+from gancam.sinks._sender import PictureFormat, set_format
 
 
 class Canvas:
@@ -90,8 +91,8 @@ class Canvas:
         """Width over height of a displayed pixel."""
         return self._info.aspect
 
-    def traits(self) -> dict[str, int | str]:
-        """Give size, format and colours, as attributes of an encoder's context."""
+    def format(self) -> PictureFormat:
+        """Give size, format and colours, for an encoder in another process."""
         colour = self._info.colour
         return {
             "width": self.even[0], "height": self.even[1], "pix_fmt": self.pixels,
@@ -101,8 +102,7 @@ class Canvas:
 
     def describe(self, context: av.VideoCodecContext) -> None:
         """Tell the encoder size, format, pixel aspect and colours."""
-        for name, value in self.traits().items():
-            setattr(context, name, value)
+        set_format(self.format(), context)
         context.sample_aspect_ratio = self.aspect
 
     def picture(self, frame: Frame, tick: int, time_base: Fraction) -> av.VideoFrame:

@@ -22,6 +22,18 @@ SOUND = -(1 << 62)  # a tick that no picture has
 _THREADS = 2  # each encodes a slice of every picture: more makes the slices worse
 
 
+class PictureFormat(TypedDict):
+    """What an encoder is told of pictures; the colours are numbers of H.273."""
+
+    width: int
+    height: int
+    pix_fmt: str  # FFmpeg's name of the pixel format
+    colorspace: int
+    color_range: int
+    color_primaries: int
+    color_trc: int
+
+
 class SenderTask(TypedDict):
     """The first line of stdin."""
 
@@ -30,10 +42,17 @@ class SenderTask(TypedDict):
     options: dict[str, str]  # of the container
     rate: str  # frames a second, as a fraction
     encoder: dict[str, str]  # options of the encoder
-    context: dict[str, int | str]  # attributes of the encoder's context
+    picture: PictureFormat
     aspect: str  # of a pixel, as a fraction
     ticks: int  # a second
     sound: int  # samples a second of two channels; 0 for none
+
+
+def set_format(picture: PictureFormat, context: av.VideoCodecContext) -> None:
+    """Tell an encoder what its pictures are."""
+    context.width, context.height, context.pix_fmt = picture["width"], picture["height"], picture["pix_fmt"]
+    context.colorspace, context.color_range = picture["colorspace"], picture["color_range"]
+    context.color_primaries, context.color_trc = picture["color_primaries"], picture["color_trc"]
 
 
 def main() -> None:
@@ -59,8 +78,8 @@ def send(task: SenderTask, pictures: BinaryIO) -> float:
     stream.time_base = context.time_base = time_base
     context.thread_count = _THREADS
     context.sample_aspect_ratio = Fraction(task["aspect"])
-    for name, value in task["context"].items():
-        setattr(context, name, value)
+    picture = task["picture"]
+    set_format(picture, context)
     sound = _SoundStream(container, task["sound"]) if task["sound"] else None
     container.start_encoding()
     tell({"connected": True})
@@ -77,8 +96,8 @@ def send(task: SenderTask, pictures: BinaryIO) -> float:
         began = time.perf_counter()
         last = max(int.from_bytes(tick, "little", signed=True), last + 1)
         frame.pts, frame.time_base = last, time_base
-        for name in ("colorspace", "color_range", "color_primaries", "color_trc"):
-            setattr(frame, name, task["context"][name])
+        frame.colorspace, frame.color_range = picture["colorspace"], picture["color_range"]
+        frame.color_primaries, frame.color_trc = picture["color_primaries"], picture["color_trc"]
         for packet in stream.encode(frame):
             container.mux(packet)
         busy += time.perf_counter() - began

@@ -161,7 +161,7 @@ class StreamWriter(Sink):
             "rate": str(Fraction(fps).limit_denominator(1001)),
             "ticks": _TICKS,
             "sound": 0 if self._sound is None else RATE,
-            "context": self._canvas.traits(),
+            "picture": self._canvas.format(),
             "aspect": str(self._canvas.aspect),
             "encoder": {
                 "preset": "superfast", "tune": "zerolatency", "g": str(max(round(fps), 1)),

@@ -177,13 +177,13 @@ class Decoder:
             if (frame.width, frame.height) != self._kind[:2]:
                 self.other = self.orientation.size(frame.width, frame.height)
             frame = VideoReformatter().reformat(frame, *self._kind, interpolation=Interpolation.BICUBIC)
-        image, alpha = self._played.with_opacity(frame, wanted=self._is_veiled(frame))
+        self.veiled = self.veiled or (self.opaque and not _is_opaque(frame))
+        image, alpha = self._played.with_opacity(frame, wanted=self._counts(frame))
         kept = _upright(frame, self.orientation) if self._keep else None
         return DecodedPicture(image, self._tick, kept, alpha, lasts)
 
-    def _is_veiled(self, frame: av.VideoFrame) -> bool:
-        """Whether `frame` has opacity that counts; that one of what was opaque so far has some is kept in mind."""
-        self.veiled |= self.opaque and not self.veiled and not _is_opaque(frame)
+    def _counts(self, frame: av.VideoFrame) -> bool:
+        """Whether opacity of `frame` is of use: what was opaque at first stays so."""
         return not self.opaque and any(part.is_alpha for part in frame.format.components)
 
     def close(self) -> None:

@@ -233,10 +233,6 @@ class Camera:
     _last: Grey | None = None
     _shrink: float = 1.0
 
-    def reset(self) -> None:
-        """Forget all pictures."""
-        self.matrix, self._anchor, self._last = np.eye(3), None, None
-
     def anchor_here(self) -> None:
         """Count motion from the last picture from now on."""
         assert self._last is not None

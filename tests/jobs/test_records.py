@@ -9,7 +9,7 @@ import cv2
 import pytest
 
 from gancam.files import cache_folder
-from gancam.jobs import records
+from gancam.jobs import identity, records
 from tests.helpers.clips import make_clip, scenery
 from tests.helpers.command import here
 
@@ -38,6 +38,22 @@ def test_what_is_made_is_passed_over(folder: Path, out: str) -> None:
     assert {path: path.stat().st_mtime_ns for path in folder.glob("*.*")} == before
     assert not list(folder.glob(".*"))  # nothing hidden lies beside it
     assert here("process", "in.mp4", out).returncode == 2  # without --resume, as ever
+
+
+@pytest.mark.parametrize("arguments", [("out.mp4",), ("frame-%02d.png",), ("out.mp4", "--jobs", "2"), ("out",)])
+def test_an_input_is_identified_once(folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]) -> None:
+    """For the pieces, and for the record of what is finished: of a video, blocks from all over are read for that."""
+    asked: list[str] = []
+
+    def counted(path: str | os.PathLike[str]) -> str:
+        asked.append(str(path))
+        return whole(path)
+
+    (folder / "out").mkdir()
+    whole = identity.identity
+    monkeypatch.setattr(identity, "identity", counted)
+    assert here("process", "in.mp4", *arguments).returncode == 0
+    assert asked == ["in.mp4"]
 
 
 def test_an_image_is_passed_over(folder: Path) -> None:

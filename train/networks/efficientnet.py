@@ -19,8 +19,14 @@ STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
           (1, 3, 1, 6, 320))  # fmt: skip
 
 
-def _norm(channels: int) -> nn.BatchNorm2d:
+def _norm(channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+def _folded(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
+    """The convolution with the normalisation after it put into it, and one that does nothing."""
+    assert isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(conv, norm), nn.Identity()
 
 
 def same(x: Tensor, layer: nn.Module) -> Tensor:
@@ -48,6 +54,13 @@ class Block(nn.Module):
         self._depthwise_conv = nn.Conv2d(wide, wide, size, stride, groups=wide, bias=False)
         self._bn1 = _norm(wide)
         self._project_conv, self._bn2 = nn.Conv2d(wide, cout, 1, bias=False), _norm(cout)
+
+    def fold(self) -> None:
+        """Put each normalisation into the convolution before it."""
+        if self.expands:
+            self._expand_conv, self._bn0 = _folded(self._expand_conv, self._bn0)
+        self._depthwise_conv, self._bn1 = _folded(self._depthwise_conv, self._bn1)
+        self._project_conv, self._bn2 = _folded(self._project_conv, self._bn2)
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the network."""
@@ -84,14 +97,11 @@ class EfficientNetLite0(nn.Module):
 
     def _fold(self) -> None:
         """Put each normalisation into the convolution before it; with that, half of the time is left."""
-        parts: list[tuple[nn.Module, tuple[str, str]]] = [(self, ("_conv_head", "_bn1"))]
-        parts += [(self, ("_conv_stem", "_bn0"))]
+        self._conv_stem, self._bn0 = _folded(self._conv_stem, self._bn0)
+        self._conv_head, self._bn1 = _folded(self._conv_head, self._bn1)
         for block in self._blocks:
-            parts += [(block, ("_depthwise_conv", "_bn1")), (block, ("_project_conv", "_bn2"))]
-            parts += [(block, ("_expand_conv", "_bn0"))] if block.expands else []
-        for owner, (conv, norm) in parts:
-            setattr(owner, conv, fuse_conv_bn_eval(getattr(owner, conv), getattr(owner, norm)))
-            setattr(owner, norm, nn.Identity())
+            assert isinstance(block, Block)
+            block.fold()
 
     def forward(self, x: Tensor, side: int = SIDE) -> Tensor:  # [NCHW]
         """Run the network."""

@@ -83,16 +83,6 @@ class Background:
         way = self.camera.matrix @ np.linalg.inv(self._before.matrix)
         return self._before.image, self._before.hidden, way
 
-    def reset(self) -> None:
-        """Forget everything, also what will be uncovered."""
-        self.camera.reset()
-        self._dissolves = Dissolves()
-        self._before, self._earlier, self._rested = None, None, 0
-        self._lasting, self._aside, self._followed, self._time = None, None, False, 0.0
-        self._patchwork = Patchwork()
-        self._canvas.clear()
-        self._future, self._whole, self._frames = None, False, 0
-
     def skip(self, image: Image) -> None:
         """Take in the next frame, in which nothing is hidden. It is copied, in case the next hides it."""
         followed, self._followed = self._followed, False

@@ -36,10 +36,6 @@ class Grain:
     """Adds to fills the noise of the frame that they are in."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the noise, and begin again with the first random numbers."""
         self._random = np.random.default_rng(0)
         self._count = 0
         self._level = self._last = self._strength = 0.0

@@ -114,11 +114,6 @@ class Scratches:
         """Whether one frame was seen, and no other beside it."""
         return len(self._late) == 1
 
-    def reset(self) -> None:
-        """Forget the frames before, and what was read ahead."""
-        self._late = []
-        self.close()
-
     def close(self) -> None:
         """Forget what was read ahead."""
         repairs, self._repairs = self._repairs, None

@@ -228,10 +228,12 @@ def _settled(graph: Foreign, found: list[_Candidate], answers: Answers) -> Conve
     doubts = []
     for other in found[1:]:
         if other.score <= _CLOSE * best.score and _apart(best, other) > _SEEN:
-            for key in ("range", "mask_one", "mask_range"):
-                a, b = (str(vars(one.convention)[key]) for one in (best, other))
-                if a != b:
-                    doubts.append(f"{key} {b} fits as well as {a}")
+            a, b = best.convention, other.convention
+            pairs = {
+                "range": (a.range, b.range), "mask_one": (a.mask_one, b.mask_one),
+                "mask_range": (a.mask_range, b.mask_range),
+            }  # fmt: skip
+            doubts += [f"{key} {two} fits as well as {one}" for key, (one, two) in pairs.items() if one != two]
     if "hole" not in answers:
         best = _held(graph, best, answers)
     if "order" not in answers:

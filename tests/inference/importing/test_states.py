@@ -13,7 +13,17 @@ from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
 from tests.helpers.foreign import body
-from tests.helpers.foreign_graphs import BOTH, FREE, adapted, clipped, number, numbers, planes, written
+from tests.helpers.foreign_graphs import (
+    BOTH,
+    FREE,
+    adapted,
+    clipped,
+    number,
+    numbers,
+    planes,
+    recurrent,
+    written,
+)
 
 
 def photos(count: int) -> list[Image]:
@@ -34,26 +44,6 @@ def half(first: Image, second: Image) -> Image:
 
 def near(made: Image, wanted: Image) -> bool:
     return int(np.abs(made.astype(int) - wanted.astype(int)).max()) <= 1
-
-
-def recurrent(folder: Path, *, parts: int = 1) -> Path:
-    """Half the frame, and half what its state has of the frame before, in so many parts of its sides."""
-    graph = Graph()
-    kernel = graph.constant(np.eye(8, 3)[:, :, None, None], np.float32)
-    state = graph.add("Conv", "src", kernel)
-    down = graph.constant([1, 1, 1 / parts, 1 / parts], np.float32)
-    up = graph.constant([1, 1, parts, parts], np.float32)
-    if parts > 1:
-        state = graph.add("Resize", state, "", down, mode="linear")
-    graph.add("Add", graph.add("Mul", "r1i", number(graph, 0.0)), state, name="r1o")
-    before = graph.add("Resize", "r1i", "", up, mode="nearest") if parts > 1 else "r1i"
-    seen = graph.add("ReduceMax", "r1i", keepdims=1)
-    started = graph.add("Cast", graph.add("Greater", seen, number(graph, 0.001)), to=1)
-    change = graph.add("Sub", planes(graph, before, 0, 3), "src")
-    change = graph.add("Mul", graph.add("Mul", change, number(graph, 0.5)), started)
-    clipped(graph, graph.add("Add", "src", change), "fgr")
-    kind = np.float32, (1, 8, "rh", "rw")
-    return written(graph, folder, {"src": BOTH, "r1i": kind}, {"fgr": BOTH, "r1o": kind})
 
 
 def test_states_go_on_in_another_copy_of_the_network(tmp_path: Path) -> None:
