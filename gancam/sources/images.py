@@ -11,13 +11,14 @@ from pathlib import Path
 from gancam.errors import NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
 from gancam.media.images import read_colours, read_image, read_pictures, said_of_depth
-from gancam.media.info import MOST_FPS, VideoInfo
+from gancam.media.info import VideoInfo, possible_rate
 from gancam.media.messages import cause
 from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
 from gancam.sources.ranges import check_count_and_rate, check_range, cut_short
+from gancam.units import rate_of
 
 
 class _Timed(Source):
@@ -130,11 +131,11 @@ class ImageFiles(_Timed):
         if names is None or not self._files:
             raise NotFound(f"{path}: there is no such image")
         self._notes: list[str] = []
-        self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
+        self._fps, self._time_base = float(fps), 1 / rate_of(fps)
         self._until: Fraction | None = None
         times = self._read_times(names)
         if self._until is None:
-            self._until = times[-1] + 1 / Fraction(self._fps).limit_denominator(1001)
+            self._until = times[-1] + 1 / rate_of(self._fps)
         keep = self._keep(times, [*times[1:], self._until], first, end)
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
@@ -176,7 +177,7 @@ class ImageFiles(_Timed):
                 raise SourceError(f"{file}: its times do not increase: {said}; mend it, {without}")
         self._time_base = base or Fraction(1, 1_000_000)
         if len(times) > 1:
-            self._fps = float((len(times) - 1) / (times[-1] - times[0]))
+            self._fps = possible_rate((len(times) - 1) / (times[-1] - times[0]))
         return [round(moment / self._time_base) * self._time_base for moment in times]
 
     @property
@@ -244,7 +245,7 @@ class AnimatedImage(_Timed):
     @property
     def fps(self) -> float:
         """Frames a second, on average."""
-        return min(float(len(self._times) / max(self.until - self._times[0], Fraction(1, 1000))), MOST_FPS)
+        return possible_rate(len(self._times) / max(self.until - self._times[0], Fraction(1, 1000)))
 
     def __iter__(self) -> Iterator[Frame]:
         last = -1.0
