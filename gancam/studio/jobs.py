@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -73,6 +74,11 @@ class Job:
         if job.number != path.stem or not re.match(r"\d+-", job.number) or job.state not in get_args(State):
             raise InputError(f"{path}: not a job")
         return job
+
+    def moment(self, option: str) -> Fraction | None:
+        """Give the seconds that a job's ``--from`` or ``--to`` names; None where it has no such option."""
+        values = dict(zip(self.options, self.options[1:], strict=False))
+        return Fraction(values[option].removesuffix("s")) if option in values else None
 
 
 class JobQueue:
