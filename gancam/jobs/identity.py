@@ -80,6 +80,7 @@ def identity(path: str | os.PathLike[str]) -> str:
         files = [file for _, file in media.images()]
         told = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
         told += "".join(_hash(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
+        told += _hash(media.times) if media.times.is_file() else ""
         return f"{len(files)} images, {hashlib.sha256(told.encode()).hexdigest()[:32]}"
     size = media.path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
