@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from gancam.effects import Effect, EffectSlot
-from gancam.errors import GancamError, InputError, OutputExists
+from gancam.errors import GancamError, InputError, OutputExists, SourceError
 from gancam.files import make_folder
 from gancam.inference.hardware import memory, peak_memory, usable_cores
 from gancam.jobs.checks import late_searches
@@ -317,7 +317,10 @@ class _Batch:
     def begin(self, item: BatchItem, effects: Sequence[Effect]) -> None:
         self._notify(FileStarted(item.source, item.target))
         self._costs.begin(item)
-        job = self._job(item, effects)
+        try:
+            job = self._job(item, effects)
+        except OSError as error:
+            raise SourceError(f"{item.source}: cannot be read ({cause(error)})") from error
         make_folder(item.target.parent, parents=True)
         self._ledger.begin(item, job)
 
@@ -349,7 +352,7 @@ class _Batch:
         self._notify(FileMade(item.source, item.target, report))
 
     def failed(self, item: BatchItem, error: Exception) -> None:
-        self._costs.end(item)
+        self._costs.end(item, made=False)
         said = " ".join(str(error).split()) if isinstance(error, GancamError) else f"{item.source}: {error!r}"
         said = said if str(item.source) in said or str(item.target) in said else f"{item.source}: {said}"
         if is_own_fault(error):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gancam.effects import EffectSpec
-from gancam.errors import InputError, NotFound, did_you_mean
+from gancam.errors import MALFORMED, InputError, NotFound, did_you_mean, first_line
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
@@ -75,12 +75,13 @@ def write_effects(specs: Sequence[EffectSpec]) -> str:
 def _parsed(text: str, where: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
-    except ValueError as error:
+    except MALFORMED as error:
         raise _unreadable(where, error) from None
 
 
 def _unreadable(where: str, error: Exception) -> InputError:
-    return InputError(f"{where}: cannot be read as TOML ({str(error).splitlines()[0]})")
+    said = "too deeply nested" if isinstance(error, RecursionError) else first_line(error)
+    return InputError(f"{where}: cannot be read as TOML ({said})")
 
 
 def _checked(where: str, value: object, kind: type) -> object:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gancam.errors import InputError, NotFound, OutputExists, SinkError
+from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkError
 from gancam.files import lock_file, replace_file, same_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
@@ -277,9 +277,9 @@ class ImageStore:
     def _unfinished(self) -> dict[str, object] | None:
         """The manifest of an unfinished job; None where there is none that can be read."""
         if self._manifest.is_file():
-            with suppress(ValueError):
-                old: dict[str, object] = json.loads(self._manifest.read_text(encoding="utf-8"))
-                return old
+            with suppress(*MALFORMED):
+                old = json.loads(self._manifest.read_text(encoding="utf-8"))
+                return dict(old) if isinstance(old, dict) else None
         return None
 
     def _read_index(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, TypedDict, cast
 import av
 from av.packet import PacketSideData, packet_sidedata_type_from_literal
 
-from gancam.errors import InputError, OutputExists, SinkError
+from gancam.errors import MALFORMED, InputError, OutputExists, SinkError
 from gancam.files import hidden_name, replace_file
 from gancam.sinks._settings import BEFORE_ALL
 from gancam.sinks.job_changes import changes
@@ -421,9 +421,11 @@ class PieceStore:
         """The manifest that is there; None where it cannot be read."""
         try:
             plan = json.loads((self._folder / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, *MALFORMED):
             return None
-        if isinstance(plan, dict) and plan.get("format") == 2:  # all pieces had one length then
+        if not isinstance(plan, dict):
+            return None
+        if plan.get("format") == 2:  # all pieces had one length then
             plan |= {"format": _FORMAT, "quartered": 0}
-        whole = isinstance(plan, dict) and plan.keys() >= PiecePlan.__annotations__.keys()
+        whole = all(type(plan.get(name)) is type(value) for name, value in self.plan.items())
         return cast(PiecePlan, plan) if whole else None

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
-from gancam.errors import NotFound, SourceError
+from gancam.errors import MALFORMED, NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
 from gancam.media.images import read_colours, read_image, read_pictures, said_of_depth
 from gancam.media.info import VideoInfo, possible_rate
@@ -19,6 +19,8 @@ from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
 from gancam.sources.ranges import check_count_and_rate, check_range, cut_short
 from gancam.units import rate_of
+
+_DIGITS = 40  # of a time, at most
 
 
 class _Timed(Source):
@@ -97,6 +99,13 @@ class _Timed(Source):
         return kept
 
 
+def _number(text: str) -> Fraction:
+    """Read a number, whole, decimal or a fraction. Raises ``ValueError`` for one that is no time."""
+    if len(text) > _DIGITS or "e" in text.lower():  # 1e999999999 would take all memory
+        raise ValueError(f"{text[:20]!r} is no time")
+    return Fraction(text)
+
+
 class ImageFiles(_Timed):
     """Plays numbered images (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
@@ -157,10 +166,12 @@ class ImageFiles(_Timed):
             return [(number - numbers[0]) * self._time_base for number in numbers]
         try:
             lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
-            times = [Fraction(line) / 1000 for line in lines if line and not line.startswith("#")]
-            base = next((Fraction(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
-            self._until = next((Fraction(line.split()[-1]) / 1000 for line in lines if line.startswith("# end ")), None)
-        except (OSError, ValueError, ZeroDivisionError) as error:
+            times = [_number(line) / 1000 for line in lines if line and not line.startswith("#")]
+            base = next((_number(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
+            self._until = next((_number(line.split()[-1]) / 1000 for line in lines if line.startswith("# end ")), None)
+            if base is not None and base <= 0:
+                raise ValueError(f"a time base of {base}")
+        except (OSError, *MALFORMED) as error:
             raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
         without = "or remove the file of times, and --fps says how fast they are"
         if len(times) != len(numbers):

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias, get_args
 
 import psutil
 
-from gancam.errors import GancamError, InputError, NotFound
+from gancam.errors import MALFORMED, GancamError, InputError, NotFound
 from gancam.files import make_folder, replace_file
 from gancam.media.messages import cause
 
@@ -65,7 +65,7 @@ class Job:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             job = cls(**{one.name: found[one.name] for one in fields(cls)})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, *MALFORMED) as error:
             raise InputError(f"{path}: not a job") from error
         texts = (job.source, job.target, job.error, job.number)
         lists = isinstance(job.options, list) and isinstance(job.notes, list)
