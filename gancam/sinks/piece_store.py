@@ -243,6 +243,7 @@ class PieceStore:
         }  # fmt: skip
         self.there: dict[int, int] = {}
         self._open: Piece | None = None  # the one that is being made
+        self._number = 0  # its number
 
     def settle(self, threads: int, size: tuple[int, int]) -> PiecePlan:
         """Find the plan: the unfinished job's, or a new one; then an unfinished job is thrown away.
@@ -328,9 +329,10 @@ class PieceStore:
             encoder: Opens the encoder of a new piece.
         """
         if self._open is None:
-            self._open = self.new_piece(self.count, after, encoder())
+            self._number = self.count  # which takes 3 ms after ten hours: too long for each frame
+            self._open = self.new_piece(self._number, after, encoder())
         self._open.add(picture, tick)
-        if self._open.frames == frames_in(self.plan, self.count):
+        if self._open.frames == frames_in(self.plan, self._number):
             self.end()
 
     @property
@@ -341,9 +343,8 @@ class PieceStore:
     def end(self) -> None:
         """Finish the piece that is being made."""
         if self._open is not None:
-            number = self.count
             self._open.finish(self.extradata)
-            self.there[number] = self._open.frames
+            self.there[self._number] = self._open.frames
             self._open = None
 
     def end_short(self) -> Path | None:
