@@ -3,10 +3,13 @@
 import math
 import multiprocessing as mp
 import signal
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -69,7 +72,8 @@ class LocalPool:
         folder = Path(self._folder.name) / str(self._started)
         folder.mkdir()
         process = self._context.Process(target=_serve, args=(theirs, self._chain_spec, folder), daemon=True)
-        process.start()
+        with _ctrl_c_held():
+            process.start()
         theirs.close()
         self._processes[self._started] = process, ours
         self._started += 1
@@ -119,6 +123,23 @@ class LocalPool:
             process.close()
         self._processes.clear()
         self._folder.cleanup()
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment; processes that are begun meanwhile never hear it.
+
+    A worker takes a second for its imports before it can ignore the signal itself, and would end in a traceback.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    ensure_running()  # a process that multiprocessing starts first: it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(pipe: Connection, chain_spec: EffectChainSpec, folder: Path) -> None:
