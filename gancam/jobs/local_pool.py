@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Protocol, cast
 
 from gancam.inference.hardware import usable_cores
@@ -129,17 +130,25 @@ class LocalPool:
 def _ctrl_c_held() -> Iterator[None]:
     """Hold Ctrl-C back for a moment; processes that are begun meanwhile never hear it.
 
-    A worker takes a second for its imports before it can ignore the signal itself, and would end in a traceback.
+    A worker takes a second for its imports before it can ignore the signal itself, and would end in a traceback; so it
+    would where Ctrl-C came between its start and what it is told. Other threads hear the signal though this one does
+    not, so its handler waits, too.
     """
-    if sys.platform == "win32":
-        yield
+    usual = signal.getsignal(signal.SIGINT)
+    if sys.platform == "win32" or current_thread() is not main_thread() or not callable(usual):
+        yield  # where it is no matter: nobody else hears Ctrl-C, or it is ignored
         return
     ensure_running()  # a process that multiprocessing starts first: it lets Ctrl-C through again
+    came = list[int]()
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _serve(pipe: Connection, chain_spec: EffectChainSpec, folder: Path) -> None:
