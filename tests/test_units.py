@@ -1,9 +1,11 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and rates as files hold them."""
+
+from fractions import Fraction
 
 import pytest
 
 from gancam.pipeline import Report
-from gancam.units import counted, milliseconds, rounded
+from gancam.units import counted, milliseconds, rate_of, rounded
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,17 @@ def test_one_of_a_thing_has_no_plural() -> None:
     assert [counted(number, "frame") for number in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
     assert Report(frames=1, promised=1, seconds=1.0).text() == ["1 frame in 1.0 s, 1.0 fps"]
     assert Report(frames=1, promised=24, seconds=1.0).text() == ["1 of 24 frames in 1.0 s, 1.0 fps"]
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate"),
+    [
+        (25.0, Fraction(25)),
+        (29.97002997, Fraction(30000, 1001)),
+        (0.05, Fraction(1, 20)),
+        (0.0004, Fraction(1, 2500)),
+        (1 / 3600, Fraction(1, 3600)),
+    ],
+)
+def test_no_rate_is_so_slow_that_it_becomes_0(fps: float, rate: Fraction) -> None:
+    assert rate_of(fps) == rate

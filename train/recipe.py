@@ -119,7 +119,7 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         if re.search(r"[/\\:\0]", name := table.get("name", name)) or name in (".", ".."):  # of which files are named
             raise ValueError(f"name = {name!r} must have no / or \\, nor : in it")
         recipe = Recipe(**{"name": name, **sizes.agreed(table)}, betas=betas, phases=phases, text=text)
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
     if recipe.precision not in precision.NAMES:
         names = ", ".join(precision.NAMES[:-1])
@@ -158,7 +158,7 @@ def load(name: str, given: Mapping[str, Mapping[str, Any]] | None = None, *, sta
     new |= {table: dict(values) for table, values in (given or {}).items() if values}
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         new = {}  # it is refused for that
     if new and isinstance(own := table.pop("given", None), dict):  # which a text has once: it is written anew
         for key, values in new.items():

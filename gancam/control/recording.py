@@ -34,7 +34,7 @@ class Replay:
             text = Path(path).read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise NotFound(f"{path}: no such file") from error
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # those of UTF-8 are ValueErrors
             raise InputError(f"{path}: cannot be read as recorded parameters ({error})") from error
         lines = text.split("\n")
         for number, line in enumerate(lines, 1):

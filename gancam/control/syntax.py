@@ -1,9 +1,10 @@
 """The lines of control files and sockets."""
 
 import json
+import sys
 from typing import TypeGuard
 
-from gancam.errors import InputError
+from gancam.errors import MALFORMED, InputError
 
 LONGEST = 1 << 20  # bytes of a control file, and of a command
 POLL = 0.05  # seconds between looks at a control file
@@ -32,7 +33,7 @@ def json_object(text: str) -> dict[str, object]:
     """Parse a JSON object. Raises ``InputError`` for anything else."""
     try:
         said = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except MALFORMED as error:
         raise InputError(f"{short(text)} is not JSON") from error
     if not isinstance(said, dict):
         raise InputError(f"{short(text)} is not a JSON object")
@@ -45,5 +46,5 @@ def short(text: str) -> str:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Say whether `value` is a finite number, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    """Say whether `value` is a number that a float can hold, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

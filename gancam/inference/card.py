@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
-from gancam.errors import ModelError
+from gancam.errors import MALFORMED, ModelError
 from gancam.inference.figures import Figure, parse_figures
 
 PREFIX = "gancam."
@@ -187,5 +187,5 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         if get_origin(kind) is Mapping and isinstance(value, dict):
             return {_FIGURES_FORMERLY.get(key, str(key)): float(number) for key, number in value.items()}
         raise ValueError
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except MALFORMED:
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None

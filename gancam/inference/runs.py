@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def exported(checkpoint: Path) -> Path:
     file = model_of(checkpoint)
     newest = checkpoint.name == CHECKPOINT
     run, kind = (checkpoint.parent, "a training run") if newest else (checkpoint, "a checkpoint of a training run")
-    if _is_whole(file) and file.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns:
+    saved = checkpoint.stat().st_mtime_ns
+    if _is_whole(file) and file.stat().st_mtime_ns >= saved:
         return file
     try:
         words, environment = command("export.preview", [str(checkpoint), str(file)])
@@ -96,6 +98,8 @@ def exported(checkpoint: Path) -> Path:
     if done.returncode != 0 or not file.is_file():
         said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
         raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('gancam: ')}")
+    with suppress(OSError):  # training may have saved another meanwhile: by its own time the file would seem newer
+        os.utime(file, ns=(saved, saved))
     return file
 
 

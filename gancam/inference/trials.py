@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gancam.errors import GancamError
+from gancam.errors import MALFORMED, GancamError
 from gancam.files import cache_folder, replace_file
 from gancam.inference.cuda import driver_version, gpus
 from gancam.inference.hardware import cpu_model, instructions, usable_cores
@@ -68,7 +68,7 @@ def recall(files: Mapping[str, Path], device: str, more: Mapping[str, object], n
             return None
         if any(not (math.isfinite(one.ms) and one.ms >= 0 and math.isfinite(one.psnr)) for one in trials):
             return None
-    except (OSError, ValueError, KeyError, TypeError, GancamError):
+    except (OSError, GancamError, *MALFORMED):
         return None
     _known[key] = trials
     return trials

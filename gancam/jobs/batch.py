@@ -364,7 +364,7 @@ class _Batch:
         self._notify(FileMade(item.source, item.target, report))
 
     def failed(self, item: BatchItem, error: Exception) -> None:
-        self._costs.end(item)
+        self._costs.end(item, made=False)
         said = " ".join(str(error).split()) if isinstance(error, GancamError) else f"{item.source}: {error!r}"
         said = said if str(item.source) in said or str(item.target) in said else f"{item.source}: {said}"
         if is_own_fault(error):

@@ -7,7 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gancam.errors import MALFORMED, SinkError
 from gancam.jobs.inputs import LEDGER, BatchItem
+from gancam.media.messages import cause
 from gancam.sinks.job_changes import changes
 
 
@@ -16,19 +18,26 @@ class Ledger:
 
     A line is written before a file's work and one after it. A file that appeared after the first was made by it, for
     it appears whole: a crash between that and the second line loses nothing.
+
+    Raises:
+        SinkError: It cannot be read, or, when it comes to it, written.
     """
 
     def __init__(self, out: Path) -> None:
         self._path = out / LEDGER
         self._entries: dict[str, dict[str, Any]] = {}
         self._torn = False
-        with suppress(FileNotFoundError):
+        try:
             data = self._path.read_bytes()
-            self._torn = not data.endswith(b"\n")
-            for line in data.splitlines():
-                with suppress(ValueError, KeyError, TypeError):  # a line that was cut short by a crash
-                    entry = json.loads(line)
-                    self._entries[entry["output"]] = entry
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            said = f"cannot be read ({cause(error)}), and it tells which files are made"
+            raise SinkError(f"{self._path}: {said}; move it away, or give another folder") from error
+        self._torn = not data.endswith(b"\n")
+        for line in data.splitlines():
+            if (entry := _entry(line)) is not None:
+                self._entries[entry["output"]] = entry
 
     def in_the_way(self, item: BatchItem, job: Mapping[str, object]) -> str | None:
         """Say why the existing output of `item` is not the one that `job` would make; None where it is."""
@@ -53,11 +62,31 @@ class Ledger:
 
     def _add(self, entry: dict[str, Any]) -> None:
         self._entries[entry["output"]] = entry
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write("\n" * self._torn + json.dumps(entry) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("\n" * self._torn + json.dumps(entry) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            self._torn = True  # part of the line may be there
+            raise SinkError(
+                f"{self._path}: cannot be written ({cause(error)}), and it tells which files are made"
+            ) from error
         self._torn = False
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """Read a line; None for one that was cut short by a crash, or is of another form."""
+    with suppress(*MALFORMED):
+        entry: dict[str, Any] = json.loads(line)
+        states = [entry[name] for name in ("made", "instead") if entry[name] is not None]
+        if isinstance(entry["output"], str) and isinstance(entry["job"], dict) and all(map(_is_state, states)):
+            return entry
+    return None
+
+
+def _is_state(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(one, int) for one in value)
 
 
 def state_of(path: Path) -> list[int]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gancam.errors import GancamError
+from gancam.errors import MALFORMED, GancamError
 from gancam.files import cache_folder, replace_file
 from gancam.jobs.ledger import plain, state_of
 from gancam.media.paths import SequencePath, classify
@@ -71,7 +71,7 @@ def _difference(record: Mapping[str, Any], job: Mapping[str, object], beside: Se
 
 def _recall(target: str | os.PathLike[str]) -> dict[str, Any] | None:
     """The record of `target`; None where there is none that can be read."""
-    with suppress(OSError, ValueError, GancamError):
+    with suppress(OSError, GancamError, *MALFORMED):
         record = json.loads(_record_of(target).read_text(encoding="utf-8"))
         whole = isinstance(record, dict) and record.keys() >= {"output", "made", "job", "beside"}
         if whole and isinstance(record["job"], dict) and record["output"] == _place(target):

@@ -21,7 +21,7 @@ from gancam.sinks._canvas import Canvas
 from gancam.sinks._sender import SOUND, SenderTask
 from gancam.sinks._sound import SteadySound
 from gancam.sinks.contract import Sink, SinkContext
-from gancam.units import counted
+from gancam.units import counted, rate_of
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
     "udp": "mpegts", "tcp": "mpegts", "srt": "mpegts", "rtp": "rtp_mpegts",
@@ -158,7 +158,7 @@ class StreamWriter(Sink):
             "url": url,
             "format": form,
             "options": _OPTIONS.get(form, {}),
-            "rate": str(Fraction(fps).limit_denominator(1001)),
+            "rate": str(rate_of(fps)),
             "ticks": _TICKS,
             "sound": 0 if self._sound is None else RATE,
             "picture": self._canvas.format(),

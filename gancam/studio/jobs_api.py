@@ -133,7 +133,8 @@ class JobsApi:
         job = self._queue.job(request.path_params["number"])
         if job.state != "done":
             raise InputError("the job is not done")
-        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target))
+        first, end = (job.moment(option) for option in ("--from", "--to"))
+        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target), first=first, end=end)
         return JSONResponse({"differences": [one.to_dict() for one in found]})
 
     def _file(self, request: Request) -> Path:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gancam.errors import GancamError, InputError, NotFound, OutputExists
+from gancam.errors import MALFORMED, GancamError, InputError, NotFound, OutputExists
 from gancam.studio.guard import LONGEST
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Message:
             values = json.loads(text)
             if "\\u" in text:  # half of a pair is a text that nothing can be written with, no file named, no answer
                 json.dumps(values, ensure_ascii=False).encode("utf-8")
-        except (ValueError, RecursionError) as error:
+        except MALFORMED as error:
             raise InputError("the request is not JSON") from error
         if not isinstance(values, dict):
             raise InputError("the request is not a JSON object")

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from gancam.effects import load
-from gancam.errors import DeviceError, GancamError, InputError, ModelError, NotFound, first_line
+from gancam.errors import MALFORMED, DeviceError, GancamError, InputError, ModelError, NotFound, first_line
 from gancam.frame import Image
 from gancam.inference import autotune
 from gancam.inference.autotune import remembered
@@ -348,7 +348,7 @@ def baseline(path: Path) -> Baseline:
         if not all(row.median_ms > 0 for row in rows):
             raise ValueError
         return Baseline(dict(stored["machine"]), rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *MALFORMED) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"baseline {path}: was not written by gancam bench --json") from None

@@ -17,6 +17,7 @@ from gancam.media.paths import SequencePath, classify
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.tools._contents import Chapter, Media, Part, Sight, Stream, read_media
 from gancam.tools._frame_times import NEAR, compare_times
+from gancam.units import counted
 
 Verdict = Literal["kept", "changed", "lost"]
 _ALIKE, _CLEARLY = 0.7, 0.3  # correlation of two pictures that are the same but for an effect; and how much more so
@@ -75,7 +76,7 @@ def verify(
     findings += _ends("last frame until", (was, was.picture), (now, now.picture), slack)
     for which, media in (("input", was), ("output", now)):
         if media.short:
-            came = f"{len(media.picture.times)} frames are there"
+            came = f"{counted(media.readable, 'frame')} can be read"
             findings.append(Difference(f"end of the {which}", "lost", media.short, came))
     findings += _colours(was, now)
     findings.append(_compare("sample aspect", was.aspect, now.aspect))

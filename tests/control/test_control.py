@@ -497,6 +497,8 @@ def test_a_recording_never_overwrites_unasked(tmp_path: Path) -> None:
     with pytest.raises(OutputExists, match="exists"):
         ParameterLog(record, controls)
     assert record.read_text() == "mine"
+    ParameterLog(record, controls, overwrite=True).close()
+    assert record.read_text() == "mine"  # no frame came to take its place
     log = ParameterLog(record, controls, overwrite=True)
     log.write(FRAME)
     log.close()

@@ -1,6 +1,7 @@
 """Checkpoints of a training run as models."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,3 +41,22 @@ def test_the_folder_of_a_run_and_its_checkpoints_are_known(tmp_path: Path) -> No
     assert runs.checkpoint_of(newest) is None  # other programs' files have this name, too
     (tmp_path / "tensorboard").mkdir()
     assert runs.checkpoint_of(newest) == newest
+
+
+def test_a_checkpoint_that_is_saved_during_the_export_is_exported_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, sample = tmp_path / runs.CHECKPOINT, write_models(tmp_path, network(), "sample")
+    checkpoint.write_text("old")
+    os.utime(checkpoint, (1e9, 1e9))
+    script = (
+        "import shutil, sys; open(sys.argv[2] + '.calls', 'a').write('x'); open(sys.argv[1], 'w').write('new');"
+        f"shutil.copyfile({str(sample)!r}, sys.argv[2])"
+    )
+    monkeypatch.setattr(runs, "command", lambda module, words: ([sys.executable, "-c", script, *words], {}))
+    made = runs.exported(checkpoint)
+    os.utime(checkpoint, (1.1e9, 1.1e9))
+    for _ in range(2):  # the second time of an export that nothing came between
+        runs.exported(checkpoint)
+        os.utime(checkpoint, (1.1e9, 1.1e9))
+    assert made.with_name(f"{made.name}.calls").read_text() == "xx"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gancam.effects import load
-from gancam.errors import InputError
+from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoOptions
@@ -161,3 +161,13 @@ def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:
         assert done.returncode == 2
         assert done.stderr.count(b"\n") == 1
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs a device that takes all")
+def test_damaged_times_do_not_repeat_a_frame_without_end() -> None:
+    with open("/dev/null", "wb") as reader:
+        sink = PipeWriter(reader.fileno(), VideoOptions(fps=25, size=(64, 48)), "y4m")
+        for index, time in enumerate((0.0, 1e9)):
+            sink.write(Frame(TestPattern((64, 48)).image(index), index, time))
+        with pytest.raises(SinkError, match=r"frame 2 comes 277778 hours after the one before.*--format matroska"):
+            sink.close()

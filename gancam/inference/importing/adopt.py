@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gancam.errors import GancamError, ModelError, NotFound
+from gancam.errors import MALFORMED, GancamError, ModelError, NotFound
 from gancam.files import CACHE_VARIABLE, cache_folder
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
@@ -262,7 +262,7 @@ def convention_of(metadata: Mapping[str, str]) -> Convention | None:
         entries = json.loads(metadata[ENTRY])
         doubts = tuple(str(one) for one in entries.pop("doubts", ()))
         return replace(Convention(**entries), doubts=doubts)
-    except (ValueError, TypeError, AttributeError):
+    except MALFORMED:
         return None
 
 
