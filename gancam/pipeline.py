@@ -250,8 +250,7 @@ class Report:
 
     def _per_frame(self, seconds: Mapping[str, float]) -> str:
         """Write milliseconds a frame, part by part."""
-        parts = seconds.items()
-        return ", ".join(f"{self.labels.get(name, name)} {spent * 1000 / self.frames:.1f}" for name, spent in parts)
+        return ", ".join(f"{self.labels.get(name, name)} {1000 * s / self.frames:.1f}" for name, s in seconds.items())
 
     def to_dict(self) -> dict[str, object]:
         """Give everything but the labels, ready for JSON."""
@@ -301,12 +300,11 @@ def run(
     _check_ends(source, sinks)
     with ExitStack() as over:
         try:
-            chain = over.enter_context(playing(effects))
+            loop = _Loop(source, over.enter_context(playing(effects)), sinks, report, on_sink_failure)
         except BaseException:
             report.interrupted = True
             _close_all(source, sinks, interrupted=True)
             raise
-        loop = _Loop(source, chain, sinks, report, on_sink_failure)
         whole = False
         try:
             whole = loop.play(on_frame, progress, skimmed)
@@ -433,10 +431,8 @@ class _Loop:
         workers: Mapping[str, Source | Sink] = {"source": self._source, **self._sinks}
         seconds = {name: part.worker_seconds for name, part in workers.items()}
         report.worker_seconds |= {name: spent for name, spent in seconds.items() if spent is not None}
-        said = [self._source.notes, *(effect.notes for effect in self._effects)]
-        said += [sink.notes for sink in self._sinks.values()]
-        report.notes += [note for notes in said for note in notes]
-        report.notes += self._failed
+        parts: list[Source | Effect | Sink] = [self._source, *self._effects, *self._sinks.values()]
+        report.notes += [*(note for part in parts for note in part.notes), *self._failed]
         ends = [str(error) if isinstance(error, Exception) else "" for error in errors]  # else one more signal came
         report.notes += [f"while closing: {end or 'given up'}" for end in ends]
         return errors
@@ -445,8 +441,7 @@ class _Loop:
 def _close_all(source: Source, sinks: Sequence[Sink], *, interrupted: bool) -> list[BaseException]:
     """Close each once, in order, even if others fail; what failed."""
     errors: list[BaseException] = []
-    closings: list[Callable[[], None]] = [source.close]
-    closings += [partial(sink.close, interrupted=interrupted) for sink in sinks]
+    closings = [source.close, *(partial(sink.close, interrupted=interrupted) for sink in sinks)]
     for close in closings:
         try:
             close()

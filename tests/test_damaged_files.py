@@ -13,8 +13,9 @@ import pytest
 from gancam.control import Controls, Replay
 from gancam.errors import GancamError
 from gancam.inference.card import ModelCard
-from gancam.inference.importing.adopt import ENTRY, convention_of
+from gancam.inference.importing.adopt import convention_of
 from gancam.inference.importing.convention import sidecar
+from gancam.inference.importing.safety import ENTRY
 from gancam.jobs import records
 from gancam.jobs.inputs import LEDGER, BatchItem
 from gancam.jobs.ledger import Ledger
