@@ -27,7 +27,7 @@ from gancam.studio.viewer import Viewers, take_camera
 STATIC = Path(__file__).parent / "static"
 
 
-def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int = 80) -> Starlette:
+def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int = 80, local: bool = True) -> Starlette:
     """Make the application, which closes all that it opened when the server ends.
 
     Args:
@@ -35,6 +35,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         token: What the page must know.
         host: Where the server listens.
         port: Likewise.
+        local: Whether only this machine reaches that.
     """
     session, thumbnails = Session(storage), Thumbnails()
     viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
@@ -71,6 +72,6 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard, token=token, host=host, port=port)],
+        middleware=[Middleware(Guard, token=token, host=host, port=port, local=local)],
         lifespan=lifespan,
     )

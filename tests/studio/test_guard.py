@@ -65,9 +65,21 @@ def test_this_machine_has_three_names(tmp_path: Path, host: str) -> None:
 
 
 def test_open_to_others_it_is_known_by_addresses_not_by_strange_names(tmp_path: Path) -> None:
-    app = make_app(Storage(tmp_path), token=TOKEN, host="0.0.0.0", port=8765)
+    app = make_app(Storage(tmp_path), token=TOKEN, host="0.0.0.0", port=8765, local=False)
     with TestClient(app, base_url=BASE, headers=BEARER) as client:
         for host, status in {"192.168.1.7:8765": 200, "[fe80::1]:8765": 200, "evil.example:8765": 403}.items():
+            assert client.get("/api/state", headers={"Host": host}).status_code == status
+
+
+def test_a_name_that_stands_for_this_machine_alone_is_the_users_own(tmp_path: Path) -> None:
+    app = make_app(Storage(tmp_path), token=TOKEN, host="At-Home", port=8765)
+    with TestClient(app, base_url=BASE, headers=BEARER) as client:
+        for host, status in {
+            "at-home:8765": 200,
+            "localhost:8765": 200,
+            "192.168.1.7:8765": 403,
+            "b:8765": 403,
+        }.items():
             assert client.get("/api/state", headers={"Host": host}).status_code == status
 
 
