@@ -15,7 +15,7 @@ from typing import IO, Any
 from gancam.errors import GancamError, InputError, SinkError, did_you_mean
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
-from gancam.media.live_sound import RATE, SoundTap
+from gancam.media.live_sound import RATE, SoundTap, heard
 from gancam.media.messages import cause, without_secrets
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._sender import SOUND, SenderTask
@@ -47,14 +47,15 @@ _CHILD = (
 
 def open(url: str, context: SinkContext) -> "StreamWriter":
     """Open a URL to send to."""
-    return StreamWriter(
-        url,
-        fps=context.fps,
-        size=context.size,
-        quality=context.quality,
-        source_info=context.source_info,
-        sound=None if context.sound is None else context.sound.listen(),
-    )
+    with heard(context.sound) as tap:
+        return StreamWriter(
+            url,
+            fps=context.fps,
+            size=context.size,
+            quality=context.quality,
+            source_info=context.source_info,
+            sound=tap,
+        )
 
 
 def check(url: str, *, overwrite: bool) -> None:

@@ -1,6 +1,7 @@
 """The web application: the page, its requests, its WebSockets, and the guard before them all."""
 
 import asyncio
+import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from gancam.studio.storage import Storage
 from gancam.studio.viewer import Viewers, take_camera
 
 STATIC = Path(__file__).parent / "static"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int = 80, local: bool = True) -> Starlette:
@@ -37,6 +39,8 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         port: Likewise.
         local: Whether only this machine reaches that.
     """
+    for ending, kind in _TYPES.items():  # programs change them in Windows' registry, and browsers run no text/plain
+        mimetypes.add_type(kind, ending)
     session, thumbnails = Session(storage), Thumbnails()
     viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
     models = ModelsApi(storage)

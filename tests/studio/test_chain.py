@@ -63,6 +63,19 @@ def test_effects_that_do_not_come_into_the_chain_are_closed(
     assert [link.name for link in chain.links] == ["a"]
 
 
+def test_an_effect_that_failed_comes_back_after_a_wrong_value_and_a_right_one() -> None:
+    chain = LiveChain(FrameGate(), lambda: None)
+    link = chain.add(EffectSpec("inpaint", {}))
+    link.slot.on, link.error = False, "it failed"
+    with pytest.raises(InputError, match="needs a whole number"):
+        chain.request({"inpaint.grow": "nonsense"})
+    assert link.error == "it failed"
+    assert not link.slot.on
+    chain.request({"inpaint.grow": 4})
+    assert link.error == ""
+    assert link.slot.on
+
+
 def test_a_value_that_an_effect_cannot_play_is_told_and_set_back() -> None:
     chain, image = LiveChain(FrameGate(), lambda: None), np.zeros((48, 64, 3), np.uint8)
     link = chain.add(EffectSpec("inpaint", {"box": "8/8/9/9"}))

@@ -1,5 +1,6 @@
 """Who is let in, and what is refused."""
 
+import mimetypes
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,14 @@ def test_bodies_are_bounded(tmp_path: Path) -> None:
         chunks = (b"x" * 65536 for _ in range(40))  # no length is told
         assert client.post("/api/source", content=chunks).status_code == 400
         assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_scripts_are_scripts_whatever_the_system_calls_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "_db", mimetypes.MimeTypes())  # Windows' registry, as some programs leave it
+    for ending in (".js", ".css", ".svg", ".html"):
+        mimetypes.add_type("text/plain", ending)
+    with studio(tmp_path) as client:
+        kinds = {"js/api.js": "text/javascript", "css/base.css": "text/css", "icon.svg": "image/svg+xml"}
+        for path, kind in kinds.items():
+            assert client.get(f"/static/{path}").headers["content-type"].partition(";")[0] == kind
+        assert client.get("/").headers["content-type"].startswith("text/html")
