@@ -4,6 +4,7 @@ It is not compared with PyTorch, which takes longer than a look is worth, and wo
 learn: `gancam export` does that.
 """
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,6 @@ import torch
 
 from export.plan import Weights, exporter
 from gancam.errors import GancamError
-from gancam.files import replace_file
 from train import checkpoint, networks
 from train import recipe as recipes
 from train.program import fail
@@ -41,7 +41,14 @@ def write(recipe: Recipe, weights: Weights, path: Path) -> str:
     graph, layout = plan.graph("fp32")
     card = replace(plan.card, name=recipe.name, recipe=recipe.name, layout=layout, precision="fp32")
     onnx.helper.set_model_props(graph, card.to_metadata())
-    replace_file(path, graph.SerializeToString(), durable=True, shared=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")  # others may look at the same run
+    try:
+        onnx.save(graph, partial, format="protobuf")
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # else a crash of the machine may leave the name without the data
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return card.effect
 
 

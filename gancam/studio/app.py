@@ -43,7 +43,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         mimetypes.add_type(kind, ending)
     session, thumbnails = Session(storage), Thumbnails()
     viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
-    models = ModelsApi(storage)
+    models, jobs = ModelsApi(storage), JobsApi(session, storage, queue)
 
     async def page(request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -61,7 +61,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         finally:
             viewers.close()
             with ExitStack() as closing:  # all, even where one fails
-                for close in (queue.close, thumbnails.close, session.close, models.close):
+                for close in (queue.close, jobs.close, thumbnails.close, session.close, models.close):
                     closing.callback(close)
                 await asyncio.to_thread(closing.close)
 
@@ -71,7 +71,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
             *LiveApi(session, thumbnails).routes(),
             *FilesApi(storage).routes(),
             *models.routes(),
-            *JobsApi(session, storage, queue).routes(),
+            *jobs.routes(),
             WebSocketRoute("/api/live", watch),
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),
