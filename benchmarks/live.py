@@ -87,6 +87,8 @@ def age(quick: bool) -> None:
 @contextmanager
 def display() -> Iterator[str]:
     """A virtual display of its own."""
+    if shutil.which("Xvfb") is None:
+        sys.exit("a window needs a virtual display: apt install xvfb")
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x900x24", "-nolisten", "tcp"]
     with subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL) as server:
