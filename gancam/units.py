@@ -1,6 +1,17 @@
-"""Numbers with their units, as people read them and as files hold them."""
+"""Numbers: what is one, how people read them, with their units, and how files hold rates."""
 
+import math
 from fractions import Fraction
+from numbers import Real
+from typing import TypeGuard
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Say whether `value` is a number, of Python or numpy: no switch, not NaN, not infinite, nor beyond all floats."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of some hundred digits, which JSON may have
+        return False
 
 
 def counted(number: int, thing: str) -> str:

@@ -1,11 +1,13 @@
-"""Numbers as people read them, and rates as files hold them."""
+"""What is a number, how people read it, and rates as files hold them."""
 
+import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from gancam.pipeline import Report
-from gancam.units import counted, milliseconds, rate_of, rounded
+from gancam.units import counted, is_finite, milliseconds, rate_of, rounded
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,9 @@ def test_one_of_a_thing_has_no_plural() -> None:
 )
 def test_no_rate_is_so_slow_that_it_becomes_0(fps: float, rate: Fraction) -> None:
     assert rate_of(fps) == rate
+
+
+def test_what_is_no_number_is_not_taken_for_one() -> None:
+    assert all(map(is_finite, (0, -1.5, 10**300, np.float32(1), np.int64(2), Fraction(1, 3))))
+    others = (math.nan, math.inf, -math.inf, 10**400, True, np.True_, np.float32("nan"), "1", None, [1.0], 1j)
+    assert not any(map(is_finite, others))

@@ -1,13 +1,12 @@
 """A box drawn over the picture of an effect that has a place in it."""
 
-import math
-
 import numpy as np
 
 from gancam import masks
 from gancam.effects.morphing.settings import MorphParams
 from gancam.errors import MaskError, shown
 from gancam.frame import Image
+from gancam.units import is_finite
 from gancam.vision.blend import Region
 from gancam.vision.pad import DrawingPad, Point
 
@@ -47,7 +46,7 @@ class BoxPad(DrawingPad):
     def box(self, first: Point, second: Point) -> dict[str, str]:
         assert self.image is not None
         height, width = self.image.shape[:2]
-        if not all(map(math.isfinite, (*first, *second))):
+        if not all(map(is_finite, (*first, *second))):
             raise MaskError(f"corners {shown((first, second))}: each needs a number for x and for y, in pixels")
         left, right = sorted(min(max(x, 0), width) for x in (first[0], second[0]))
         top, bottom = sorted(min(max(y, 0), height) for y in (first[1], second[1]))

@@ -8,7 +8,8 @@ import numpy as np
 from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask, MaskSource, is_number
+from gancam.masks.mask import Mask, MaskSource
+from gancam.units import is_finite
 
 
 class Between(MaskSource):
@@ -21,7 +22,7 @@ class Between(MaskSource):
     """
 
     def __init__(self, what: MaskLike, start: float = 0.0, end: float = math.inf) -> None:
-        if not (is_number(start) and is_number(end)):
+        if not (is_finite(start) and (is_finite(end) or (isinstance(end, float) and end == math.inf))):
             raise MaskError(f"from {shown(start)} to {shown(end)}: needs seconds")
         if not 0 <= start < end:
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -133,6 +134,8 @@ class _Pipe:
             while left and not self.broken:
                 try:
                     left = left[os.write(self._pipe, left) :]
+                except BlockingIOError:  # as programs on an event loop give their own pipes to others
+                    select.select([], [self._pipe], [])
                 except OSError as error:
                     self.broken = error.errno in READER_GONE
                     raise

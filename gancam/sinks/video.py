@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gancam.files import check_target
 from gancam.media.info import VideoInfo
-from gancam.media.live_sound import SoundTap
+from gancam.media.live_sound import SoundTap, heard
 from gancam.sinks._animation import WholeAnimation
 from gancam.sinks._codecs import (
     ANIMATIONS,
@@ -44,18 +44,19 @@ __all__ = [
 
 def open(path: str, context: SinkContext) -> "VideoWriter":
     """Open a video file."""
-    return VideoWriter(
-        path,
-        fps=context.fps,
-        size=context.size,
-        source_info=context.source_info,
-        audio_from=context.audio_from,
-        codec=context.codec,
-        quality=context.quality,
-        overwrite=context.overwrite,
-        live=context.live,
-        sound=None if context.sound is None or context.audio_from is not None else context.sound.listen(),
-    )
+    with heard(context.sound if context.audio_from is None else None) as tap:
+        return VideoWriter(
+            path,
+            fps=context.fps,
+            size=context.size,
+            source_info=context.source_info,
+            audio_from=context.audio_from,
+            codec=context.codec,
+            quality=context.quality,
+            overwrite=context.overwrite,
+            live=context.live,
+            sound=tap,
+        )
 
 
 def check(path: str, *, overwrite: bool) -> None:

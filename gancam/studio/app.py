@@ -1,6 +1,7 @@
 """The web application: the page, its requests, its WebSockets, and the guard before them all."""
 
 import asyncio
+import mimetypes
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -25,9 +26,10 @@ from gancam.studio.storage import Storage
 from gancam.studio.viewer import Viewers, take_camera
 
 STATIC = Path(__file__).parent / "static"
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int = 80) -> Starlette:
+def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int = 80, local: bool = True) -> Starlette:
     """Make the application, which closes all that it opened when the server ends.
 
     Args:
@@ -35,10 +37,13 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         token: What the page must know.
         host: Where the server listens.
         port: Likewise.
+        local: Whether only this machine reaches that.
     """
+    for ending, kind in _TYPES.items():  # programs change them in Windows' registry, and browsers run no text/plain
+        mimetypes.add_type(kind, ending)
     session, thumbnails = Session(storage), Thumbnails()
     viewers, queue = Viewers(session), JobQueue(storage.folder / "jobs", storage.roots["results"])
-    models = ModelsApi(storage)
+    models, jobs = ModelsApi(storage), JobsApi(session, storage, queue)
 
     async def page(request: Request) -> Response:
         return FileResponse(STATIC / "index.html")
@@ -56,7 +61,7 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
         finally:
             viewers.close()
             with ExitStack() as closing:  # all, even where one fails
-                for close in (queue.close, thumbnails.close, session.close, models.close):
+                for close in (queue.close, jobs.close, thumbnails.close, session.close, models.close):
                     closing.callback(close)
                 await asyncio.to_thread(closing.close)
 
@@ -66,11 +71,11 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
             *LiveApi(session, thumbnails).routes(),
             *FilesApi(storage).routes(),
             *models.routes(),
-            *JobsApi(session, storage, queue).routes(),
+            *jobs.routes(),
             WebSocketRoute("/api/live", watch),
             WebSocketRoute("/api/camera", camera),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard, token=token, host=host, port=port)],
+        middleware=[Middleware(Guard, token=token, host=host, port=port, local=local)],
         lifespan=lifespan,
     )

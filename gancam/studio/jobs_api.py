@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,8 +48,16 @@ class Previews:
 
     def _make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
         if self._loaded is None or str(self._loaded[0]) != str(chain):
+            self.close()
             self._loaded = chain, LoadedChain(chain)
         return through(image, self._loaded[1].fresh(), time=time)
+
+    def close(self) -> None:
+        """Close the effects that were loaded last; others are loaded where more is asked for."""
+        loaded, self._loaded = self._loaded, None
+        for slot in loaded[1].effects if loaded is not None else []:
+            with suppress(GancamError):  # of what is seen no more
+                slot.close()
 
 
 class JobsApi:
@@ -63,6 +72,10 @@ class JobsApi:
     def __init__(self, session: Session, storage: Storage, queue: JobQueue) -> None:
         self._session, self._storage, self._queue = session, storage, queue
         self._previews = Previews()
+
+    def close(self) -> None:
+        """Close what previews were made with."""
+        self._previews.close()
 
     def routes(self) -> list[Route]:
         """List what is answered."""

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from gancam.errors import MALFORMED, GancamError, InputError, NotFound, OutputExists
 from gancam.studio.guard import LONGEST
+from gancam.units import is_finite
 
 log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -85,7 +86,7 @@ class Message:
 
 
 def _number(name: str, value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if not is_finite(value) or not low <= value <= high:
         raise InputError(f"{name}: needs a number from {low:g} to {high:g}")
     return float(value)
 

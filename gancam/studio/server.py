@@ -9,10 +9,10 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from gancam.control.local import is_local
 from gancam.errors import InputError
 from gancam.media.messages import cause
 from gancam.studio.browser import LARGEST
-from gancam.studio.guard import is_loopback
 
 _ASK_WITHIN = 10.0  # seconds that a client may take for its first whole request
 _CLIENTS = 200  # connections at once
@@ -38,6 +38,8 @@ class Address:
         try:
             family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
             bound = socket.create_server((str(where[0]), port), family=family)
+        except UnicodeError as error:  # of a part between dots that is empty or of more than 63 letters
+            raise InputError(f"--host {host[:80]}: is no host's name; 127.0.0.1 is this machine only") from error
         except OSError as error:
             raise InputError(
                 f"cannot listen at {host}:{port} ({cause(error)}); give another --port, or 0 for a free one"
@@ -47,7 +49,7 @@ class Address:
     @property
     def local(self) -> bool:
         """Whether only this machine reaches it."""
-        return is_loopback(self.host)
+        return is_local(self.bound)
 
     def url(self, token: str) -> str:
         """Write the address of the page."""

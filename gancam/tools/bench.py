@@ -33,6 +33,7 @@ from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
 from gancam.sources import TestPattern
+from gancam.units import is_finite
 from gancam.vision.text import draw_text
 
 VERSION = 1  # of the JSON that `Results.to_dict` gives; other versions are refused as a baseline
@@ -345,7 +346,7 @@ def baseline(path: Path) -> Baseline:
                 f"baseline {path}: has version {stored['version']}, and this gancam reads {VERSION}; measure it again"
             )
         rows = tuple(Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in stored["rows"])
-        if not all(row.median_ms > 0 for row in rows):
+        if not all(is_finite(row.median_ms) and row.median_ms > 0 for row in rows):
             raise ValueError
         return Baseline(dict(stored["machine"]), rows)
     except (OSError, *MALFORMED) as error:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -151,6 +153,29 @@ def test_a_sink_whose_reader_has_gone_is_closed(clip: Path) -> None:
     os.close(writing)
     with pytest.raises(InputError, match="no format 'avi'"):
         PipeWriter(1, VideoOptions(fps=30, size=(96, 64)), "avi")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes always block")
+def test_a_pipe_that_does_not_block_is_waited_for() -> None:
+    """Programs on an event loop give such pipes to others."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    came: list[bytes] = []
+
+    def read() -> None:
+        while data := os.read(reading, 1 << 14):
+            came.append(data)
+            time.sleep(0.001)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with PipeWriter(writing, VideoOptions(fps=25, size=(320, 180)), "rawvideo") as sink:
+        for index in range(4):
+            sink.write(Frame(np.full((180, 320, 3), index, np.uint8), index, index / 25))
+    os.close(writing)
+    reader.join()
+    os.close(reading)
+    assert b"".join(came) == b"".join(bytes([index]) * (180 * 320 * 3) for index in range(4))
 
 
 def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,8 +119,26 @@ def test_a_port_in_use_and_a_strange_host_are_told_in_one_line() -> None:
             Address.bind("127.0.0.1", port)
     with pytest.raises(InputError, match="--port 70000"):
         Address.bind("127.0.0.1", 70000)
+    for host in (70 * "a", "a..b"):
+        with pytest.raises(InputError, match=f"--host {host}: is no host's name"):
+            Address.bind(host, 0)
     with pytest.raises(InputError, match="cannot listen"):
         Address.bind("no.such.host.invalid", 0)
+
+
+def test_who_reaches_it_is_told_by_the_address_not_by_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's own name may stand for 127.0.1.1, or for its address in the network."""
+    real = socket.getaddrinfo
+
+    def known(host: str, port: int, **options: Any) -> Any:
+        names = {"at-home": "127.0.0.1", "in-the-network": "0.0.0.0"}
+        return real(names.get(host, host), port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    for host, local in (("at-home", True), ("LOCALHOST", True), ("in-the-network", False)):
+        address = Address.bind(host, 0)
+        with address.bound:
+            assert address.local == local, host
 
 
 @pytest.mark.parametrize(
