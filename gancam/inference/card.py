@@ -1,14 +1,18 @@
-"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`."""
+"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`.
+
+Here is told, too, which models a parameter is for, by what their cards say.
+"""
 
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from gancam.errors import ModelError
 from gancam.inference.figures import Figure, parse_figures
+from gancam.params import Scope
 
 PREFIX = "gancam."
 _FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and what they are called now
@@ -189,3 +193,8 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         raise ValueError
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None
+
+
+def scope(words: str, holds: Callable[[ModelCard], bool]) -> Scope:
+    """Name the models that a parameter is for: in words, and by what their cards say."""
+    return Scope(words, lambda card: isinstance(card, ModelCard) and holds(card))

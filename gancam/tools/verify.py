@@ -10,8 +10,7 @@ from typing import Literal
 import av
 import numpy as np
 
-from gancam.media.code_points import code_name
-from gancam.media.colour import sampling
+from gancam.media.colour import code_name, sampling
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.media.tone import HLG, PQ
+from gancam.media.hdr import HLG, PQ
 from gancam.sources import VideoFile
 from gancam.sources.stream import StreamBackend
 from gancam.studio import film

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from gancam.files import Slot, Spool
 from gancam.frame import Image, room
 from gancam.masks.mask import Mask
 from gancam.masks.people.person import Person
 from gancam.masks.people.trail import MARKED
-from gancam.masks.spool import Slot, Spool
 from gancam.vision.motion import Grey
 
 _FRAMES, _BYTES = 15, 64 << 20  # frames that are kept at most, and of all of these
