@@ -22,10 +22,9 @@ from gancam.media.paths import IMAGES, check_readable
 from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
 from gancam.sources._reading import Reading
-from gancam.sources.combing import fields_of
 from gancam.sources.contract import Source
 from gancam.sources.cut_off import lacks_index
-from gancam.sources.decoders import Decoder, Deinterlace, field_order, opacity_apart
+from gancam.sources.decoders import Decoder, Deinterlace, field_order, fields_of, opacity_apart
 from gancam.sources.extent import Extent, end_of, frame_rate, picture_end, promised_frames
 from gancam.sources.ranges import check_range
 from gancam.units import counted
