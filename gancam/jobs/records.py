@@ -1,7 +1,7 @@
 """What outputs were made by, so that --resume passes over finished ones.
 
-A batch keeps a record beside its outputs. Of single files it is remembered in the user's cache folder: each output has a
-small file of its own there, named after the output's path; two processes may write at once, since a file appears whole
+A batch keeps a record beside its outputs. Of single files it is remembered in the cache folder: each output has a
+small file of its own there, named after its path; two processes may write at once, since a file appears whole
 or not at all. Without one, or where it cannot be kept, an output counts as somebody else's.
 """
 
