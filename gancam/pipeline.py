@@ -22,7 +22,7 @@ from gancam.sinks import Sink
 from gancam.sources import Source
 from gancam.units import counted
 from gancam.vision.fit import fit
-from gancam.vision.opacity import with_colours_spread, with_hidden
+from gancam.vision.push_pull import with_colours_spread, with_hidden
 
 FrameCallback: TypeAlias = Callable[[Frame], None]
 """Called with a frame before its effects: the place to change them."""

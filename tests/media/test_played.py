@@ -13,7 +13,7 @@ from gancam.sources import VideoFile
 from gancam.sources.stream import StreamBackend
 from gancam.studio import jobs_api
 from tests.helpers.clips import make_clip, scenery
-from train.data import items
+from train.data.items import video_frames
 
 QUARTER = (0, 1, -1, 0)  # of a phone that was held upright
 
@@ -38,7 +38,7 @@ def played(path: Path) -> list[Image]:
 @pytest.mark.parametrize("transfer", [1, PQ, HLG])
 def test_training_learns_from_what_is_played(tmp_path: Path, transfer: int) -> None:
     path = phone(tmp_path / "a.mp4", transfer)
-    learnt = [image[..., ::-1] for _, image in items.video_frames(path)]
+    learnt = [image[..., ::-1] for _, image in video_frames(path)]
     for one, other in zip(learnt, played(path), strict=True):
         assert np.array_equal(one, other)
 

@@ -18,7 +18,7 @@ from gancam.effects.inpainting.regions import CELL, RING, Floats, FrameRegion, f
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
 from gancam.masks import Mask
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 _OTHER = 40.0  # grey levels between the sides of an edge: more is not light, it is something else
 _DOUBT = 4.0  # times its squared standard error by which a difference is made smaller

@@ -16,7 +16,7 @@ from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, Frame
 from gancam.effects.inpainting.warp import cubic, frame_corners, square
 from gancam.frame import Image
 from gancam.vision.motion import Grey
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else

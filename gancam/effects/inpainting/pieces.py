@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import Floats, floats, ramp
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 Places = NDArray[np.int64]
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest

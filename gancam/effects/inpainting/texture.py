@@ -21,7 +21,7 @@ from gancam.effects.inpainting.pieces import PATCH, Level, Matches, Places, coun
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
 from gancam.masks import Mask
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one

@@ -87,13 +87,13 @@ def _reach(graph: Foreign, base: Convention) -> int:
             return 0
         length = base.multiple * -(-max(length, base.minimum) // base.multiple)
         across = length if base.fixed else 2 * length
-        found = [_spread(graph, base, across, length, flip) for flip in (False, True)]
+        found = [_shows_as_far_as(graph, base, across, length, flip) for flip in (False, True)]
         if max(found) < min(across // 2, across - across // 2) - base.multiple:
             return max(found) + 1
     return 0
 
 
-def _spread(graph: Foreign, base: Convention, across: int, along: int, flip: bool) -> int:
+def _shows_as_far_as(graph: Foreign, base: Convention, across: int, along: int, flip: bool) -> int:
     """How far a change of the first half of a picture shows in the other half."""
     height, width = (base.height, base.width) if base.fixed else (min(along, 64), across)
     if not base.fixed:
