@@ -1,4 +1,4 @@
-"""What is known in some places, carried on smoothly to all others (push-pull): any values, and colours of what is hidden.
+"""What is known in some places, carried on smoothly to all others (push-pull): any values, or colours of the hidden.
 
 After Gortler et al. 1996, https://dl.acm.org/doi/10.1145/237170.237200, section 3.4. Values have weights of any size,
 and 0 comes of none; colours have the opacity of 0 to 1, and what is seen stays as it is to the byte.
