@@ -22,7 +22,7 @@ from gancam.sinks import Sink
 from gancam.sources import Source
 from gancam.units import counted
 from gancam.vision.fit import fit
-from gancam.vision.opacity import with_colours_spread, with_hidden
+from gancam.vision.push_pull import with_colours_spread, with_hidden
 
 FrameCallback: TypeAlias = Callable[[Frame], None]
 """Called with a frame before its effects: the place to change them."""
@@ -441,8 +441,8 @@ class _Loop:
 def _close_all(source: Source, sinks: Sequence[Sink], *, interrupted: bool) -> list[BaseException]:
     """Close each once, in order, even if others fail; what failed."""
     errors: list[BaseException] = []
-    closings = [source.close, *(partial(sink.close, interrupted=interrupted) for sink in sinks)]
-    for close in closings:
+    ends: list[Callable[[], None]] = [source.close, *(partial(sink.close, interrupted=interrupted) for sink in sinks)]
+    for close in ends:
         try:
             close()
         except BaseException as error:  # even Ctrl-C: the others are closed before it goes on

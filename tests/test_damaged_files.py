@@ -18,7 +18,7 @@ from gancam.inference.importing.convention import sidecar
 from gancam.inference.importing.safety import ENTRY
 from gancam.jobs import records
 from gancam.jobs.inputs import LEDGER, BatchItem
-from gancam.jobs.ledger import Ledger
+from gancam.jobs.records import Ledger
 from gancam.jobs.preset import read_preset
 from gancam.masks.track_file import MaskTrack
 from gancam.media.paths import SequencePath

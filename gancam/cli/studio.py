@@ -38,9 +38,8 @@ def studio(
     Only this machine is let in, with the random token in the printed address. Ctrl-C ends it.
     """
     try:
-        from gancam.studio.app import make_app
+        from gancam.studio.app import Address, Server, make_app
         from gancam.studio.guard import new_token
-        from gancam.studio.server import Address, Server
         from gancam.studio.storage import Storage, usual_folder
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "gancam":

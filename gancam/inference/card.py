@@ -1,13 +1,17 @@
-"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`."""
+"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`.
+
+Here is told, too, which models a parameter is for, by what their cards say.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
 from gancam.errors import MALFORMED, ModelError
 from gancam.inference.figures import Figure, parse_figures
+from gancam.params import Scope
 from gancam.units import is_finite
 
 PREFIX = "gancam."
@@ -191,3 +195,8 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         raise ValueError
     except MALFORMED:
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None
+
+
+def scope(words: str, holds: Callable[[ModelCard], bool]) -> Scope:
+    """Name the models that a parameter is for: in words, and by what their cards say."""
+    return Scope(words, lambda card: isinstance(card, ModelCard) and holds(card))

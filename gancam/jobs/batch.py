@@ -27,9 +27,9 @@ from gancam.jobs.events import (
 )
 from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
-from gancam.jobs.ledger import Ledger
 from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
 from gancam.jobs.process import process_image, process_video
+from gancam.jobs.records import Ledger
 from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault

@@ -14,9 +14,9 @@ from gancam.errors import SinkError
 from gancam.media.animated import set_last_duration, shown_for
 from gancam.media.images import check_size, read_image
 from gancam.sinks._joiner import Joiner, Pieces, VideoJoiner, check_encoder, packets_in
-from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import OutputFile
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
+from gancam.sinks._tracks import left_out
 from gancam.sinks.piece_store import PieceStore, fingerprint
 from gancam.units import counted
 from gancam.vision.fit import squared_size

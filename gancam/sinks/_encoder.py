@@ -17,9 +17,9 @@ import av
 from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame
 from gancam.media.messages import cause
-from gancam.queues import BoundedQueue
 from gancam.sinks._settings import EncoderSettings
 from gancam.sinks.contract import Sink
+from gancam.threads import BoundedQueue
 from gancam.units import counted
 
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes

@@ -26,7 +26,7 @@ from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata, embed
 from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
-from gancam.sinks._left_out import left_out
+from gancam.sinks._tracks import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.job_changes import changes
 from gancam.sinks.piece_store import NOTHING_KEPT, goes_on, pieces_of

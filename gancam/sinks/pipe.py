@@ -13,9 +13,9 @@ import av
 from gancam.errors import InputError, SinkError, did_you_mean
 from gancam.sinks._codecs import CONTAINERS, NUT, RAW, Y4M
 from gancam.sinks._encoder import EncodedSink, Encoder
-from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import WholeVideo
 from gancam.sinks._settings import VideoOptions, prepare
+from gancam.sinks._tracks import left_out
 from gancam.units import counted
 
 FORMATS = {

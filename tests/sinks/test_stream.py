@@ -262,7 +262,7 @@ def test_half_a_picture_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixtur
     task: SenderTask = {
         "url": str(tmp_path / "sent.ts"), "format": "mpegts", "options": {}, "rate": "25", "ticks": 90_000, "sound": 0,
         "encoder": {"preset": "ultrafast", "tune": "zerolatency"}, "aspect": "1",
-        "context": {
+        "picture": {
             "width": width, "height": height, "pix_fmt": "yuv420p", "colorspace": 1, "color_range": 1,
             "color_primaries": 1, "color_trc": 1,
         },

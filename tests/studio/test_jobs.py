@@ -22,8 +22,8 @@ from gancam.errors import NotFound
 from gancam.frame import Image
 from gancam.sources import TestPattern
 from gancam.studio import jobs as module
-from gancam.studio.film import facts, frame_at, strip
 from gancam.studio.jobs import JobQueue
+from gancam.studio.jobs_api import facts, frame_at, strip
 from tests.helpers.clips import make_clip
 from tests.helpers.command import video
 from tests.helpers.studio import studio, wait_for

@@ -20,9 +20,8 @@ from typing import Any
 import pytest
 
 from gancam.errors import InputError
-from gancam.studio import server
-from gancam.studio.app import make_app
-from gancam.studio.server import Address, Server
+from gancam.studio import app
+from gancam.studio.app import Address, Server, make_app
 from gancam.studio.storage import Storage
 from tests.helpers.children import interruptible
 from tests.helpers.command import refused
@@ -91,7 +90,7 @@ def test_garbage_is_refused_and_what_plays_goes_on(tmp_path: Path) -> None:
 
 
 def test_idle_clients_are_hung_up_and_take_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_ASK_WITHIN", 0.5)
+    monkeypatch.setattr(app, "_ASK_WITHIN", 0.5)
     with serving(tmp_path) as address, ExitStack() as open_sockets:
         idle = [
             open_sockets.enter_context(socket.create_connection(("127.0.0.1", address.port), timeout=5))
@@ -107,7 +106,7 @@ def test_idle_clients_are_hung_up_and_take_nothing_away(tmp_path: Path, monkeypa
 
 def test_more_clients_than_it_takes_are_told_so(tmp_path: Path) -> None:
     with serving(tmp_path) as address, ExitStack() as open_sockets:
-        for _ in range(server._CLIENTS + 2):
+        for _ in range(app._CLIENTS + 2):
             open_sockets.enter_context(socket.create_connection(("127.0.0.1", address.port), timeout=5))
         wait_for(lambda: ask(address.port, "GET", "/api/state")[0] == 503)
 

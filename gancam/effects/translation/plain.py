@@ -153,14 +153,14 @@ def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane
 
 def _as_walls(apart: Plane, made: MatLike, there: MatLike, share: Plane, one: Plane) -> Plane:
     """Write into `apart` how far grey walls are off their one tone; give how far places are evened."""
-    wall = share * (1 - _ramp(_mean(_spread(there), _NEAR), *_TINTED))
+    wall = share * (1 - _ramp(_mean(_chroma(there), _NEAR), *_TINTED))
     if float(wall.mean()) <= _WALLS:
         return one
     apart += cv2.merge([wall] * 3) * (_off_tone(made, there, wall) - apart)
     return np.asarray(np.maximum(one, wall), np.float32)
 
 
-def _spread(values: MatLike) -> Plane:
+def _chroma(values: MatLike) -> Plane:
     """How many levels the channels of each place are apart, ``(h, w)``."""
     return np.subtract(_most(values), 255 - _most(cv2.bitwise_not(values)), dtype=np.float32)
 

@@ -271,12 +271,12 @@ def agreed(found: Plane, grey: Plane) -> Plane:
     What is found far around in the same surface is their vote, in which the strong weigh more. Half of what is given is
     that, and half what is found near, the weaker the less the votes agree: the length of their sum over their lengths'.
     """
-    votes = spread(np.concatenate([found, np.hypot(*found)[None]]), grey, _ALL)
+    votes = evened(np.concatenate([found, np.hypot(*found)[None]]), grey, _ALL)
     agree = np.hypot(votes[0], votes[1]) / np.maximum(votes[2], 1e-3)
-    return np.asarray(0.5 * (spread(found, grey) * agree + votes[:2]), np.float32)
+    return np.asarray(0.5 * (evened(found, grey) * agree + votes[:2]), np.float32)
 
 
-def spread(found: Plane, grey: Plane, keeps: float = _OWN) -> Plane:
+def evened(found: Plane, grey: Plane, keeps: float = _OWN) -> Plane:
     """Even out `found` within the outlines of `grey`.
 
     Args:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gancam.effects.translation.tint import Tint, spread, vivid
+from gancam.effects.translation.tint import Tint, evened, vivid
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
 from tests.helpers.small import still
@@ -178,8 +178,8 @@ def test_spreading_solves_the_equation() -> None:
     grey = np.asarray(cv2.GaussianBlur(rng.normal(128, 200, (32, 48)), (0, 0), 4), np.float32)
     grey[:, 20:] += 60
     wanted = rng.normal(0, 20, (2, 32, 48)).astype(np.float32)
-    found = spread(wanted, grey)
-    assert np.abs(spread(np.full_like(wanted, 7), grey) - 7).max() < 1e-3
+    found = evened(wanted, grey)
+    assert np.abs(evened(np.full_like(wanted, 7), grey) - 7).max() < 1e-3
     assert wanted.min() <= found.min() <= found.max() <= wanted.max()
     own, through, edge = 4e-3, 1e-3, 8.0
     places = np.arange(grey.size).reshape(grey.shape)

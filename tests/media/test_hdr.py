@@ -10,7 +10,7 @@ import pytest
 
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
-from gancam.media.tone import HLG, PQ
+from gancam.media.hdr import HLG, PQ
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
 from gancam.sources.stream import Stream

@@ -2,7 +2,7 @@
 
 import itertools
 
-from gancam.inference.graphs import CapturedCalls
+from gancam.inference.network.image import CapturedCalls
 
 FRAME, FACE, OTHER = (1, 360, 640, 3), (1, 224, 184, 3), (1, 180, 320, 3)
 

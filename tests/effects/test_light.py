@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from gancam.effects.inpainting.background import Background
+from gancam.effects.inpainting.light import witnesses
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import INVENTED, SEEN, FrameRegion
-from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
 from gancam.vision.motion import Grey
 from tests.helpers.small import still

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gancam.effects.inpainting.inventing import Fill, average
 from gancam.effects.inpainting.regions import FrameRegion
 from gancam.effects.inpainting.texture import wide_parts
-from gancam.effects.inpainting.views import Fill, average
 from gancam.frame import Image
 from gancam.masks import Mask
 from tests.helpers.small import still

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gancam.inference import hardware
-from gancam.inference.control_groups import cores_allowed, memory_allowed
+from gancam.inference.hardware import cores_allowed, memory_allowed
 
 
 def tree(root: Path, files: dict[str, str]) -> tuple[Path, Path]:

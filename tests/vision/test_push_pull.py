@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gancam.vision.opacity import with_colours_spread
+from gancam.vision.push_pull import with_colours_spread
 
 
 def test_what_is_transparent_takes_the_colours_around_it() -> None:

@@ -1,4 +1,8 @@
-"""Opacity: what is fully transparent has no colours of its own, and takes those of what is around."""
+"""What is known in some places, carried on smoothly to all others (push-pull): any values, or colours of the hidden.
+
+After Gortler et al. 1996, https://dl.acm.org/doi/10.1145/237170.237200, section 3.4. Values have weights of any size,
+and 0 comes of none; colours have the opacity of 0 to 1, and what is seen stays as it is to the byte.
+"""
 
 import cv2
 import numpy as np
@@ -7,6 +11,31 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 
 Plane = NDArray[np.float32]
+
+
+def spread(values: Plane, weights: Plane) -> Plane:
+    """Carry values on smoothly to where there are none: as averages of ever larger parts.
+
+    Args:
+        values: float32 ``(h, w, c)``.
+        weights: how much each counts, ``(h, w)``.
+
+    Returns:
+        A surface ``(h, w, c)``: `values` where there is much weight, 0 everywhere where there is none at all.
+    """
+    sums = np.asarray(np.dstack([values * weights[..., None], weights]), np.float32)
+    height, width = weights.shape
+    mean = sums[..., :-1] / np.maximum(sums[..., -1:], 1e-9)
+    if max(height, width) > 1:
+        even = cv2.copyMakeBorder(sums, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT)
+        size = even.shape[1] // 2, even.shape[0] // 2
+        less = np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.float32).reshape(*size[::-1], -1)
+        beyond = spread(np.asarray(less[..., :-1] / np.maximum(less[..., -1:], 1e-9)), less[..., -1])
+        up = cv2.resize(beyond, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR)
+        below = np.asarray(up, np.float32).reshape(size[1] * 2, size[0] * 2, -1)[:height, :width]
+        sure = np.minimum(sums[..., -1:] * 4, 1.0)
+        mean = sure * mean + (1 - sure) * below
+    return np.asarray(mean, np.float32)
 
 
 def with_colours_spread(image: Image, alpha: Image) -> Image:
@@ -26,8 +55,8 @@ def with_colours_spread(image: Image, alpha: Image) -> Image:
     if cv2.countNonZero(hidden) in (0, hidden.size):
         return image
     share = np.asarray(alpha, np.float32) / np.float32(255)
-    spread = _spread(np.asarray(cv2.multiply(image, cv2.merge([share] * 3), dtype=cv2.CV_32F), np.float32), share)
-    return np.asarray(cv2.copyTo(cv2.convertScaleAbs(spread), hidden, image.copy()), np.uint8)
+    filled = _filled(np.asarray(cv2.multiply(image, cv2.merge([share] * 3), dtype=cv2.CV_32F), np.float32), share)
+    return np.asarray(cv2.copyTo(cv2.convertScaleAbs(filled), hidden, image.copy()), np.uint8)
 
 
 def with_hidden(made: Image, image: Image, alpha: Image) -> Image:
@@ -48,7 +77,7 @@ def _hidden(alpha: Image) -> Image:
     return np.asarray(cv2.threshold(alpha, 0, 255, cv2.THRESH_BINARY_INV)[1], np.uint8)
 
 
-def _spread(colours: Plane, share: Plane) -> Plane:
+def _filled(colours: Plane, share: Plane) -> Plane:
     """Colours, known by `share` and multiplied by it, with the rest taken from a picture of half the size (push-pull).
 
     After Gortler et al. 1996, https://dl.acm.org/doi/10.1145/237170.237200, section 3.4.
@@ -62,5 +91,5 @@ def _spread(colours: Plane, share: Plane) -> Plane:
     )
     sure = np.minimum(4 * known, np.float32(1))  # one pixel of four is enough
     less *= np.asarray(sure / np.maximum(known, np.float32(1e-6)), np.float32)[..., None]
-    around = cv2.resize(_spread(less, np.asarray(sure, np.float32)), (width, height), interpolation=cv2.INTER_LINEAR)
+    around = cv2.resize(_filled(less, np.asarray(sure, np.float32)), (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(colours + around * (1 - share)[..., None], np.float32)
