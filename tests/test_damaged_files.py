@@ -18,8 +18,8 @@ from gancam.inference.importing.convention import sidecar
 from gancam.inference.importing.safety import ENTRY
 from gancam.jobs import records
 from gancam.jobs.inputs import LEDGER, BatchItem
-from gancam.jobs.records import Ledger
 from gancam.jobs.preset import read_preset
+from gancam.jobs.records import Ledger
 from gancam.masks.track_file import MaskTrack
 from gancam.media.paths import SequencePath
 from gancam.sinks.images import ImageStore
