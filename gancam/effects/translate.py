@@ -304,7 +304,7 @@ class Translate(ModelEffect):
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes)
+        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -314,10 +314,12 @@ class Translate(ModelEffect):
                 found = tones.without_glow(found, seen, self._planes)
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._steady)
 
-    def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
+    def _made(self, seen: Image, clarity: float, planes: Planes, *, whole: bool = False) -> Image:
         if not self._draws:
             return self._network(seen)
         shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+        if whole and self.card.strokes == "lines" and not self._on_paper:  # faces from nearer have few plain places
+            shown = plain.without_noise(shown, planes)
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
