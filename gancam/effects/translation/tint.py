@@ -34,7 +34,8 @@ _REST = 0.3  # pixels of the small picture in which motion is looked for: less i
 _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
 _FINE = 640  # pixels of the longer side up to which colours follow luma: the eye is coarse for them
-_DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
+_EDGES, _LIT = (3.0, 8.0), 80.0  # grey levels that make an edge in the dark, and in a picture of that mean
+_DULL, _RICH = 0.09, 0.18  # shares of a picture that are edges, from none of the colours found to all of them
 _BLACK, _WHITE = (15.0, 60.0), (195.0, 248.0)  # grey levels between which a place is ever less black, ever more white
 _NEUTRAL = 0.8  # of its colour that such a place loses
 _FAINT, _SURE = 2.0, 25.0  # grey levels of chroma: what is found by chance, and what is mostly right
@@ -150,7 +151,7 @@ class Tint:
         """
         state, grey = self._followed(seen, look, hold)
         colours = agreed(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
-        return _enlarged(image, vivid(colours) * (_richness(seen) * _coloured(grey)), grey, self._planes)
+        return _enlarged(image, vivid(colours) * (_richness(grey) * _coloured(grey)), grey, self._planes)
 
     def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey]:
         """What is known after `seen`, and that in grey, on the grid; see ``__call__``."""
@@ -240,10 +241,16 @@ def _add(state: Plane, found: object) -> None:
     state[..., 3] += 1
 
 
-def _richness(seen: Image) -> np.float32:
-    """How much a picture shows that could have colours: nothing where it is a grey frame or a fade."""
-    varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
-    return np.float32(min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0))
+def _richness(grey: Grey) -> np.float32:
+    """How far a picture, on the grid, shows anything to tell colours from, 0 to 1; of a wall in soft light it does not.
+
+    A network makes a sky of a plain picture. What counts is how much of it has edges, which soft light and noise have
+    not, however strong: nothing of walls, 9 per cent of a bare room, 14 and more of landscapes with much sky.
+    """
+    calm, window = cv2.GaussianBlur(grey, (5, 5), 0), np.ones((3, 3), np.uint8)
+    least = min(max(_EDGES[1] * float(grey.mean()) / _LIT, _EDGES[0]), _EDGES[1])
+    edges = int(np.count_nonzero(np.greater(cv2.morphologyEx(calm, cv2.MORPH_GRADIENT, window), least)))
+    return np.float32(min(max((edges / grey.size - _DULL) / (_RICH - _DULL), 0.0), 1.0))
 
 
 def _coloured(grey: Grey) -> Plane:
