@@ -30,6 +30,10 @@ _RECALLED = 30.0  # frames that count, at most, in what is known of a place that
 _EACH, _AHEAD = 2, 20  # every how manieth frame of a shot is looked at ahead, and how many of those, at most
 _BYTES = 128 << 20  # of all of these, at most
 _SAME, _OTHER = 12.0, 36.0  # grey levels of change that are noise, and that make it another thing
+_DARKER, _BLIND = 4.0, 6.0  # times darker or lighter that a frame is made up for, at most; levels that tell nothing
+_AGREED, _MOST = 1.2, (0.4, 0.7)  # times that two places differ in that and agree; shares of them that begin to count
+_SHOWN = 0.04  # the logarithm of that from which on it is made up for
+_DRIFT = 1 / 60  # of that, by which what is known goes along in a frame: light that stays is how it is
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none
 _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
@@ -135,7 +139,8 @@ class Tint:
         """What is known at the first of `shot`."""
         self.reset()
         for seen in reversed(shot):
-            state, _ = self._followed(seen, look, 1.0)
+            state, _, gain = self._followed(seen, look, 1.0)
+            state[..., :2] /= np.float32(gain)
         # In bytes, as a film has many shots: blue and red less luma, and of how many frames.
         return {_digest(shot[0]): np.rint(state[..., [0, 1, 3]]).clip(-128, 127).astype(np.int8)} if shot else {}
 
@@ -149,35 +154,46 @@ class Tint:
                 first frame, and of each where nothing is held.
             hold: How much of what is known from the frames before counts, 0 to 1.
         """
-        state, grey = self._followed(seen, look, hold)
-        colours = agreed(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
-        return _enlarged(image, vivid(colours) * (_richness(grey) * _coloured(grey)), grey, self._planes)
+        state, grey, gain = self._followed(seen, look, hold)
+        lit = _lit(grey, gain)
+        colours = agreed(state[..., :2].transpose(2, 0, 1), lit.astype(np.float32))
+        share = _richness(lit) * _coloured(lit) / np.float32(gain)
+        return _enlarged(image, vivid(colours) * share, grey, self._planes)
 
-    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey]:
-        """What is known after `seen`, and that in grey, on the grid; see ``__call__``."""
+    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey, float]:
+        """What is known after `seen`, that in grey, on the grid, and what times as light it is shown; see ``__call__``.
+
+        Where lamps flicker and in fades, the network is shown a frame as light as what is known from those before: a
+        face is no other colour in the dark.
+        """
         size = _grid(seen)
         less = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(less, cv2.COLOR_BGR2GRAY), np.uint8)
         small, _ = small_grey(seen)
-        known = self._known if hold > 0 else None
-        if known is not None and (known.state.shape[:2] != grey.shape or is_cut(known.small, small)):
-            known = None
+        known, gain = self._known if hold > 0 else None, 1.0
+        if known is not None and known.state.shape[:2] == grey.shape:
+            gain = _gain(known.state[..., 2], grey)
+        if known is not None and (known.state.shape[:2] != grey.shape or is_cut(known.small, _lit(small, gain))):
+            known, gain = None, 1.0
         if known is None:
             self._palette.clear()
             opening = self._openings.get(_digest(seen)) if hold > 0 else None
             if opening is not None:
                 known = _Known(small, np.dstack([opening[..., :2], grey, opening[..., 2]]).astype(np.float32))
                 self._palette.learn(known.state, known.state[..., 3])
+        seen, small = _lit(seen, gain), _lit(small, gain)
         state = self._found(seen, look, size, both=known is None)
-        state[..., 2] = grey
+        state[..., 2] = _lit(grey, gain)
         found, weight = state.copy(), np.full(grey.shape, _BELIEVED if known is None else 1.0, np.float32)
         if known is not None:
             state = self._held(state, known, small, hold)
         state[..., 3] = np.maximum(state[..., 3], _BELIEVED * hold)
         if hold > 0:
             self._palette.learn(found, weight)
-        self._known = _Known(small, state) if hold > 0 else None
-        return state, grey
+        kept = state.copy()
+        kept[..., :3] *= np.float32(gain**-_DRIFT)
+        self._known = _Known(small, kept) if hold > 0 else None
+        return state, grey, gain
 
     def _found(self, seen: Image, look: Callable[[Image], Image], size: tuple[int, int], *, both: bool) -> Plane:
         """What the network finds, ``(h, w, 4)``: blue and red less luma, nothing yet, and how often it was asked."""
@@ -231,6 +247,27 @@ def _grid(image: Image) -> tuple[int, int]:
     step = 1 << _HALVINGS
     shrink = _GRID / max(image.shape) / step
     return max(round(image.shape[1] * shrink), 1) * step, max(round(image.shape[0] * shrink), 1) * step
+
+
+def _gain(known: Plane, grey: Grey) -> float:
+    """How many times as light as `grey` what is `known` of the same places is, if most of them say so; 1 if not."""
+    known, grey = known[::2, ::2], grey[::2, ::2]
+    seen = np.minimum(known, grey) > _BLIND
+    if np.count_nonzero(seen) < 0.5 * seen.size:
+        return 1.0
+    apart = np.log(known[seen] / grey[seen])
+    middle = float(np.median(apart))
+    agree = float(np.mean(np.abs(apart - middle) < np.log(_AGREED)))
+    agree = min(max((agree - _MOST[0]) / (_MOST[1] - _MOST[0]), 0.0), 1.0)
+    least = max(abs(middle) - _SHOWN, 0.0) * agree
+    return float(min(max(np.exp(np.copysign(least, middle)), 1 / _DARKER), _DARKER))
+
+
+def _lit(image: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+    """A picture that many times as light."""
+    if gain == 1.0:
+        return image
+    return np.asarray(cv2.LUT(image, np.rint(np.arange(256) * gain).clip(0, 255).astype(np.uint8)), np.uint8)
 
 
 def _add(state: Plane, found: object) -> None:

@@ -181,6 +181,29 @@ def test_colours_come_with_a_slow_fade() -> None:
     assert chroma_of(out)[..., 2].mean() > 0.8 * fresh
 
 
+def test_light_that_flickers_or_fades_leaves_colours_and_light_that_stays_is_how_it_is() -> None:
+    """Faces went from cream to rust as the light fell."""
+
+    def look(seen: Image) -> Image:
+        rusty = (200 - float(seen.mean())) / 100  # the darker the picture, the redder
+        return np.asarray(np.clip(seen + rusty * np.array(RED), 0, 255), np.uint8)
+
+    def redness(share: float) -> float:
+        frame = np.asarray(np.round(image * share), np.uint8)
+        found = tint(frame, frame, look, 1.0)[:130, 10:150].astype(float).mean((0, 1))
+        return float((found[2] - found[0]) / found.mean())
+
+    image, tint = scene(90, 150), Tint()
+    begins = [redness(1.0) for _ in range(4)][-1]
+    shown = [redness(1 + 0.18 * np.sin(2.1 * index)) for index in range(8)]
+    shown += [redness(share) for share in np.linspace(0.95, 0.3, 10)]
+    assert max(abs(one - begins) for one in shown) < 0.15 * begins
+    for _ in range(120):
+        stays = redness(0.5)
+    tint = Tint()
+    assert abs(stays - [redness(0.5) for _ in range(8)][-1]) < 0.2 * stays
+
+
 def test_spreading_solves_the_equation() -> None:
     rng = np.random.default_rng(3)
     grey = np.asarray(cv2.GaussianBlur(rng.normal(128, 200, (32, 48)), (0, 0), 4), np.float32)
