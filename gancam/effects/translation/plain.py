@@ -19,6 +19,7 @@ _AROUND = 11  # the side of the window of those
 _BRIGHT, _CALM = (180.0, 225.0), 0.55  # levels of a wall from which a pattern on it is taken back, and how far at most
 _SOME = 0.05  # of a place: if none counts more, there is nothing to be evened
 _AVERAGED, _CLOSE = 3.0, 20.0  # pixels, and levels, by which places are apart that one tone is taken of (deviations)
+_NEIGHBOURS = 7  # the side of the window of those
 _GRAIN = 0.15  # of noise that is left
 _DITHER = np.array([[-0.375, 0.125], [0.375, -0.125]], np.float32)  # levels, so that those of 8 bits are no bands
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
@@ -46,11 +47,10 @@ def without_noise(seen: Image, planes: Planes | None = None) -> Image:
     if share.max() < _SOME:
         return seen
     least = cv2.resize(there, shrunk((there.shape[1], there.shape[0]), _SMALLER), interpolation=cv2.INTER_AREA)
-    even = cv2.bilateralFilter(least.astype(np.float32), 0, _CLOSE, _AVERAGED)
+    even = cv2.bilateralFilter(least.astype(np.float32), _NEIGHBOURS, _CLOSE, _AVERAGED)
     tone = np.asarray(cv2.resize(even, (there.shape[1], there.shape[0])), np.float32)
-    for row, column in np.ndindex(_DITHER.shape):
-        tone[row::2, column::2] += _DITHER[row, column]
-    levels = np.rint(tone).clip(0, 255).astype(np.uint8)
+    tone += np.tile(_DITHER, (-(-len(tone) // 2), -(-tone.shape[1] // 2)))[: len(tone), : tone.shape[1], None]
+    levels = cv2.convertScaleAbs(tone)
     shares, full = cv2.convertScaleAbs(_mean(share, _NEAR), alpha=255 * (1 - _GRAIN)), (width, height)
     made, rest, level = (planes(name, seen.shape, np.uint8) for name in ("calm", "calm rest", "calm shares"))
     cv2.merge([cv2.resize(shares, full, dst=planes("calm one", (height, width), np.uint8))] * 3, dst=level)
