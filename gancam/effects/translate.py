@@ -243,7 +243,9 @@ class Translate(ModelEffect):
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
-            drawn = self._translated(tones.without_veil(whole) if self.card.strokes in _LINES else whole)
+            clear = tones.without_veil(whole) if self.card.strokes in _LINES else whole
+            drawn = self._translated(clear)
+            drawn = tones.as_pale(drawn, whole, clear, self._planes) if self.card.strokes == "lines" else drawn
         if not self._on_paper:
             drawn = tones.as_grey(drawn, whole)
         return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
@@ -305,7 +307,7 @@ class Translate(ModelEffect):
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes)
+        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -315,10 +317,12 @@ class Translate(ModelEffect):
                 found = tones.without_glow(found, seen, self._planes)
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._memory.steady)
 
-    def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
+    def _made(self, seen: Image, clarity: float, planes: Planes, *, whole: bool = False) -> Image:
         if not self._draws:
             return self._network(seen)
         shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+        if whole and self.card.strokes == "lines" and not self._on_paper:  # faces from nearer have few plain places
+            shown = plain.without_noise(shown, planes)
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
