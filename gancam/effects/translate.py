@@ -14,13 +14,14 @@ from gancam.effects.translation import plain, strokes, tones
 from gancam.effects.translation.clarity import Outlined, with_clarity
 from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.effects.translation.pan import Pan
+from gancam.effects.translation.paper import on_ground
 from gancam.effects.translation.portraits import Portraits
 from gancam.effects.translation.settings import TranslateParams
 from gancam.effects.translation.skin import in_own_tones
 from gancam.effects.translation.sparks import with_sparks
 from gancam.effects.translation.steady import Steady
 from gancam.effects.translation.tint import Tint
-from gancam.effects.translation.writing import Writing, in_ink, on_ground
+from gancam.effects.translation.writing import Writing, in_ink
 from gancam.errors import ModelError
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.buffers import BufferPool

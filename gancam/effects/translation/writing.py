@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gancam.effects.translation.glyphs import groups, paint_glyphs
 from gancam.frame import Image
-from gancam.vision.fit import halved, within
+from gancam.vision.fit import within
 from gancam.vision.motion import Grey, shift
 from gancam.vision.scenes import Look
 
@@ -241,59 +241,6 @@ def _lines(ground: Grey, apart: Grey, known: Grey) -> tuple[list[Place], MatLike
     ):
         fits &= (value > least) & (value < most)
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]], boxes[1:]
-
-
-def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
-    """Give `image` as light and as coloured where it is written on as the ground is that is `drawn` around.
-
-    Else a bar of a page would have a rectangle of another shade around its title.
-
-    Args:
-        image: uint8 ``(H, W, 3)`` BGR.
-        drawn: what a style made of it, of the same shape.
-        seen: how far each place is written on, 0 to 255, ``(H, W)``.
-    """
-    size = within((image.shape[1], image.shape[0]), _SMALL)
-    small, made = (halved(one, size) for one in (image, drawn))
-    there = (cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(there)
-    laid, times = image, np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
-    for label in range(1, count):
-        x, y, wide, tall, _ = boxes[label].tolist()
-        left, top = max(x - _RING, 0), max(y - _RING, 0)
-        box = slice(top, y + tall + _RING), slice(left, x + wide + _RING)
-        inside, levels = labels[box] == label, small[box]
-        paper = _median(levels, inside)
-        least, most = ((paper + way).tolist() for way in (1 - _SHADE, _SHADE - 1))
-        alike = cv2.min(cv2.inRange(levels, tuple(least), tuple(most)), 1 - there[box])
-        if cv2.countNonZero(alike) < _RING:
-            continue
-        moved = _median(cv2.subtract(made[box], levels, dtype=cv2.CV_16S), alike)
-        if int(np.abs(moved).max()) <= 1:
-            continue
-        (x, y), (right, bottom) = (
-            np.rint(corner * times).astype(int).tolist()
-            for corner in ((left, top), (left + inside.shape[1], top + inside.shape[0]))
-        )
-        laid = image.copy() if laid is image else laid
-        where = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8))
-        changed = cv2.LUT(image[y:bottom, x:right], _tones(paper, paper + moved))
-        cv2.copyTo(changed, cv2.resize(where, (right - x, bottom - y)), laid[y:bottom, x:right])
-    return laid
-
-
-def _tones(paper: NDArray[np.int16], ground: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """A table ``(256, 1, 3)`` that makes `ground` of `paper`, and leaves what is black and white, as letters are."""
-    level, paper = np.arange(256.0)[:, None], np.clip(paper, 1, 254)
-    dark, light = level * ground / paper, 255 - (255 - level) * (255 - ground) / (255 - paper)
-    return np.clip(np.rint(np.where(level <= paper, dark, light)), 0, 255).astype(np.uint8)[:, None]
-
-
-def _median(levels: MatLike, where: MatLike) -> NDArray[np.int16]:
-    """Of the colours of places, by some of many."""
-    places = np.flatnonzero(where)
-    some = levels.reshape(-1, 3)[places[:: max(len(places) // _ENOUGH, 1)]]
-    return np.asarray(np.median(some, axis=0), np.int16)
 
 
 def in_ink(image: Image) -> Image:

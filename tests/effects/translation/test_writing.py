@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gancam.effects.translation.writing import Writing, in_ink, on_ground, written
+from gancam.effects.translation.writing import Writing, in_ink, written
 from gancam.frame import Image
 from gancam.vision.scenes import Scenes
 from gancam.vision.text import draw_text
@@ -146,29 +146,6 @@ def test_a_title_stays_where_it_is_when_the_scene_behind_it_moves() -> None:
         assert seen is not None
         places.append(np.argwhere(seen > 127).mean(0))
     assert np.ptp(places, axis=0).max() < 3
-
-
-def test_letters_are_laid_on_the_ground_that_is_drawn() -> None:
-    image = _slide(200)
-    seen = written(image)
-    drawn = np.clip(image.astype(int) + np.array([30, -20, -60]), 0, 255).astype(np.uint8)
-    drawn[90:175] = cv2.blur(drawn[90:175], (31, 31))
-    laid = on_ground(image, drawn, seen)
-    paper = (seen == 255) & (image.min(2) == 200)
-    assert np.abs(laid[paper].astype(int) - (230, 180, 140)).max() <= 2
-    assert np.ptp(laid[seen == 255].min(1)) > 100
-    assert np.array_equal(on_ground(image, image, seen), image)
-
-
-def test_white_letters_stay_white_on_a_bar_that_is_drawn_much_darker() -> None:
-    """They went as dark as the bar did."""
-    image = _slide(150, (250, 250, 250))
-    seen = written(image)
-    dark = np.full_like(image, (90, 40, 20))
-    laid = on_ground(image, dark, seen)
-    letters, bar = (seen == 255) & (image.min(2) > 240), (seen == 255) & (image.max(2) == 150)
-    assert laid[letters].min() > 215
-    assert np.abs(laid[bar].astype(int) - (90, 40, 20)).max() <= 2
 
 
 def test_frames_of_another_size_begin_anew() -> None:
