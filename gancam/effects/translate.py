@@ -54,6 +54,7 @@ _LINES = "lines", "hatched"
 _MEMORY = (  # of the frames before
     "_source", "_shots", "_steady", "_tint", "_pan", "_portraits", "_writing", "_told", "_sought",
 )  # fmt: skip
+_CREAM = 20  # levels by which paper that is drawn is off the white of ink's at most
 _WASHED, _INKED = 0.85, 0.35  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
@@ -250,7 +251,10 @@ class Translate(ModelEffect):
         seen = self._writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
-        letters = in_ink(image) if self.card.strokes == "hatched" and inked else on_ground(image, drawn, seen)
+        if self.card.strokes == "hatched" and inked:
+            letters = on_ground(in_ink(image), drawn, seen, most=_CREAM)
+        else:
+            letters = on_ground(image, drawn, seen)
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:

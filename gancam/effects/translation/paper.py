@@ -14,6 +14,7 @@ _SMALL = 640  # pixels of the longer side on which paper is looked for
 _RING, _SHADE = 12, 16  # pixels of that size around what is written on, where paper is sought, and how alike in levels
 _LEAST, _SHARE = 24, 0.12  # pixels of a paper that are seen around, and share of what is around it, at least
 _UNEVEN, _AGREE = 24, 0.6  # levels that what is drawn of it may be off its median; share that is not, at least
+_TINT = 48  # levels by which shades of one paper differ at most
 _PAPERS, _PART = 6, 0.03  # that a component may have, and the share of it that one has at least
 _THIN = np.ones((5, 5), np.uint8)  # what is thinner than that is no paper
 _ENOUGH = 4000  # pixels that say which colour most have
@@ -28,7 +29,7 @@ class _Paper(NamedTuple):
     there: NDArray[np.uint8]
 
 
-def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
+def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8], *, most: int = 255) -> Image:
     """Give `image` as light and as coloured where it is written on as the ground is that is `drawn` around.
 
     Else a bar of a page would have a rectangle of another shade around its title. Each paper goes as what is drawn of
@@ -38,6 +39,7 @@ def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
         image: uint8 ``(H, W, 3)`` BGR.
         drawn: what a style made of it, of the same shape.
         seen: how far each place is written on, 0 to 255, ``(H, W)``.
+        most: levels by which a paper goes at most; else it stays, as on hatching.
     """
     size = within((image.shape[1], image.shape[0]), _SMALL)
     small, made = (halved(one, size) for one in (image, drawn))
@@ -49,7 +51,7 @@ def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
         left, top = max(x - _RING, 0), max(y - _RING, 0)
         box = slice(top, y + tall + _RING), slice(left, x + wide + _RING)
         inside = labels[box] == label
-        papers = _papers(small[box], made[box], inside, there[box])
+        papers = _papers(small[box], made[box], inside, there[box], most)
         if not papers:
             continue
         (x, y), (right, bottom) = (
@@ -66,12 +68,12 @@ def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
     return laid
 
 
-def _papers(seen: Image, made: Image, inside: NDArray[np.bool_], there: NDArray[np.uint8]) -> list[_Paper]:
+def _papers(seen: Image, made: Image, inside: NDArray[np.bool_], there: NDArray[np.uint8], most: int) -> list[_Paper]:
     """The papers of what is `inside`, those that stay as they are among them; none: all of it does.
 
-    Those are moved that are seen around, where nothing is `there`, and are drawn evenly.
+    Those are moved that are seen around, where nothing is `there`, and are drawn evenly, and shades of these.
     """
-    found, left, moves = list[_Paper](), inside.copy(), False
+    found, left, still = list[_Paper](), inside.copy(), np.zeros(3, np.int16)
     least = max(_PART * np.count_nonzero(inside), 1)
     window = np.ones((2 * _RING + 1,) * 2, np.uint8)
     for _ in range(_PAPERS):
@@ -87,15 +89,22 @@ def _papers(seen: Image, made: Image, inside: NDArray[np.bool_], there: NDArray[
             continue
         around = cv2.subtract(cv2.dilate(part, window), there)
         ring = cv2.bitwise_and(alike, around)
-        moved = np.zeros(3, np.int16)
+        moved = still
         if cv2.countNonZero(ring) >= max(_LEAST, _SHARE * cv2.countNonZero(around)):
             off = _some(cv2.subtract(made, seen, dtype=cv2.CV_16S), ring)
             middle = np.asarray(np.median(off, axis=0), np.int16)
             if float((np.abs(off - middle).max(1) <= _UNEVEN).mean()) >= _AGREE:
-                moved = middle
-        moves |= int(np.abs(moved).max()) > 1
+                moved = middle if int(np.abs(middle).max()) <= most else still
         found.append(_Paper(colour, moved, part))
-    return found if moves else []
+    led = [one for one in found if int(np.abs(one.moved).max()) > 1]
+    if not led:
+        return []
+    for number, one in enumerate(found):
+        if not one.moved.any():
+            near = min(led, key=lambda other: int(np.abs(other.colour - one.colour).max()))
+            if int(np.abs(near.colour - one.colour).max()) <= _TINT:
+                found[number] = one._replace(moved=near.moved)
+    return found
 
 
 def _nearest(papers: list[_Paper], inside: NDArray[np.bool_]) -> list[NDArray[np.uint8]]:

@@ -117,3 +117,25 @@ def test_ground_that_is_drawn_of_many_shades_is_not_followed() -> None:
     drawn = np.where(np.random.default_rng(0).random((30, 53, 1)) < 0.5, 40, 220).astype(np.uint8)
     drawn = np.broadcast_to(cv2.resize(drawn, (640, 360), interpolation=cv2.INTER_NEAREST)[..., None], image.shape)
     assert np.array_equal(on_ground(image, drawn, seen), image)
+
+
+def test_shades_of_one_paper_go_together() -> None:
+    """The shade that is not seen around stayed, and was a stain."""
+    image = np.full((360, 640, 3), (60, 140, 20), np.uint8)
+    image[100:200, 40:180] = (38, 112, 4)
+    draw_text(image, "PA10 PA12 PC10 PC12", (60, 150), 14, (230, 230, 230))
+    seen = np.zeros((360, 640), np.uint8)
+    seen[90:210, 30:330] = 255
+    laid = on_ground(image, _moved(image, (20, 60, 10)), seen)
+    for colour in ((60, 140, 20), (38, 112, 4)):
+        paper = (seen > 0) & (image == colour).all(2)
+        assert laid[paper][:, 1].mean() > colour[1] + 35
+
+
+def test_paper_goes_no_further_than_it_may() -> None:
+    image = _slide(250)
+    seen = written(image)
+    cream, hatched = (np.full_like(image, colour) for colour in ((236, 246, 250), (120, 120, 120)))
+    paper = (seen == 255) & (image.min(2) == 250)
+    assert np.abs(on_ground(image, cream, seen, most=20)[paper].astype(int) - (236, 246, 250)).max() <= 1
+    assert np.array_equal(on_ground(image, hatched, seen, most=20), image)
