@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.fit import halved, within
 
-_SMALL = 640  # pixels of the longer side on which paper is looked for
-_RING, _SHADE = 12, 16  # pixels of that size around what is written on, where paper is sought, and how alike in levels
-_LEAST, _SHARE = 24, 0.12  # pixels of a paper that are seen around, and share of what is around it, at least
+_SMALL = 320  # pixels of the longer side on which paper is looked for
+_RING, _SHADE = 6, 10  # pixels of that size around what is written on, where paper is sought, and how alike in levels
+_LEAST, _SHARE = 8, 0.12  # pixels of a paper that are seen around, and share of what is around it, at least
 _UNEVEN, _AGREE = 24, 0.6  # levels that what is drawn of it may be off its median; share that is not, at least
 _TINT = 48  # levels by which shades of one paper differ at most
 _PAPERS, _PART = 6, 0.03  # that a component may have, and the share of it that one has at least
-_THIN = np.ones((5, 5), np.uint8)  # what is thinner than that is no paper
+_THIN = np.ones((3, 3), np.uint8)  # what is thinner than that is no paper
 _ENOUGH = 4000  # pixels that say which colour most have
 _BINS = 4  # bits of a level that tell colours apart
 
