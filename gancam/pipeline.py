@@ -138,7 +138,8 @@ def through(
     place = 0
     while place < len(effects):
         models = _bare_models(effects[place:], image)
-        made = chained(models, image, _from(place, after)) if len(models) > 1 else None
+        told = None if after is None else lambda later, begun=place: after(begun + later)
+        made = chained(models, image, told) if len(models) > 1 else None
         if made is not None:
             image, place = made, place + len(models)
             continue
@@ -163,10 +164,6 @@ def _bare_models(effects: Sequence[Effect], image: Image) -> list[ImageModel]:
         models.append(model)
         size = effect.output_size(size)
     return models
-
-
-def _from(place: int, after: Callable[[int], None] | None) -> Callable[[int], None] | None:
-    return None if after is None else lambda later: after(place + later)
 
 
 class LatencyHistogram:
@@ -297,14 +294,17 @@ def run(
         GancamError: What source, effects and sinks raise.
     """
     report = report if report is not None else Report()
-    _check_ends(source, sinks)
     with ExitStack() as over:
         try:
-            loop = _Loop(source, over.enter_context(playing(effects)), sinks, report, on_sink_failure)
+            chain = over.enter_context(playing(effects))
         except BaseException:
             report.interrupted = True
-            _close_all(source, sinks, interrupted=True)
+            with suppress(InputError):
+                _check_ends(source, sinks)
+                _close_all(source, sinks, interrupted=True)
             raise
+        _check_ends(source, sinks)
+        loop = _Loop(source, chain, sinks, report, on_sink_failure)
         whole = False
         try:
             whole = loop.play(on_frame, progress, skimmed)

@@ -443,7 +443,7 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
     if not isinstance(model, ImageModel):
         raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
     if model.card.scale != 1:
-        raise ModelError(f"{model.path}: is of scale {model.card.scale}; a translation gives the frame's own size")
+        raise ModelError(f"{model.path}: its card says scale {model.card.scale}; a translation keeps the frame's size")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
     own = {name: value for name, value in params.items() if name != "mask" or not given}
