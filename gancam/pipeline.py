@@ -268,10 +268,10 @@ def run(
     """Take every frame of `source` through `effects` into every sink; close source and sinks; report.
 
     Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
-    whatever happens: on any exception (``KeyboardInterrupt`` too) the sinks are told that frames are missing, so that
-    files are finished with what came and play, and the exception goes on to the caller. They are told so, too, where
-    the source was closed before its end. What then fails in closing is told in the report's notes. Effects are left
-    open, for the caller to close or to play again, but for those that were loaded here.
+    whatever happens: on any exception (``KeyboardInterrupt`` too), and where the source was closed before its end, the
+    sinks are told that frames are missing, so that files are finished with what came and play. The exception goes on to
+    the caller; what then fails in closing is told in the report's notes. Effects are left open, but for those that were
+    loaded here.
 
     Args:
         source: Where frames come from.
@@ -290,8 +290,7 @@ def run(
         The report.
 
     Raises:
-        InputError: For a source or sinks that are none; nothing is closed then.
-        GancamError: What source, effects and sinks raise.
+        GancamError: What source, effects and sinks raise; InputError for what is none, and nothing is closed then.
     """
     report = report if report is not None else Report()
     with ExitStack() as over:
@@ -304,8 +303,7 @@ def run(
                 _close_all(source, sinks, interrupted=True)
             raise
         _check_ends(source, sinks)
-        loop = _Loop(source, chain, sinks, report, on_sink_failure)
-        whole = False
+        loop, whole = _Loop(source, chain, sinks, report, on_sink_failure), False
         try:
             whole = loop.play(on_frame, progress, skimmed)
         except BaseException:
