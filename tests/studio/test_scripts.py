@@ -123,3 +123,95 @@ def test_of_two_cameras_that_are_asked_for_at_once_one_is_kept() -> None:
     """
     )
     assert told(code) == 1
+
+
+TOASTS = """
+const named = new Map()
+const made = () => {
+  const one = element()
+  const textContent = { get: () => one.children.map((child) => child.textContent ?? child).join("") }
+  Object.defineProperties(one, { children: { value: [] }, textContent })
+  one.append = (...added) => {
+    one.children.push(...added)
+    for (const child of added) if (child.style) child.parent = one
+  }
+  one.remove = () => one.parent.children.splice(one.parent.children.indexOf(one), 1)
+  return one
+}
+document.createElement = document.createElementNS = made
+document.getElementById = (id) => named.get(id) ?? named.set(id, made()).get(id)
+globalThis.setTimeout = () => 0
+const shown = () => named.get("toasts").children.map((one) => one.textContent)
+"""
+
+
+def test_an_error_that_is_shown_is_not_shown_again() -> None:
+    code = """
+      const { toast } = await load("dom.js")
+      for (const text of ["gone", "gone", "other"]) toast(text, "error")
+      tell(shown())
+    """
+    assert told(TOASTS + code) == ["gone", "other"]
+
+
+def test_an_upload_is_shown_until_it_is_over_and_names_the_file_once_where_it_fails() -> None:
+    code = """
+      const { send } = await load("api.js")
+      let sending = null
+      globalThis.XMLHttpRequest = class { upload = {}; open() {} send() { sending = this } }
+      const going = send({ name: "a.mp4" })
+      sending.upload.onprogress({ lengthComputable: true, loaded: 3, total: 4 })
+      const [text, bar] = named.get("toasts").children[0].children[0].children
+      const during = [text, bar.value]
+      sending.onerror()
+      let why = ""
+      await going.catch((error) => { why = error.message })
+      tell([...during, why, shown()])
+    """
+    assert told(TOASTS + code) == ["Uploading a.mp4 …", 0.75, "a.mp4: could not be sent", []]
+
+
+def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> None:
+    code = """
+      const taken = {}
+      globalThis.addEventListener = (name, call) => { taken[name] = call }
+      const { ignoreStrayDrops } = await load("dom.js")
+      ignoreStrayDrops()
+      const after = (name, defaultPrevented, input) => {
+        const event = { defaultPrevented, target: { closest: () => input }, dataTransfer: { dropEffect: "copy" } }
+        event.preventDefault = () => { event.defaultPrevented = true }
+        taken[name](event)
+        return [event.defaultPrevented, event.dataTransfer.dropEffect]
+      }
+      const beside = [after("dragover", false, null), after("drop", false, null)]
+      tell([...beside, after("dragover", true, null), after("drop", false, {})])
+    """
+    assert told(code) == [[True, "none"], [True, "none"], [True, "copy"], [False, "copy"]]
+
+
+def test_what_acts_on_the_picture_is_out_of_reach_of_keys_too_while_there_is_none() -> None:
+    code = """
+      let press = null
+      const named = new Map()
+      const part = () => ({ ...element(), getContext: () => ({}), style: { setProperty() {} }, getAttribute: () => "",
+                            getBoundingClientRect: () => ({ width: 0, height: 0 }) })
+      document.getElementById = (id) => named.get(id) ?? named.set(id, part()).get(id)
+      globalThis.addEventListener = (name, call) => { if (name === "keydown") press = call }
+      globalThis.ResizeObserver = class { observe() {} }
+      globalThis.devicePixelRatio = 1
+      const { lost, startStage } = await load("stage.js")
+      const api = await load("api.js")
+      let recorded = 0
+      startStage()
+      named.get("record").click = () => { recorded += 1 }
+      const inert = (state, recording = false) => {
+        const source = { state, label: "", error: "", mirrored: false }
+        api.tell("state", { source, recording, said: [], saidCount: 0 })
+        press({ key: "r", preventDefault() {}, target: { closest: () => null } })
+        return named.get("acts").inert
+      }
+      const found = [inert("idle"), inert("playing"), inert("failed"), inert("failed", true), recorded]
+      lost(true)
+      tell([...found, named.get("acts").inert, named.get("begin").hidden])
+    """
+    assert told(code) == [True, False, True, False, 2, True, True]
