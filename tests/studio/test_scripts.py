@@ -189,16 +189,21 @@ def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> 
     assert told(code) == [[True, "none"], [True, "none"], [True, "copy"], [False, "copy"]]
 
 
+STAGE = """
+let press = null  // a key, as the script that was started last hears it
+const named = new Map()
+const part = () => ({ ...element(), getContext: () => ({}), style: { setProperty() {} }, getAttribute: () => "",
+                      querySelectorAll: () => [], getBoundingClientRect: () => ({ width: 0, height: 0 }) })
+document.getElementById = (id) => named.get(id) ?? named.set(id, part()).get(id)
+document.createElement = document.createElementNS = part
+globalThis.addEventListener = (name, call) => { if (name === "keydown") press = call }
+globalThis.ResizeObserver = class { observe() {} }
+globalThis.devicePixelRatio = 1
+"""
+
+
 def test_what_acts_on_the_picture_is_out_of_reach_of_keys_too_while_there_is_none() -> None:
     code = """
-      let press = null
-      const named = new Map()
-      const part = () => ({ ...element(), getContext: () => ({}), style: { setProperty() {} }, getAttribute: () => "",
-                            getBoundingClientRect: () => ({ width: 0, height: 0 }) })
-      document.getElementById = (id) => named.get(id) ?? named.set(id, part()).get(id)
-      globalThis.addEventListener = (name, call) => { if (name === "keydown") press = call }
-      globalThis.ResizeObserver = class { observe() {} }
-      globalThis.devicePixelRatio = 1
       const { lost, startStage } = await load("stage.js")
       const api = await load("api.js")
       let recorded = 0
@@ -214,4 +219,84 @@ def test_what_acts_on_the_picture_is_out_of_reach_of_keys_too_while_there_is_non
       lost(true)
       tell([...found, named.get("acts").inert, named.get("begin").hidden])
     """
-    assert told(code) == [True, False, True, False, 2, True, True]
+    assert told(STAGE + code) == [True, False, True, False, 2, True, True]
+
+
+def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_there_are() -> None:
+    code = """
+      const api = await load("api.js")
+      const { startOverlay } = await load("overlay.js")
+      const sent = []
+      globalThis.fetch = async (path, { body }) => { sent.push(JSON.parse(body).act); return answer({})() }
+      startOverlay()
+      const chosen = []
+      const brush = { dataset: { tool: "brush" }, setAttribute: (name, on) => chosen.push(on) }
+      document.getElementById("tools").querySelectorAll = () => [brush]
+      const drawer = (brushes) => api.tell("state", { effects: [{ name: "a", draws: true, on: true, brushes }] })
+      const hit = (key) => press({ key, preventDefault() {}, target: { closest: () => null } })
+      drawer(false)
+      chosen.length = 0
+      hit("b")
+      hit("x")
+      const boxes = [...chosen]
+      named.get("panel-live").hidden = true
+      hit("u")
+      const away = [...sent]
+      named.get("panel-live").hidden = false
+      hit("u")
+      tell([boxes, away, sent])
+    """
+    assert told(STAGE + code) == [[False], [], ["undo"]]
+
+
+JOBS = """
+const buttons = []
+const made = (tag) => {
+  const found = { value: 0.5 }
+  const one = { ...element(), tag, addEventListener: (name, call) => { one.press = call }, querySelector: () => found }
+  if (tag === "button") buttons.push(one)
+  return one
+}
+const named = new Map()
+document.getElementById = (id) => named.get(id) ?? named.set(id, made(id)).get(id)
+document.createElement = document.createElementNS = made
+const list = document.getElementById("jobs-list")
+list.replaceChildren = (...rows) => { list.querySelector = () => rows[0]; list.children = rows }
+list.querySelector = () => null
+globalThis.setTimeout = () => 0
+const sent = []
+let frame = 1
+const fixed = { number: "1", name: "a.mp4", options: ["-e", "sketch"], state: "running", eta: null, notes: [] }
+const job = () => ({ ...fixed, frame, frames: 9 })
+globalThis.fetch = async (path, { method }) => { sent.push(method); return answer({ jobs: [job()] })() }
+const settle = async () => { for (let times = 0; times < 20; times += 1) await new Promise(setImmediate) }
+const jobs = await load("jobs.js")
+jobs.watchJobs(true)
+await settle()
+"""
+
+
+def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_pointer() -> None:
+    code = """
+      const before = [...buttons]
+      frame = 5
+      jobs.watchJobs(true)
+      await settle()
+      tell([before.length, buttons.length, list.children[0].querySelector().textContent])
+    """
+    assert told(JOBS + code) == [2, 2, "sketch · 5 of 9 frames"]
+
+
+def test_what_is_processed_is_not_deleted_unasked() -> None:
+    code = """
+      const asked = []
+      globalThis.confirm = (text) => { asked.push(text); return asked.length > 1 }
+      sent.length = 0
+      buttons[1].press()
+      await settle()
+      const kept = [...sent]
+      buttons[1].press()
+      await settle()
+      tell([kept, sent[0], asked[0]])
+    """
+    assert told(JOBS + code) == [[], "DELETE", "Remove a.mp4, and delete what is processed of it?"]
