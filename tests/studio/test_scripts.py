@@ -13,7 +13,8 @@ NODE = shutil.which("node")
 SCRIPTS = Path(gancam.studio.__file__).parent / "static" / "js"
 PAGE = """
 const element = () => ({
-  append() {}, setAttribute() {}, addEventListener() {}, remove() {}, replaceChildren() {}, contains: () => false,
+  append() {}, setAttribute() {}, getAttribute: () => null,
+  addEventListener() {}, remove() {}, replaceChildren() {}, contains: () => false,
   querySelector: () => null, closest: () => null, play: async () => {}, children: [], dataset: {}, style: {},
   classList: { toggle() {}, add() {}, remove() {} },
 })
@@ -300,3 +301,28 @@ def test_what_is_processed_is_not_deleted_unasked() -> None:
       tell([kept, sent[0], asked[0]])
     """
     assert told(JOBS + code) == [[], "DELETE", "Remove a.mp4, and delete what is processed of it?"]
+
+
+def test_results_of_one_name_are_told_apart() -> None:
+    code = """
+      document.getElementById("files-list").querySelectorAll = () => []
+      globalThis.addEventListener = () => {}
+      const now = Date.now() / 1000
+      const entry = (name, place, changed) => ({ name, reference: `results/${place}/${name}`, size: 2e6, changed })
+      const entries = [entry("a.mp4", 1, now), entry("a.mp4", 2, now - 864000), entry("b.mp4", 3, now)]
+      const roots = ["results"]
+      const answers = { "/api/files": { roots }, "/api/files/results?all=1": { entries }, "/api/jobs": { jobs: [] } }
+      globalThis.fetch = async (path) => answer(answers[path])()
+      let rows = []
+      document.getElementById("files-list").replaceChildren = (...groups) => { rows = groups[0].children[1].children }
+      const { startFiles } = await load("files.js")
+      startFiles()
+      for (let times = 0; times < 30; times += 1) await new Promise(setImmediate)
+      tell(rows.map((row) => row.textContent))
+    """
+    found = told(TOASTS + code)
+    assert isinstance(found, list)
+    first, second, other = found
+    assert other == "b.mp42.0 MB"
+    assert first != second
+    assert first.startswith("a.mp4")
