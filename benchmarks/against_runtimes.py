@@ -19,8 +19,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
+from export.restore import constants_of
 from gancam.inference.catalog import find
 
 ROUND = """
@@ -116,9 +116,9 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=30)
     options = parser.parse_args()
     path = find(options.model)
-    graph = onnx.load(path).graph
-    named = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    stack = [(named[node.input[1]], named[node.input[2]]) for node in graph.node if node.op_type == "Conv"]
+    model = onnx.load(path)
+    named = constants_of(model)
+    stack = [(named[node.input[1]], named[node.input[2]]) for node in model.graph.node if node.op_type == "Conv"]
     clip = Path(__file__).parent.parent / "samples" / "city.mp4"
     ok, frame = cv2.VideoCapture(str(clip)).read()
     if not ok:

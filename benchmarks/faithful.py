@@ -29,15 +29,16 @@ def copied(source: Path, target: Path, task: ProcessOptions) -> Path:
     return target
 
 
-def planes(path: Path) -> Iterator[list[NDArray[np.uint8]]]:
-    """Of every frame, upright."""
+def planes(path: Path) -> Iterator[list[NDArray[np.float32]]]:
+    """Of every frame, upright, in levels of 8 bits."""
     with av.open(str(path)) as container:
         stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
         for frame in container.decode(stream):
-            made = []
+            made, bits = [], frame.format.components[0].bits
             for plane in frame.planes:
-                rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
-                made.append(np.rot90(rows, frame.rotation // 90))
+                rows = np.frombuffer(memoryview(plane), np.uint8 if bits <= 8 else "<u2").reshape(plane.height, -1)
+                levels = rows[:, : plane.width].astype(np.float32) / 2 ** (bits - 8)
+                made.append(np.rot90(levels, frame.rotation // 90))
             yield made
 
 
@@ -57,7 +58,7 @@ def likeness(was: Path, now: Path) -> list[float]:
     values = []
     for a, b in zip(planes(was), planes(now), strict=True):
         height, width = a[0].shape
-        error = float(np.mean((a[0].astype(np.float32) - b[0][:height, :width]) ** 2))
+        error = float(np.mean((a[0] - b[0][:height, :width]) ** 2))
         values.append(10 * float(np.log10(255**2 / max(error, 1e-3))))
     return values
 

@@ -179,8 +179,8 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
 def memory(options: argparse.Namespace, folder: Path) -> None:
     width, height = map(int, options.size.split("x"))
     clip = longer(options.input, folder / "large.mp4", options.frames or 60, (width, height))
-    told = "import atexit; from gancam import cli; "  # ru_maxrss would count who started it, too
-    told += "atexit.register(lambda: print(open('/proc/self/status').read())); cli.main()"
+    told = "import atexit; from gancam.cli.main import main; "  # ru_maxrss would count who started it, too
+    told += "atexit.register(lambda: print(open('/proc/self/status').read())); main()"
     command = [sys.executable, "-c", told, "process", clip, folder / "out.mp4", "-e", options.model, "-q"]
     began = time.monotonic()
     done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE)

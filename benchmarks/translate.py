@@ -49,7 +49,7 @@ def speed(options: argparse.Namespace) -> None:
     while len(frames) < options.calls and (frame := source.read()[1]) is not None:
         frames.append(cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA))
     if len(frames) < 2 * CALM:
-        raise SystemExit(f"cannot read {2 * CALM} frames of {options.clip}")
+        raise SystemExit(f"speed needs {2 * CALM} frames of {options.clip}, and --calls of as many")
     frame = frames[0]
     clip = still_clip(frame)
     source = change(clip)

@@ -17,7 +17,7 @@ import onnx
 import torch
 from torch import nn
 
-from export import check, saturation, storage
+from export import check, storage
 from export.enlarged import enlarge
 from export.plan import Plan, exporter
 from export.restore import restore
@@ -159,7 +159,7 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         log.info("making %s, and comparing it with PyTorch ...", path)
         graph, layout = plan.graph(precision)
         graph = graph if precision == "int8" else storage.halved(graph)
-        saturation.refuse(graph)
+        check.refuse(graph)
         card = replace(card, precision=precision, layout=layout)
         _save(graph, card, partial)
         model = Model(partial, device="cpu", precision=precision)

@@ -41,11 +41,14 @@ def write(recipe: Recipe, weights: Weights, path: Path) -> str:
     graph, layout = plan.graph("fp32")
     card = replace(plan.card, name=recipe.name, recipe=recipe.name, layout=layout, precision="fp32")
     onnx.helper.set_model_props(graph, card.to_metadata())
-    partial = path.with_name(f".{path.name}.part")
-    onnx.save(graph, partial, format="protobuf")
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())  # else a crash of the machine may leave the name without the data
-    partial.replace(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")  # others may look at the same run
+    try:
+        onnx.save(graph, partial, format="protobuf")
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # else a crash of the machine may leave the name without the data
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return card.effect
 
 

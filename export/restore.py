@@ -48,7 +48,7 @@ def restore(path: Path, recipe: Recipe | None = None) -> tuple[nn.Module, Recipe
         raise ValueError(f"{path} is {card.precision}: weights are taken from the fp32 file of a model")
     recipe = recipe or recipes.load(card.recipe)
     network = collapsed(recipe)
-    constants = _constants(onnx.load(path))
+    constants = constants_of(onnx.load(path))
     try:
         with torch.no_grad():
             match network:
@@ -75,8 +75,8 @@ def restore(path: Path, recipe: Recipe | None = None) -> tuple[nn.Module, Recipe
     return network.eval(), recipe, card
 
 
-def _constants(model: onnx.ModelProto) -> dict[str, Array]:
-    """Values by name, also where a cast widens them."""
+def constants_of(model: onnx.ModelProto) -> dict[str, Array]:
+    """Give the values of a graph by name, float32, also where a cast widens them."""
     found = {one.name: numpy_helper.to_array(one).astype(np.float32) for one in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Cast" and node.input[0] in found:

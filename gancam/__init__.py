@@ -10,28 +10,28 @@ try:
     from typing import TYPE_CHECKING
 
     import cv2  # noqa: F401 - before PyAV: a window that is opened by an OpenCV that was loaded after it hangs for ever
+
+    from gancam.errors import (
+        DeviceError,
+        GancamError,
+        ImageError,
+        InputError,
+        MaskError,
+        MissingExtra,
+        ModelError,
+        NotFound,
+        OutOfMemory,
+        OutputExists,
+        ParameterError,
+        SinkError,
+        SourceError,
+    )
 except (KeyboardInterrupt, RuntimeError) as error:  # Ctrl-C while the command line is being loaded is no fault
     if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
         raise
     if os.path.splitext(os.path.basename((sys.argv or [""])[0]))[0] not in ("gancam", "-m"):
         raise
-    sys.exit(130)
-
-from gancam.errors import (
-    DeviceError,
-    GancamError,
-    ImageError,
-    InputError,
-    MaskError,
-    MissingExtra,
-    ModelError,
-    NotFound,
-    OutOfMemory,
-    OutputExists,
-    ParameterError,
-    SinkError,
-    SourceError,
-)
+    os._exit(130)  # Python would end itself by the signal where that came up in code composed as text
 
 if TYPE_CHECKING:
     from gancam import masks as masks

@@ -35,8 +35,13 @@ def start() -> NoReturn:
 
 
 def leave(code: int) -> NoReturn:
-    """Exit; at once where a thread was given up on: Python would end it within a library, which aborts the process."""
-    if any(thread.daemon for thread in threading.enumerate()):
+    """Exit; at once where a thread was given up on: Python would end it within a library, which aborts the process.
+
+    So it does after a Ctrl-C, unless other threads are to be waited for: where that came up in what a library had
+    composed as text, Python ends itself by the signal, whatever exit code it is given.
+    """
+    threads = threading.enumerate()
+    if any(thread.daemon for thread in threads) or (code == 130 and len(threads) == 1):
         atexit._run_exitfuncs()  # of what ends a process or a folder with this one
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):  # closed, or there is none

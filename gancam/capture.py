@@ -1,7 +1,6 @@
 """``cv2.VideoCapture`` with effects: one changed line in an OpenCV loop."""
 
 import bisect
-import math
 import os
 import threading
 import time
@@ -26,6 +25,7 @@ from gancam.sources.camera import Camera, Capture
 from gancam.sources.live import SIZE, LiveSource
 from gancam.sources.open import open_live
 from gancam.sources.stream import Stream
+from gancam.units import is_finite
 
 CaptureInput: TypeAlias = int | str | os.PathLike[str] | Capture | Source
 """What a capture can be opened with."""
@@ -306,7 +306,7 @@ class VideoCapture:
         if propId not in _POSITIONS:
             return self.isOpened() and self.get(propId) == value != 0
         with self._lock:
-            if self._source is None or self._reopen is None or not math.isfinite(value):
+            if self._source is None or self._reopen is None or not is_finite(value):
                 return False
             frames = self._source.frames
             if propId == cv2.CAP_PROP_POS_MSEC:

@@ -90,6 +90,11 @@ class MissingExtra(GancamError, ImportError):
     """An optional package is not installed."""
 
 
+MALFORMED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+"""What reading a text file of another form may raise besides ``OSError``: it is no UTF-8, JSON or TOML, has lists or
+texts where tables were expected, numbers of hundreds of digits, or lists in lists in lists."""
+
+
 def behind(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
     """Give `error`, or what it was raised from, where that is one of `kinds`; None where nothing is.
 

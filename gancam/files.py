@@ -1,7 +1,8 @@
 """Files that appear whole or not at all, and never in place of something of the user's.
 
 What is made is written beside its name, hidden, and renamed when all of it is there: who is killed, or meets a full
-disk, leaves what was there before. A rename replaces only where that was asked for.
+disk, leaves what was there before. A rename replaces only where that was asked for. Bytes that are too many for the
+memory are kept in a temporary file.
 """
 
 import errno
@@ -9,10 +10,13 @@ import os
 import re
 import secrets
 import sys
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 from unicodedata import normalize
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError, shown
@@ -22,6 +26,7 @@ try:
 except ImportError:  # Windows, where a file that is open cannot be replaced anyway
     fcntl = None  # type: ignore[assignment]
 
+_IN_MEMORY = 64 << 20  # bytes up to which a `Spool` has no file
 AnyPath = str | os.PathLike[str]
 _LONGEST = 255  # bytes of a file's name
 _CLEAN = 200  # bytes of a clean name: what is made of a file adds to its name
@@ -356,3 +361,34 @@ def _identity(held: int) -> tuple[int, int]:
 
 def _cause(error: OSError) -> str:
     return error.strerror or str(error)
+
+
+class Slot(NamedTuple):
+    """Where something is kept: for `Spool.load`."""
+
+    start: int
+    length: int
+
+
+class Spool:
+    """A temporary file for compressed pieces of bytes; it goes with this object."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed with this
+        weakref.finalize(self, self._file.close)
+
+    def store(self, data: bytes) -> Slot:
+        """Keep `data`; return where."""
+        packed = zlib.compress(data, 1)
+        slot = Slot(self._file.seek(0, 2), len(packed))
+        self._file.write(packed)
+        return slot
+
+    def load(self, slot: Slot) -> bytes:
+        """Return what was stored there."""
+        self._file.seek(slot.start)
+        return zlib.decompress(self._file.read(slot.length))
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._file.close()

@@ -22,7 +22,7 @@ from gancam.sinks import Sink
 from gancam.sources import Source
 from gancam.units import counted
 from gancam.vision.fit import fit
-from gancam.vision.opacity import with_colours_spread, with_hidden
+from gancam.vision.push_pull import with_colours_spread, with_hidden
 
 FrameCallback: TypeAlias = Callable[[Frame], None]
 """Called with a frame before its effects: the place to change them."""
@@ -138,7 +138,8 @@ def through(
     place = 0
     while place < len(effects):
         models = _bare_models(effects[place:], image)
-        made = chained(models, image, _from(place, after)) if len(models) > 1 else None
+        told = None if after is None else lambda later, begun=place: after(begun + later)
+        made = chained(models, image, told) if len(models) > 1 else None
         if made is not None:
             image, place = made, place + len(models)
             continue
@@ -163,10 +164,6 @@ def _bare_models(effects: Sequence[Effect], image: Image) -> list[ImageModel]:
         models.append(model)
         size = effect.output_size(size)
     return models
-
-
-def _from(place: int, after: Callable[[int], None] | None) -> Callable[[int], None] | None:
-    return None if after is None else lambda later: after(place + later)
 
 
 class LatencyHistogram:
@@ -250,8 +247,7 @@ class Report:
 
     def _per_frame(self, seconds: Mapping[str, float]) -> str:
         """Write milliseconds a frame, part by part."""
-        parts = seconds.items()
-        return ", ".join(f"{self.labels.get(name, name)} {spent * 1000 / self.frames:.1f}" for name, spent in parts)
+        return ", ".join(f"{self.labels.get(name, name)} {1000 * s / self.frames:.1f}" for name, s in seconds.items())
 
     def to_dict(self) -> dict[str, object]:
         """Give everything but the labels, ready for JSON."""
@@ -298,14 +294,16 @@ def run(
         GancamError: What source, effects and sinks raise.
     """
     report = report if report is not None else Report()
-    _check_ends(source, sinks)
     with ExitStack() as over:
         try:
             chain = over.enter_context(playing(effects))
         except BaseException:
             report.interrupted = True
-            _close_all(source, sinks, interrupted=True)
+            with suppress(InputError):
+                _check_ends(source, sinks)
+                _close_all(source, sinks, interrupted=True)
             raise
+        _check_ends(source, sinks)
         loop = _Loop(source, chain, sinks, report, on_sink_failure)
         whole = False
         try:
@@ -433,10 +431,8 @@ class _Loop:
         workers: Mapping[str, Source | Sink] = {"source": self._source, **self._sinks}
         seconds = {name: part.worker_seconds for name, part in workers.items()}
         report.worker_seconds |= {name: spent for name, spent in seconds.items() if spent is not None}
-        said = [self._source.notes, *(effect.notes for effect in self._effects)]
-        said += [sink.notes for sink in self._sinks.values()]
-        report.notes += [note for notes in said for note in notes]
-        report.notes += self._failed
+        parts: list[Source | Effect | Sink] = [self._source, *self._effects, *self._sinks.values()]
+        report.notes += [*(note for part in parts for note in part.notes), *self._failed]
         ends = [str(error) if isinstance(error, Exception) else "" for error in errors]  # else one more signal came
         report.notes += [f"while closing: {end or 'given up'}" for end in ends]
         return errors
@@ -445,9 +441,8 @@ class _Loop:
 def _close_all(source: Source, sinks: Sequence[Sink], *, interrupted: bool) -> list[BaseException]:
     """Close each once, in order, even if others fail; what failed."""
     errors: list[BaseException] = []
-    closings: list[Callable[[], None]] = [source.close]
-    closings += [partial(sink.close, interrupted=interrupted) for sink in sinks]
-    for close in closings:
+    ends: list[Callable[[], None]] = [source.close, *(partial(sink.close, interrupted=interrupted) for sink in sinks)]
+    for close in ends:
         try:
             close()
         except BaseException as error:  # even Ctrl-C: the others are closed before it goes on

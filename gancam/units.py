@@ -1,4 +1,17 @@
-"""Numbers with their units, as people read them."""
+"""Numbers: what is one, how people read them, with their units, and how files hold rates."""
+
+import math
+from fractions import Fraction
+from numbers import Real
+from typing import TypeGuard
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Say whether `value` is a number, of Python or numpy: no switch, not NaN, not infinite, nor beyond all floats."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number of some hundred digits, which JSON may have
+        return False
 
 
 def counted(number: int, thing: str) -> str:
@@ -15,3 +28,17 @@ def rounded(value: float, digits: int = 3) -> str:
 def milliseconds(value: float) -> str:
     """Write a time that is given in milliseconds."""
     return f"{rounded(value)} ms"
+
+
+def rate_of(fps: float) -> Fraction:
+    """Write a rate as a fraction that containers hold: 29.97 as 30000/1001, 0.0004 as 1/2500.
+
+    Args:
+        fps: Frames a second, more than 0.
+
+    Returns:
+        The nearest fraction whose denominator is at most 1001; below 1, that whose numerator is, so it is never 0.
+    """
+    if fps < 1:
+        return 1 / Fraction(1 / fps).limit_denominator(1001)
+    return Fraction(fps).limit_denominator(1001)

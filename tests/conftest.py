@@ -126,14 +126,14 @@ def shared_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 
     It begins anew where a graph ended it, and now and then, since it keeps what it opened and its memory has a limit.
     """
-    from gancam.inference.importing import foreign, joined  # slow to import: only where it is asked for
+    from gancam.inference.importing import foreign, latent  # slow to import: only where it is asked for
     from gancam.inference.importing.trial import TrialProcess
 
     if not _trials or _trials[0][1] == 16:
         _trials[:] = [(TrialProcess(), 0)]
     process, tests = _trials[0]
     _trials[:] = [(process, tests + 1)]
-    for module in (foreign, joined):
+    for module in (foreign, latent):
         monkeypatch.setattr(module, "TrialProcess", lambda: process)
 
 

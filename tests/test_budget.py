@@ -309,6 +309,24 @@ def test_an_effect_that_never_fits_is_left_out_where_that_is_allowed() -> None:
     assert [line for line in said if "even" in line] == []
 
 
+def test_what_would_leave_nothing_out_grows_with_the_picture() -> None:
+    machine, said = Machine(), list[str]()
+
+    class ByArea(Effect):
+        """An effect that takes a microsecond a pixel."""
+
+        def __call__(self, image: Image, *, time: float | None = None) -> Image:
+            machine.now += image.shape[0] * image.shape[1] / 1e6
+            return image
+
+    budget = Budget(ByArea(), 0.02, off=True, notify=said.append, clock=machine.clock)
+    budget.prepare((200, 200))
+    assert "to leave nothing out, allow 47.1 ms" in said[-1]
+    for _ in range(3):
+        budget(np.zeros((400, 400, 3), np.uint8))
+    assert "to leave nothing out, allow 188 ms" in budget._needed(budget._level)
+
+
 def test_an_effect_plays_on_where_leaving_it_out_gains_little() -> None:
     machine, said = Machine(), list[str]()
     effect = work_at(machine, 0.03, 0.01)

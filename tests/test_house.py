@@ -15,7 +15,7 @@ from gancam.effects import Effect, EffectChain, EffectWrapper
 
 ROOT = Path(__file__).parent.parent
 # What each room may see of gancam; everything of the same folder comes on top for packages.
-GROUND = {"_native", "errors", "files", "frame", "listeners", "params", "queues", "units"}  # any room may see these
+GROUND = {"_native", "errors", "files", "frame", "params", "threads", "units"}  # any room may see these
 # What each wing may see of gancam beside the ground and itself.
 ARROWS: dict[str, set[str]] = {
     "media": set(),

@@ -383,7 +383,7 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
 
 STORM = """
 import signal, threading
-from gancam.queues import BoundedQueue
+from gancam.threads import BoundedQueue
 
 class Stop(Exception):
     pass

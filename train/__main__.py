@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from train import kinds, loop, precision, recipe, sizes
-from train.claim import claimed
+from train import loop, precision, recipe, sizes, sources
+from train.checkpoint import claimed
 from train.console import Console
 from train.data.named import NAMES
 from train.page import Page
@@ -198,7 +198,7 @@ def _train(
         chosen = recipe.load(options.recipe, tables, start=options.start)
         if options.data is None:  # not before: which recipe there is decides what is wanted
             raise ValueError(f"--data is missing: what is recipe {chosen.name!r} trained on? --help lists what may be")
-        for name, found in kinds.of_data(chosen, options.data).items():
+        for name, found in sources.class_tables(chosen, options.data).items():
             tables[name] = {**tables.get(name, {}), **found}
         chosen = recipe.load(options.recipe, tables, start=options.start)
         if options.precision:

@@ -1,12 +1,14 @@
-"""A run's state on disk: one file that carries its own recipe, written beside and renamed.
+"""A run's folder, in which one training writes at a time, and its state: one file that carries its own recipe.
 
-A full disk or a kill leaves the previous one whole.
+It is written beside and renamed: a full disk or a kill leaves the previous one whole.
 """
 
 import errno
 import os
 import pickle
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,44 @@ import torch
 
 from train import old_names
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 LATEST = "checkpoint.pt"
+
+
+@contextmanager
+def claimed(run: Path) -> Iterator[None]:
+    """Hold the folder `run` against other trainings; it is made where there is none, and goes if it stays empty.
+
+    Raises ``OSError`` where it is none, cannot be made or written, or another training holds it.
+    """
+    fresh = [folder for folder in (run, *run.parents) if not folder.exists()]
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        (run / ".tried").write_bytes(b"x")  # here, or TensorBoard's thread would say so, by a traceback
+        (run / ".tried").unlink()
+    except OSError as error:
+        why = "it is a file" if run.is_file() else error.strerror
+        raise OSError(f"cannot write into the run's folder {run} ({why}): give another --run") from error
+    held = os.open(run, os.O_RDONLY) if fcntl is not None else None
+    try:
+        if held is not None:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OSError(f"another training writes into {run}: wait for it, or give another --run") from error
+            except OSError:  # a file system without locks
+                pass
+        yield
+    finally:
+        if held is not None:
+            os.close(held)
+        with suppress(OSError):  # where something is in it
+            for folder in fresh:
+                folder.rmdir()
 
 
 def kept(iteration: int) -> str:

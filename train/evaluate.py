@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from train import checkpoint, degrade, holes, losses, networks, recipe
 from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
-from train.networks.upscaler import Upscaler
+from train.networks.sr import Upscaler
 from train.program import Parser, as_json, count, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)

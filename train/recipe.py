@@ -1,5 +1,6 @@
 """A recipe is one TOML file: what is trained, on what, for how long. It travels inside every checkpoint."""
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -8,10 +9,45 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from train import old_names, optimisers, options, precision, sizes, toml
+from train import old_names, optimisers, options, precision, sizes
 from train.options import Count, Finite, Part, Rate, Seed, Share
 
 RECIPES = Path(__file__).with_name("recipes")
+
+
+def as_toml(table: Mapping[str, Any], *above: str) -> str:
+    """Write a table as TOML: plain values first, then a part for each table and each list of tables in it.
+
+    Args:
+        table: Of texts, numbers, booleans, lists and tables.
+        above: The names of the tables that it is in.
+    """
+    parts = [f"{_key(key)} = {_value(one)}" for key, one in table.items() if not _is_part(one)]
+    for key, one in table.items():
+        if isinstance(one, Mapping):
+            parts += [f"[{'.'.join(map(_key, (*above, key)))}]"] * (not one or not all(map(_is_part, one.values())))
+            parts.append(as_toml(one, *above, key))
+        elif _is_part(one):
+            head = f"[[{'.'.join(map(_key, (*above, key)))}]]"
+            parts += [f"{head}\n" + "\n".join(f"{_key(name)} = {_value(value)}" for name, value in each.items())
+                      for each in one]  # fmt: skip
+    return "\n".join(filter(None, parts))
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, list) and bool(value) and isinstance(value[0], Mapping))
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else _value(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str | bool):  # as JSON has them, but for one character
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(name)} = {_value(one)}" for name, one in value.items()) + "}"
+    return f"[{', '.join(map(_value, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
 @dataclass(frozen=True)
@@ -119,7 +155,7 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         if re.search(r"[/\\:\0]", name := table.get("name", name)) or name in (".", ".."):  # of which files are named
             raise ValueError(f"name = {name!r} must have no / or \\, nor : in it")
         recipe = Recipe(**{"name": name, **sizes.agreed(table)}, betas=betas, phases=phases, text=text)
-    except (tomllib.TOMLDecodeError, AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
     if recipe.precision not in precision.NAMES:
         names = ", ".join(precision.NAMES[:-1])
@@ -158,11 +194,11 @@ def load(name: str, given: Mapping[str, Mapping[str, Any]] | None = None, *, sta
     new |= {table: dict(values) for table, values in (given or {}).items() if values}
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         new = {}  # it is refused for that
     if new and isinstance(own := table.pop("given", None), dict):  # which a text has once: it is written anew
         for key, values in new.items():
             there = own.get(key)
             own[key] = {**there, **values} if isinstance(there, dict) and isinstance(values, dict) else values
-        text, new = toml.written(table), own
-    return parse(f"{text}\n{toml.written({'given': new})}" if new else text, name=path.stem)
+        text, new = as_toml(table), own
+    return parse(f"{text}\n{as_toml({'given': new})}" if new else text, name=path.stem)

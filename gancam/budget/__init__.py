@@ -240,7 +240,7 @@ class Budget(EffectChain):
         share = math.prod(size) / math.prod(self._size)
         self._size = size
         for ladder in self._ladders:
-            ladder.costs = [cost * share for cost in ladder.costs]
+            ladder.scale(share)
         level = self._best(self.seconds * ROOM)
         if level != self._level:
             self._change(level, f"pictures are {size[0]}x{size[1]} now")

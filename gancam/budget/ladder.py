@@ -149,6 +149,10 @@ class Ladder:
             load = max(min(load, self._load), _FREEST if cost > _FELT else 1.0)
         self._load = load
 
+    def scale(self, share: float) -> None:
+        """Reckon with pictures of `share` times the area that costs were for."""
+        self.costs, self._least = [cost * share for cost in self.costs], self._least * share
+
     def measure(
         self, size: tuple[int, int], clock: Clock, seconds: float, *, carry: bool = False, off: bool = False
     ) -> tuple[int, int]:
@@ -182,7 +186,7 @@ class Ladder:
                 kept.append(trial)
         # Other work can only add to a run, so the shortest tells costs best, and the others how things are.
         self.ways, self.costs = [trial.way for trial in kept], [min(trial.runs) for trial in kept]
-        self._load = median(run / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
+        self._load = median(max(run, 1e-6) / max(min(trial.runs), 1e-6) for trial in trials for run in trial.runs)
         played = [cost for way, cost in zip(self.ways, self.costs, strict=True) if not isinstance(way, Off)]
         self._least = min(played, default=self._least)
         for way in self.ways:

@@ -27,7 +27,7 @@ from gancam.inference.catalog import menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.foreign import asked
 from gancam.inference.importing.formats import other_format
-from gancam.inference.importing.joined import join
+from gancam.inference.importing.latent import join
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.precisions import Offer, offer
 from gancam.inference.importing.safety import is_foreign, is_onnx

@@ -261,16 +261,16 @@ class LiveEffects(EffectChain, EffectMenu):
     def _drop(self, *chains: Chain | None) -> None:
         """Close what was loaded and never played: it has threads, and no file of its own to finish."""
         for chain in filter(None, chains):
-            for slot in chain.slots:
-                slot.discard()
-            self._close(chain)
+            self._close(chain, played=False)
 
-    def _close(self, chain: Chain) -> None:
+    def _close(self, chain: Chain, *, played: bool = True) -> None:
         for slot in chain.slots:
             try:
+                if not played:
+                    slot.discard()
                 slot.close()
-            except GancamError as error:
-                self._warn(str(error))
+            except Exception as error:  # what plays goes on, whatever it is, and so does the hidden thread
+                self._warn(f"{slot.name}: could not be closed: {error}")
 
     # The menu's side, from any thread
 

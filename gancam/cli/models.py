@@ -20,7 +20,7 @@ from gancam.inference.catalog import find
 from gancam.inference.figures import telling
 from gancam.inference.trials import Trial
 from gancam.params import Parameter
-from gancam.tools.models import ModelEntry, OwnEffect, model_entries, own_effects
+from gancam.tools.models import ModelEntry, OwnEffect, Unusable, model_entries, own_effects
 from gancam.units import milliseconds
 
 
@@ -82,25 +82,37 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 160)
 
 
-def _print_all(entries: list[ModelEntry], effects: list[OwnEffect]) -> None:
+def _print_all(entries: Sequence[ModelEntry | Unusable], effects: Sequence[OwnEffect | Unusable]) -> None:
     narrow = _console().width < _NARROW
     heads = ("model", "size", "time here\n(192x160)", "what it does") if narrow else (
         "model", "task", "size", "time here\n(192x160)", "what it does, and how well", "licence"
     )  # fmt: skip
     table = Table(*heads, box=None, pad_edge=False)
-    for entry in entries:
-        name, card = f"{entry.name} (own)" if entry.own else entry.name, entry.card
-        cells = (name, entry.size, entry.time, _limits(card)) if narrow else (
-            name, entry.task, entry.size, entry.time, _quality(card), card.licence
-        )  # fmt: skip
-        table.add_row(*(Text(cell) for cell in cells))
-    for effect in effects:
-        name, of = f"{effect.name} (own)", f"effect of {effect.package}"
-        cells = (name, "", "", f"{effect.summary}\n{of}") if narrow else (name, of, "", "", effect.summary, "")
-        table.add_row(*(Text(cell) for cell in cells))
+    for entry in [*entries, *effects]:
+        own = isinstance(entry, OwnEffect) or entry.own
+        name = f"{entry.name} (own)" if own else entry.name
+        table.add_row(*(Text(cell) for cell in (name, *(_narrow_cells if narrow else _cells)(entry))))
     _print(table)
     print("time here: of a picture of 192x160, where the model was played once; gancam bench measures other sizes")
     print("all of one model: gancam models NAME")
+
+
+def _cells(entry: ModelEntry | OwnEffect | Unusable) -> tuple[str, ...]:
+    """Write task, size, time, what it does, and the licence."""
+    if isinstance(entry, ModelEntry):
+        return entry.task, entry.size, entry.time, _quality(entry.card), entry.card.licence
+    if isinstance(entry, OwnEffect):
+        return f"effect of {entry.package}", "", "", entry.summary, ""
+    return "", "", "", entry.why, ""
+
+
+def _narrow_cells(entry: ModelEntry | OwnEffect | Unusable) -> tuple[str, ...]:
+    """Write size, time, and what it does."""
+    if isinstance(entry, ModelEntry):
+        return entry.size, entry.time, _limits(entry.card)
+    if isinstance(entry, OwnEffect):
+        return "", "", f"{entry.summary}\neffect of {entry.package}"
+    return "", "", entry.why
 
 
 def _quality(card: ModelCard) -> str:

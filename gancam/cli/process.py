@@ -56,7 +56,7 @@ from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import without_folder
 from gancam.media.paths import MediaPath, SequencePath, StillPath, classify
 from gancam.pipeline import Report
-from gancam.sinks.images import images_kept
+from gancam.sinks.images import images_in_the_way, images_kept
 from gancam.sinks.piece_store import frames_kept, so_far
 from gancam.units import counted
 
@@ -196,7 +196,7 @@ def _process_single(request: _Request) -> None:
 
 
 def _is_there(target: MediaPath) -> bool:
-    return bool(target.images()) if isinstance(target, SequencePath) else os.path.lexists(target)
+    return bool(images_in_the_way(target)) if isinstance(target, SequencePath) else os.path.lexists(target)
 
 
 def _in_the_way(target: MediaPath, why: str) -> OutputExists:

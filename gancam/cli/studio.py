@@ -38,23 +38,23 @@ def studio(
     Only this machine is let in, with the random token in the printed address. Ctrl-C ends it.
     """
     try:
-        from gancam.studio.app import make_app
-        from gancam.studio.guard import is_loopback, new_token
-        from gancam.studio.server import Address, Server
+        from gancam.studio.app import Address, Server, make_app
+        from gancam.studio.guard import new_token
         from gancam.studio.storage import Storage, usual_folder
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "gancam":
             raise
         raise MissingExtra(f'gancam studio needs {error.name}: pip install "gancam[studio]"') from error
-    if token is None and not is_loopback(host):
+    if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
+        raise InputError("--token: needs 16 characters or more of ASCII, without blanks")
+    storage = Storage(keep or usual_folder(), folders or [])
+    address = Address.bind(host, port)
+    if token is None and not address.local:
+        address.bound.close()
         raise InputError(
             f"--host {host}: lets other machines see your camera and files, and process files here; say --token TEXT"
         )
-    if token is not None and (len(token) < 16 or not token.isascii() or not token.isprintable() or " " in token):
-        raise InputError("--token: needs 16 characters or more of ASCII, without blanks")
     token = token or new_token()
-    storage = Storage(keep or usual_folder(), folders or [])
-    address = Address.bind(host, port)
     url = address.url(token)
     if not address.local:
         print_warning(
@@ -64,7 +64,8 @@ def studio(
     print_note(f"kept in {storage.folder}")
     print(f"gancam studio: {url}", flush=True)
     begun = (lambda: None) if no_browser else partial(_open_page, url)
-    Server(make_app(storage, token=token, host=host, port=address.port), address, begun).serve_here()
+    served = make_app(storage, token=token, host=host, port=address.port, local=address.local)
+    Server(served, address, begun).serve_here()
 
 
 def _open_page(url: str) -> None:

@@ -7,9 +7,8 @@ Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strengt
 (``sr-x2.on``). Where two effects share a name, the second is ``sr-x2#2``.
 """
 
-from gancam.control.controls import Control, Controls, Switchable, Warn
+from gancam.control.controls import Control, Controls, LastGood, Switchable, Warn
 from gancam.control.file import ControlFile
-from gancam.control.last_good import LastGood
 from gancam.control.menu import EffectMenu
 from gancam.control.open import Remote, check_control, open_control
 from gancam.control.recording import Replay

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from gancam.control.controls import Controls, Warn
-from gancam.control.syntax import LONGEST, POLL, parse_line
+from gancam.control.syntax import LONGEST, POLL, parse_line, unexpected
 from gancam.errors import GancamError, InputError, ParameterError
 
 _GIVE_UP = 2.0  # seconds that close() waits for the thread
@@ -49,7 +49,10 @@ class ControlFile:
     def _watch(self) -> None:
         """The hidden thread."""
         while not self._stop.wait(POLL):
-            self._look()
+            try:
+                self._look()
+            except Exception as error:  # whatever it is, who saved the file is told, and the next change is heard
+                self._tell(unexpected(error))
 
     def _look(self) -> None:
         try:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gancam.control.controls import Controls
-from gancam.control.syntax import is_number, json_object
+from gancam.control.syntax import json_object
 from gancam.errors import GancamError, InputError, NotFound
 from gancam.frame import Frame
 from gancam.params import Value
+from gancam.units import is_finite
 
 
 class Replay:
@@ -34,7 +35,7 @@ class Replay:
             text = Path(path).read_text(encoding="utf-8")
         except FileNotFoundError as error:
             raise NotFound(f"{path}: no such file") from error
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # those of UTF-8 are ValueErrors
             raise InputError(f"{path}: cannot be read as recorded parameters ({error})") from error
         lines = text.split("\n")
         for number, line in enumerate(lines, 1):
@@ -69,7 +70,7 @@ class Replay:
                 theirs = said["effects"] if isinstance(said["effects"], list) else [said["effects"]]
                 raise InputError(f"was recorded with {_chain(theirs)}, but this is {_chain(mine)}")
         moment, after, values = said.get("time"), said.get("after"), said.get("set")
-        if not is_number(moment) or not (after is None or is_number(after)) or not isinstance(values, dict):
+        if not is_finite(moment) or not (after is None or is_finite(after)) or not isinstance(values, dict):
             raise InputError('needs {"time": SECONDS, "set": {"EFFECT.PARAMETER": VALUE}}')
         checked = self._controls.check(values)
         if "effects" in said:  # the beginning, whatever frame came first

@@ -9,10 +9,9 @@ from socketserver import StreamRequestHandler
 
 from gancam.control.controls import Controls
 from gancam.control.menu import EffectMenu
-from gancam.control.syntax import LONGEST, parse_line, short
+from gancam.control.syntax import LONGEST, parse_line, short, unexpected
 from gancam.control.tcp import TcpServer
 from gancam.errors import GancamError, InputError, shown
-from gancam.files import wrong_path
 from gancam.frame import is_whole
 
 _HOST = "127.0.0.1"
@@ -28,8 +27,8 @@ class ControlServer:
         play                          {"playing": "sr-x2", "coming": "", "names": [...]}: what plays, and what could
         play sr-x2 morph-fruits:speed=2   {"play": "..."}: other effects, as soon as they are loaded
 
-    Anything wrong is answered with ``{"error": "..."}`` and changes nothing. What speaks HTTP is hung up on, so that no
-    web page can give commands.
+    Anything wrong is answered with ``{"error": "..."}`` and changes nothing. What speaks HTTP, or sends no text, is
+    hung up on, so that no web page can give commands.
 
     Args:
         port: on 127.0.0.1; 0 takes a free one, which ``port`` tells.
@@ -90,8 +89,8 @@ class _Client(StreamRequestHandler):
 
     def handle(self) -> None:
         while line := self.rfile.readline(LONGEST):
-            command = line.decode("utf-8", "replace").strip()
-            if re.search(r" HTTP/\d(\.\d)?$", command) or not line.endswith(b"\n"):
+            command = _text(line)
+            if command is None or re.search(r" HTTP/\d(\.\d)?$", command):
                 return
             self.wfile.write(json.dumps(self._answered(command)).encode() + b"\n")
 
@@ -101,8 +100,21 @@ class _Client(StreamRequestHandler):
             return _answer(self.server.controls, self.server.menu, command)
         except GancamError as error:
             return {"error": str(error)}
-        except Exception as error:  # of a path that the system does not take; or of ours, and who asked is told
-            return {"error": wrong_path(error) or f"a fault of gancam's own: {error!r}"}
+        except Exception as error:  # who asked is told, whatever it is
+            return {"error": unexpected(error)}
+
+
+def _text(line: bytes) -> str | None:
+    """Read a line; None for what is no whole line of text, after which nothing is a command either.
+
+    A page can have a browser send a TLS hello here, or a form, whose bytes it chooses in part.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    text, end = text.rstrip("\r\n").replace("\t", " ").strip(), text[-1:]
+    return text if end == "\n" and text.isprintable() else None
 
 
 def _answer(controls: Controls, menu: EffectMenu | None, command: str) -> dict[str, object]:

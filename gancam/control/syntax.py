@@ -1,9 +1,9 @@
 """The lines of control files and sockets."""
 
 import json
-from typing import TypeGuard
 
-from gancam.errors import InputError
+from gancam.errors import MALFORMED, InputError
+from gancam.files import wrong_path
 
 LONGEST = 1 << 20  # bytes of a control file, and of a command
 POLL = 0.05  # seconds between looks at a control file
@@ -32,18 +32,18 @@ def json_object(text: str) -> dict[str, object]:
     """Parse a JSON object. Raises ``InputError`` for anything else."""
     try:
         said = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except MALFORMED as error:
         raise InputError(f"{short(text)} is not JSON") from error
     if not isinstance(said, dict):
         raise InputError(f"{short(text)} is not a JSON object")
     return said
 
 
+def unexpected(error: Exception) -> str:
+    """Write an error that is none of gancam's for who gave a command: of a path, or a fault of gancam's own."""
+    return wrong_path(error) or f"a fault of gancam's own: {error!r}"
+
+
 def short(text: str) -> str:
     """Quote `text` for a message, 60 characters of it at the most."""
     return repr(text if len(text) <= 60 else f"{text[:57]}...")
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Say whether `value` is a finite number, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")

@@ -62,10 +62,10 @@ class TcpServer(ThreadingTCPServer):
         name = f"{self._name}-client"
         thread = threading.Thread(target=self.process_request_thread, args=words, name=name, daemon=True)
         with self._lock:
-            self._clients[request] = thread
             if self._over:
                 _hang_up(request)
-        thread.start()
+            thread.start()  # where the system has none left: ``handle_error``, and the client is hung up on
+            self._clients[request] = thread
 
     def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
         """Serve one client, within its thread."""

@@ -1,13 +1,11 @@
 """Effects: image in, image out. One file an effect; a model's card names the file that plays it."""
 
-from gancam.effects._chain import as_effects, loaded_here, playing
+from gancam.effects._chain import EffectSlot, as_effects, loaded_here, playing, slots, unique_names
 from gancam.effects._contract import Effect, MaskedEffect, ModelEffect
 from gancam.effects._function import EffectLike, FunctionEffect, ImageFunction, as_effect
 from gancam.effects._load import load, open_effect
-from gancam.effects._lock import CallLock
 from gancam.effects._promises import made_by, naming, size_after
 from gancam.effects._registered import package_of
-from gancam.effects._slot import EffectSlot, slots, unique_names
 from gancam.effects._spec import (
     EffectSpec,
     check_spec,
@@ -20,6 +18,7 @@ from gancam.effects._spec import (
 )
 from gancam.effects._watched import WatchedEffect
 from gancam.effects._wrapper import EffectChain, EffectWrapper
+from gancam.threads import CallLock
 
 __all__ = [
     "CallLock", "Effect", "EffectChain", "EffectLike", "EffectSlot", "EffectSpec", "EffectWrapper", "FunctionEffect",

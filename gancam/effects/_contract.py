@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects._batches import as_batch, check_time, times
-from gancam.effects._lock import CallLock
 from gancam.errors import shown
 from gancam.frame import Frame, Image, ImageLike, check_image, check_size
 from gancam.inference.card import ModelCard
 from gancam.inference.model import ImageModel, Model
 from gancam.params import Parameter, Params, with_defaults
+from gancam.threads import CallLock
 from gancam.vision.pad import DrawingPad
 from gancam.vision.scenes import Scenes
 

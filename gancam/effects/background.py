@@ -22,8 +22,8 @@ from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
 from gancam.vision.blend import composite
 from gancam.vision.fit import scaled, shrunk
+from gancam.vision.matting import own_colours
 from gancam.vision.planes import Planes
-from gancam.vision.spill import own_colours
 
 _WIDEST = 24  # of the shorter side of the frame: the blur's radius at 1 is one part of so many
 _SMALL = 180  # pixels of the shorter side at which is blurred

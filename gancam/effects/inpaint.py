@@ -19,19 +19,17 @@ from gancam import masks
 from gancam.effects._contract import Effect, MaskedEffect
 from gancam.effects._told import Told
 from gancam.effects.inpainting.background import Background
-from gancam.effects.inpainting.bystanders import Bystanders
+from gancam.effects.inpainting.bystanders import Bystanders, Silhouettes
 from gancam.effects.inpainting.grain import Grain
 from gancam.effects.inpainting.holes import Holes
-from gancam.effects.inpainting.inventing import Inventor
+from gancam.effects.inpainting.inventing import Inventor, average
 from gancam.effects.inpainting.marks import Marks
 from gancam.effects.inpainting.mixing import add
 from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import UNKNOWN
 from gancam.effects.inpainting.scratches import Scratches
 from gancam.effects.inpainting.settings import InpaintParams
-from gancam.effects.inpainting.silhouettes import Silhouettes
 from gancam.effects.inpainting.texture import wide_parts
-from gancam.effects.inpainting.views import average
 from gancam.errors import ModelError, OutputExists
 from gancam.files import check_target
 from gancam.frame import Frame, Image

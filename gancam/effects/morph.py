@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects._box_pad import BoxPad
 from gancam.effects._contract import ModelEffect
 from gancam.effects.morphing.drive import Drive, knows_no_future
-from gancam.effects.morphing.laying import Layer
+from gancam.effects.morphing.laying import BoxPad, Layer
 from gancam.effects.morphing.settings import MorphParams, pixels, seeds
 from gancam.errors import InputError, ModelError
 from gancam.frame import Image, check_image

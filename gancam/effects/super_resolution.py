@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from gancam.effects._contract import Effect, ModelEffect
 from gancam.errors import ModelError
 from gancam.frame import Image, check_size
+from gancam.inference.card import scope
 from gancam.inference.catalog import MODELS, menu
 from gancam.inference.changes import ChangedTiles
 from gancam.inference.model import Generator, ImageModel, Model
-from gancam.inference.scopes import scope
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter

@@ -15,6 +15,7 @@ from gancam.effects.translation import plain, strokes, tones
 from gancam.effects.translation.clarity import Outlined, with_clarity
 from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.effects.translation.pan import Pan
+from gancam.effects.translation.paper import on_ground
 from gancam.effects.translation.portraits import Portraits
 from gancam.effects.translation.settings import TranslateParams
 from gancam.effects.translation.sizes import work_size
@@ -22,7 +23,7 @@ from gancam.effects.translation.skin import in_own_tones
 from gancam.effects.translation.sparks import with_sparks
 from gancam.effects.translation.steady import Steady
 from gancam.effects.translation.tint import Tint
-from gancam.effects.translation.writing import Writing, in_ink, on_ground
+from gancam.effects.translation.writing import Writing, in_ink
 from gancam.errors import ModelError
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.buffers import BufferPool
@@ -50,6 +51,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
+_CREAM = 20  # levels by which paper that is drawn is off the white of ink's at most
 _WASHED, _INKED = 0.85, 0.35  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
@@ -243,7 +245,9 @@ class Translate(ModelEffect):
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
-            drawn = self._translated(tones.without_veil(whole) if self.card.strokes in _LINES else whole)
+            clear = tones.without_veil(whole) if self.card.strokes in _LINES else whole
+            drawn = self._translated(clear)
+            drawn = tones.as_pale(drawn, whole, clear, self._planes) if self.card.strokes == "lines" else drawn
         if not self._on_paper:
             drawn = tones.as_grey(drawn, whole)
         return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
@@ -258,7 +262,8 @@ class Translate(ModelEffect):
         seen = self._memory.writing.shown((image.shape[1], image.shape[0]))
         if seen is None:
             return drawn
-        letters = in_ink(image) if self.card.strokes == "hatched" and inked else on_ground(image, drawn, seen)
+        ink = self.card.strokes == "hatched" and inked
+        letters = on_ground(in_ink(image) if ink else image, drawn, seen, most=_CREAM if ink else 255)
         return composite(drawn, letters, "normal", seen, planes=self._planes)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:
@@ -283,9 +288,8 @@ class Translate(ModelEffect):
             found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
             out = self._buffers.take(image.shape)
-            found = strokes.enlarged(
-                found, small, image, self._planes, out, self.card.strokes, fine=self.params.scale <= 1
-            )
+            fine = self.params.scale <= 1
+            found = strokes.enlarged(found, small, image, self._planes, out, self.card.strokes, fine=fine)
         if self._portrays:
             self._portray(image, found, shrink)
         return found
@@ -305,7 +309,7 @@ class Translate(ModelEffect):
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes)
+        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -315,10 +319,12 @@ class Translate(ModelEffect):
                 found = tones.without_glow(found, seen, self._planes)
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._memory.steady)
 
-    def _made(self, seen: Image, clarity: float, planes: Planes) -> Image:
+    def _made(self, seen: Image, clarity: float, planes: Planes, *, whole: bool = False) -> Image:
         if not self._draws:
             return self._network(seen)
         shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
+        if whole and self.card.strokes == "lines" and not self._on_paper:  # faces from nearer have few plain places
+            shown = plain.without_noise(shown, planes)
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
@@ -437,9 +443,7 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
     if not isinstance(model, ImageModel):
         raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
     if model.card.scale != 1:
-        raise ModelError(
-            f"{model.path}: its card says scale {model.card.scale}; a translation gives the frame's own size"
-        )
+        raise ModelError(f"{model.path}: its card says scale {model.card.scale}; a translation keeps the frame's size")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
     own = {name: value for name, value in params.items() if name != "mask" or not given}

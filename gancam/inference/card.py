@@ -1,14 +1,18 @@
-"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`."""
+"""What a model file says of itself. The card travels inside the .onnx as `metadata_props` under `gancam.*`.
+
+Here is told, too, which models a parameter is for, by what their cards say.
+"""
 
 import json
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin
 
-from gancam.errors import ModelError
+from gancam.errors import MALFORMED, ModelError
 from gancam.inference.figures import Figure, parse_figures
+from gancam.params import Scope
+from gancam.units import is_finite
 
 PREFIX = "gancam."
 _FORMERLY = {"working": "work_size"}  # fields of cards written before 0.2, and what they are called now
@@ -128,6 +132,8 @@ class ModelCard:
             )
         values = {entry.name: _parse(entry.type, entries[entry.name], f"{where}: its card's {entry.name}")
                   for entry in fields(cls) if entry.name in entries}  # fmt: skip
+        for measured in ("quality", "parity"):  # a figure that is none plays no part: it is left out
+            values[measured] = {key: one for key, one in values.get(measured, {}).items() if is_finite(one)}
         card = cls(**values)
         card._check(where)
         return card
@@ -148,7 +154,7 @@ class ModelCard:
             raise ModelError(f"{where}: its card's brightens has other keys than grey levels from 0 to 255")
         for name in ("defaults", "brightens"):
             for key, value in getattr(self, name).items():
-                if not math.isfinite(value):
+                if not is_finite(value):
                     raise ModelError(f"{where}: its card's {name} has {value} for {key[:40]!r}: needs a number")
         if not self.effect.isidentifier():
             raise ModelError(f"{where}: its card's effect {self.effect!r} is no effect's name")
@@ -187,5 +193,10 @@ def _parse(kind: Any, text: str, what: str) -> Any:
         if get_origin(kind) is Mapping and isinstance(value, dict):
             return {_FIGURES_FORMERLY.get(key, str(key)): float(number) for key, number in value.items()}
         raise ValueError
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except MALFORMED:
         raise ModelError(f"{what} is {text[:40]!r}, which makes no sense") from None
+
+
+def scope(words: str, holds: Callable[[ModelCard], bool]) -> Scope:
+    """Name the models that a parameter is for: in words, and by what their cards say."""
+    return Scope(words, lambda card: isinstance(card, ModelCard) and holds(card))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import DeviceError
-from gancam.inference.control_groups import read_text
+from gancam.inference.hardware import read_text
 from gancam.inference.packages import OR_CPU, PROVIDERS, USE_CPU, runtime
 
 _PORTABLE = 1  # CU_MEMHOSTALLOC_PORTABLE: for every context of this process

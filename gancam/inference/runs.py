@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -78,7 +79,8 @@ def exported(checkpoint: Path) -> Path:
     file = model_of(checkpoint)
     newest = checkpoint.name == CHECKPOINT
     run, kind = (checkpoint.parent, "a training run") if newest else (checkpoint, "a checkpoint of a training run")
-    if _is_whole(file) and file.stat().st_mtime_ns >= checkpoint.stat().st_mtime_ns:
+    written = checkpoint.stat().st_mtime_ns
+    if _is_whole(file) and file.stat().st_mtime_ns >= written:
         return file
     try:
         words, environment = command("export.preview", [str(checkpoint), str(file)])
@@ -91,12 +93,14 @@ def exported(checkpoint: Path) -> Path:
     try:
         file.parent.mkdir(exist_ok=True)
         done = subprocess.run(words, env=environment, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode == 0 and file.is_file():
+            with suppress(OSError):
+                os.utime(file, ns=(written, written))  # training may have saved another checkpoint meanwhile
+            return file
     except OSError as error:
         raise ModelError(f"{run} cannot be exported: {error}") from error
-    if done.returncode != 0 or not file.is_file():
-        said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
-        raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('gancam: ')}")
-    return file
+    said = [line for line in done.stderr.splitlines() if line.strip()] or ["no reason given"]
+    raise ModelError(f"{run} cannot be exported: {said[-1].removeprefix('gancam: ')}")
 
 
 def _is_whole(file: Path) -> bool:

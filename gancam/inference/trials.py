@@ -6,20 +6,20 @@ ignored and written anew; two processes may do so at once, since a file appears 
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gancam.errors import GancamError
+from gancam.errors import MALFORMED, GancamError
 from gancam.files import cache_folder, replace_file
 from gancam.inference.cuda import driver_version, gpus
 from gancam.inference.hardware import cpu_model, instructions, usable_cores
 from gancam.inference.packages import runtime_version
 from gancam.inference.providers import number_of
 from gancam.inference.variants import file_digest
+from gancam.units import is_finite
 
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
 VERSION = 1  # of the files, and of what is tried
@@ -62,13 +62,13 @@ def recall(files: Mapping[str, Path], device: str, more: Mapping[str, object], n
         stored = json.loads((folder() / f"{key}.json").read_text(encoding="utf-8"))
         if stored["case"] != case:
             return None
+        if any(not (is_finite(one["ms"]) and one["ms"] >= 0 and is_finite(one["psnr"])) for one in stored["trials"]):
+            return None
         trials = [Trial(str(one["precision"]), float(one["ms"]), float(one["psnr"]), str(one["error"]))
                   for one in stored["trials"]]  # fmt: skip
         if not trials or not {one.precision for one in trials} <= names:
             return None
-        if any(not (math.isfinite(one.ms) and one.ms >= 0 and math.isfinite(one.psnr)) for one in trials):
-            return None
-    except (OSError, ValueError, KeyError, TypeError, GancamError):
+    except (OSError, GancamError, *MALFORMED):
         return None
     _known[key] = trials
     return trials

@@ -27,9 +27,9 @@ from gancam.jobs.events import (
 )
 from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import BatchInputs, BatchItem
-from gancam.jobs.ledger import Ledger
 from gancam.jobs.local_pool import LocalPool, WorkerPool, share_of_threads
 from gancam.jobs.process import process_image, process_video
+from gancam.jobs.records import Ledger
 from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault
@@ -364,7 +364,7 @@ class _Batch:
         self._notify(FileMade(item.source, item.target, report))
 
     def failed(self, item: BatchItem, error: Exception) -> None:
-        self._costs.end(item)
+        self._costs.end(item, made=False)
         said = " ".join(str(error).split()) if isinstance(error, GancamError) else f"{item.source}: {error!r}"
         said = said if str(item.source) in said or str(item.target) in said else f"{item.source}: {said}"
         if is_own_fault(error):

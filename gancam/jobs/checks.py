@@ -11,7 +11,7 @@ from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.jobs.stdio import NAME, OUT
 from gancam.media.animated import is_animated
-from gancam.media.info import MOST_FPS
+from gancam.media.info import check_rate
 from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath, misnumbered
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
@@ -103,8 +103,8 @@ def deinterlace_word(deinterlace: Deinterlace) -> str:
 def check_options(options: ProcessOptions) -> None:
     """Find options that make no sense, whatever the input. Raises ``InputError`` and ``NotFound``."""
     check_quality(options.quality)
-    if options.fps is not None and not 0 < options.fps <= MOST_FPS:
-        raise InputError(f"fps is {options.fps}: needs more than 0 and at most {MOST_FPS}")
+    if options.fps is not None:
+        check_rate(options.fps)
     if options.params is not None and not options.params.exists():
         raise NotFound(f"{options.params}: no such file")
 

@@ -58,9 +58,10 @@ class ProgressEstimate:
         self._share[item] = (first, share)
         self._left[item] = self._cost[item] * (1 - share)
 
-    def end(self, item: BatchItem) -> None:
-        """Note that `item` is made, or failed."""
-        first, last = self._share.pop(item, (0.0, 1.0)) if not item.is_image else (0.0, 1.0)
+    def end(self, item: BatchItem, *, made: bool = True) -> None:
+        """Note that `item` is made, or failed: of one that failed, what it reached was work, and no more."""
+        reached = self._share.pop(item, None)
+        first, last = reached if reached is not None and not item.is_image else (0.0, float(made))
         spent = self._spent[item.is_image]
         spent[0] += time.monotonic() - self._began.pop(item, time.monotonic())
         spent[1] += self._cost[item] * (last - first)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gancam.effects import Effect
+from gancam.errors import GancamError, SourceError
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import encoding
+from gancam.media.messages import cause
 from gancam.media.paths import SequencePath, classify
 
 _SAMPLES, _BLOCK = 64, 65536  # blocks of a file that its identity is made of, and their bytes
@@ -25,8 +27,17 @@ def job_of(
 
     Returns:
         Equal values for jobs that make equal frames.
+
+    Raises:
+        SourceError: For an input that cannot be read.
     """
-    job: dict[str, object] = {"input": identity(path), "effects": [_described(effect) for effect in effects]}
+    try:
+        read = identity(path)
+    except GancamError:
+        raise
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({cause(error)})") from error
+    job: dict[str, object] = {"input": read, "effects": [_described(effect) for effect in effects]}
     if options is None:
         return job
     job |= {"eight-bit": True} if options.eight_bit else {}
@@ -73,6 +84,7 @@ def identity(path: str | os.PathLike[str]) -> str:
         files = [file for _, file in media.images()]
         told = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
         told += "".join(_hash(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
+        told += _hash(media.times) if media.times.is_file() else ""
         return f"{len(files)} images, {hashlib.sha256(told.encode()).hexdigest()[:32]}"
     size = media.path.stat().st_size
     digest = hashlib.sha256(str(size).encode())

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gancam.errors import InputError, NotFound
-from gancam.files import folded
+from gancam.files import folded, same_file
 from gancam.media.messages import cause
 from gancam.media.paths import IMAGES, OTHER_IMAGES, OTHER_VIDEOS, StillPath, literal
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
@@ -94,7 +94,7 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     taken: dict[str, Path] = {}
     unread = Counter[str]()  # by ending
     for text in inputs:
-        for path, name in _below(text, out, alone=len(inputs) == 1):
+        for path, name in _below(text, out, found.notes, alone=len(inputs) == 1):
             ending = path.suffix.lower()
             if ending not in (*VIDEOS, *IMAGES):
                 unread[ending] += ending in OTHER_IMAGES
@@ -106,7 +106,7 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     made, notes = _made_names(taken, codec)
     for text, path in made.items():
         target = out / text
-        if target.exists() and target.samefile(path):
+        if same_file(target, path):
             raise InputError(f"{path}: would be written over itself; give another folder than {out}")
         found.items.append(BatchItem(path, target, text))
     found.notes += notes
@@ -144,23 +144,29 @@ def _made_names(taken: Mapping[str, Path], codec: str | None) -> tuple[dict[str,
     return made, notes
 
 
-def _below(text: str, out: Path, *, alone: bool) -> Iterator[tuple[Path, Path]]:
-    """List the files that one input names, each with its name below the output folder."""
+def _below(text: str, out: Path, notes: list[str], *, alone: bool) -> Iterator[tuple[Path, Path]]:
+    """List the files that one input names, each with its name below the output folder.
+
+    Folders below it that cannot be read are left out, and `notes` gets that; it is an error for the input itself.
+    """
     path = Path(text)
-    if path.is_dir():
-        if alone and out.exists() and path.samefile(out):
+    if os.path.isdir(path):
+        if alone and same_file(path, out):
             raise InputError(f"{text}: is both input and output; give another folder to write to")
-        yield from _walk(path, Path() if alone else Path(path.name or path.resolve().name), out)
+        try:
+            yield from _walk(path, Path() if alone else Path(path.name or path.resolve().name), out, notes)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({cause(error)})") from error
     elif os.path.lexists(path):
         yield path, Path(path.name)
     elif glob.has_magic(text):
         parts = path.parts
         fixed = Path(*parts[: next(place for place, part in enumerate(parts) if glob.has_magic(part))])
         came = False
-        for match, name in _matching(fixed, parts[len(fixed.parts) :], out):
+        for match, name in _matching(fixed, parts[len(fixed.parts) :], out, notes):
             came = True
-            if match.is_dir():
-                yield from _walk(match, name, out)
+            if os.path.isdir(match):
+                yield from _below_folder(match, name, out, notes)
             elif not _is_ours(match, out):
                 yield match, name
         if not came:
@@ -169,10 +175,10 @@ def _below(text: str, out: Path, *, alone: bool) -> Iterator[tuple[Path, Path]]:
         raise NotFound(f"{text}: no such file or folder")
 
 
-def _matching(fixed: Path, pattern: Sequence[str], out: Path) -> Iterator[tuple[Path, Path]]:
+def _matching(fixed: Path, pattern: Sequence[str], out: Path, notes: list[str]) -> Iterator[tuple[Path, Path]]:
     """List the files (and without `**` folders) below `fixed` that match, each with its name below that."""
     if "**" in pattern:  # glob would go round in circles of links
-        yield from (pair for pair in _walk(fixed, Path(), out) if _matches(pair[1].parts, pattern))
+        yield from (pair for pair in _below_folder(fixed, Path(), out, notes) if _matches(pair[1].parts, pattern))
     else:
         for text in sorted(glob.glob(os.path.join(*pattern), root_dir=fixed)):
             yield fixed / text, Path(text)
@@ -186,21 +192,30 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
-def _walk(folder: Path, name: Path, out: Path, above: tuple[str, ...] = ()) -> Iterator[tuple[Path, Path]]:
+def _walk(
+    folder: Path, name: Path, out: Path, notes: list[str], above: tuple[str, ...] = ()
+) -> Iterator[tuple[Path, Path]]:
+    """List the files below `folder`. Raises ``OSError`` where it cannot be read; `notes` gets such ones below it."""
     real = os.path.realpath(folder)
     if real in above or _is_ours(folder, out) or (folder / LEDGER).exists():
         return
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be listed ({cause(error)})") from error
-    for entry in entries:
+    for entry, is_folder in [(entry, entry.is_dir()) for entry in sorted(folder.iterdir())]:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            yield from _walk(entry, name / entry.name, out, (*above, real))
+        if is_folder:
+            yield from _below_folder(entry, name / entry.name, out, notes, (*above, real))
         elif not _is_ours(entry, out):
             yield entry, name / entry.name
+
+
+def _below_folder(
+    folder: Path, name: Path, out: Path, notes: list[str], above: tuple[str, ...] = ()
+) -> Iterator[tuple[Path, Path]]:
+    """List the files below a folder that nobody named; where it cannot be read, `notes` gets that instead."""
+    try:
+        yield from _walk(folder, name, out, notes, above)
+    except OSError as error:  # lost+found, say, which is root's own
+        notes.append(f"{folder}: cannot be read ({cause(error)}), so what is in it is left out")
 
 
 def _is_ours(path: Path, out: Path) -> bool:

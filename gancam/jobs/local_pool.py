@@ -3,11 +3,15 @@
 import math
 import multiprocessing as mp
 import signal
+import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import Protocol, cast
 
 from gancam.inference.hardware import usable_cores
@@ -69,7 +73,8 @@ class LocalPool:
         folder = Path(self._folder.name) / str(self._started)
         folder.mkdir()
         process = self._context.Process(target=_serve, args=(theirs, self._chain_spec, folder), daemon=True)
-        process.start()
+        with _ctrl_c_held():
+            process.start()
         theirs.close()
         self._processes[self._started] = process, ours
         self._started += 1
@@ -119,6 +124,31 @@ class LocalPool:
             process.close()
         self._processes.clear()
         self._folder.cleanup()
+
+
+@contextmanager
+def _ctrl_c_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment; processes that are begun meanwhile never hear it.
+
+    A worker takes a second for its imports before it can ignore the signal itself, and would end in a traceback; so it
+    would where Ctrl-C came between its start and what it is told. Other threads hear the signal though this one does
+    not, so its handler waits, too.
+    """
+    usual = signal.getsignal(signal.SIGINT)
+    if sys.platform == "win32" or current_thread() is not main_thread() or not callable(usual):
+        yield  # where it is no matter: nobody else hears Ctrl-C, or it is ignored
+        return
+    ensure_running()  # a process that multiprocessing starts first: it lets Ctrl-C through again
+    came = list[int]()
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _serve(pipe: Connection, chain_spec: EffectChainSpec, folder: Path) -> None:

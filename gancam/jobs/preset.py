@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gancam.effects import EffectSpec
-from gancam.errors import InputError, NotFound, did_you_mean
+from gancam.errors import MALFORMED, InputError, NotFound, did_you_mean, first_line
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
@@ -64,23 +64,37 @@ def parse_effects(text: str, where: str = "preset") -> list[EffectSpec]:
 
 
 def write_effects(specs: Sequence[EffectSpec]) -> str:
-    """Write effects as TOML that `read_preset` and `parse_effects` read, each with its parameters as texts."""
+    """Write effects as TOML that `read_preset` and `parse_effects` read, each with its parameters as texts.
+
+    Raises:
+        InputError: For a text that UTF-8 cannot hold, as the name of a file may be.
+    """
     tables = []
     for spec in specs:
-        lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in spec.params.items()]
-        tables.append("\n".join(["[[effect]]", f"name = {json.dumps(spec.name, ensure_ascii=False)}", *lines]) + "\n")
+        lines = [f"{key} = {_quoted(value)}" for key, value in spec.params.items()]
+        tables.append("\n".join(["[[effect]]", f"name = {_quoted(spec.name)}", *lines]) + "\n")
     return "\n".join(tables)
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML has it: as JSON does, but DEL, which TOML wants escaped, too."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{text!a}: cannot be written into a preset, which is UTF-8; rename the file") from None
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _parsed(text: str, where: str) -> dict[str, object]:
     try:
         return tomllib.loads(text)
-    except ValueError as error:
+    except MALFORMED as error:
         raise _unreadable(where, error) from None
 
 
 def _unreadable(where: str, error: Exception) -> InputError:
-    return InputError(f"{where}: cannot be read as TOML ({str(error).splitlines()[0]})")
+    said = "too deeply nested" if isinstance(error, RecursionError) else first_line(error)
+    return InputError(f"{where}: cannot be read as TOML ({said})")
 
 
 def _checked(where: str, value: object, kind: type) -> object:

@@ -148,7 +148,11 @@ class LoopSource(Source):
         for index in range(self._count):
             if self._closed:
                 return
-            image = cv2.resize(self.generated(index), self.size, interpolation=cv2.INTER_CUBIC)
+            picture = self.generated(index)
+            way = (
+                cv2.INTER_AREA if self._side < picture.shape[0] else cv2.INTER_CUBIC
+            )  # which knows no smaller pictures
+            image = cv2.resize(picture, self.size, interpolation=way)
             yield Frame(np.asarray(image, np.uint8), index, index / self._fps)
 
     def close(self) -> None:

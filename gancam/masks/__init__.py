@@ -7,14 +7,13 @@ function ``image -> mask``; those here also take the frame's time, have a ``rese
 """
 
 from gancam.masks.colour import COLOURS, ColourKey, is_grey, parse_colour
-from gancam.masks.combine import Between, Inverse, Union
+from gancam.masks.combine import Between, Inverse, Recorded, Union
 from gancam.masks.conversion import FOUND, MaskLike, follows, source
 from gancam.masks.drawing import Drawn
 from gancam.masks.faces import Face, Faces
 from gancam.masks.files import MaskFile
 from gancam.masks.mask import Fixed, Function, Mask, MaskSource, check_mask
 from gancam.masks.people.person import Person
-from gancam.masks.recorded import Recorded
 from gancam.masks.shapes import Box, Boxes, Polygon, Polygons
 from gancam.masks.track_file import FORMAT, MaskTrack
 from gancam.masks.tracking import Tracked

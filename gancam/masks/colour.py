@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from gancam.errors import MaskError, either, nearest, shown
 from gancam.frame import Image, check_image
 from gancam.masks.lettering import is_wide, letters
-from gancam.masks.mask import Mask, MaskSource, is_number
+from gancam.masks.mask import Mask, MaskSource
+from gancam.units import is_finite
 
 COLOURS = {
     "red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "yellow": (255, 255, 0), "cyan": (0, 255, 255),
@@ -53,10 +54,10 @@ class ColourKey(MaskSource):
         if (
             not isinstance(self.colour, Sequence)
             or len(self.colour) != 3
-            or not all(is_number(part) and 0 <= part <= 255 for part in self.colour)
+            or not all(is_finite(part) and 0 <= part <= 255 for part in self.colour)
         ):
             raise MaskError(f"colour {shown(colour)}: needs (r, g, b) of 0..255, #rrggbb, {either(COLOURS)}")
-        if not is_number(tolerance) or not 0 < tolerance <= 200:
+        if not is_finite(tolerance) or not 0 < tolerance <= 200:
             raise MaskError(f"tolerance {shown(tolerance)}: needs a number of more than 0, 200 at most")
         self._lab = _lab(self.colour)
         self._tolerance, self._soft, self.lettering = tolerance, soft, lettering

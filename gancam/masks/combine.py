@@ -1,14 +1,20 @@
-"""Masks made of others: a union, a span of time."""
+"""Masks made of others: a union, a span of time, and one that writes down what it gave."""
 
 import math
+import os
 from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
 
 import numpy as np
 
 from gancam.errors import MaskError, shown
+from gancam.files import Slot, Spool, check_path
 from gancam.frame import Image, check_image
 from gancam.masks.conversion import MaskLike, source
-from gancam.masks.mask import Mask, MaskSource, is_number
+from gancam.masks.mask import Mask, MaskSource
+from gancam.masks.track_file import to_counts, write_track
+from gancam.units import is_finite
 
 
 class Between(MaskSource):
@@ -21,7 +27,7 @@ class Between(MaskSource):
     """
 
     def __init__(self, what: MaskLike, start: float = 0.0, end: float = math.inf) -> None:
-        if not (is_number(start) and is_number(end)):
+        if not (is_finite(start) and (is_finite(end) or (isinstance(end, float) and end == math.inf))):
             raise MaskError(f"from {shown(start)} to {shown(end)}: needs seconds")
         if not 0 <= start < end:
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")
@@ -111,3 +117,84 @@ class Union(MaskSource):
         """Reset all sources."""
         for one in self.sources:
             one.reset()
+
+
+class Recorded(MaskSource):
+    """Another source of masks, and all that it gave: ``save`` makes a mask track of it, which `MaskTrack` replays.
+
+    Args:
+        what: the source, anything that `source` takes.
+    """
+
+    def __init__(self, what: MaskLike) -> None:
+        self.what = source(what)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._shape: tuple[int, int] | None = None
+        self._last: tuple[Mask, int] | None = None
+        self._frames: list[tuple[float | None, int]] = []  # time, and the number of the mask
+        self._spool = Spool()  # of the runs of masks
+        self._slots: list[Slot] = []  # by number
+        self._numbers: dict[bytes, int] = {}  # by what identifies the runs
+        self._was_reset = False
+
+    def __reduce__(self) -> tuple[object, ...]:  # a file cannot be copied; a copy records frames of its own
+        return Recorded, (self.what,)
+
+    def __call__(self, image: Image, *, time: float | None = None) -> Mask:
+        """Return the source's mask, and write it down. Raises ``MaskError`` where the size of frames changes."""
+        last = self._frames[-1][0] if self._frames else None
+        if self._was_reset and (time is None or last is None or time <= last):
+            self._begin()
+        self._was_reset = False
+        mask = self.what(image, time=time)
+        if self._shape not in (None, mask.shape):
+            raise MaskError(f"a mask track is of one size: {self._shape} became {mask.shape}")
+        self._shape = (mask.shape[0], mask.shape[1])
+        if self._last is None or not (self._last[0] is mask or np.array_equal(self._last[0], mask)):
+            self._last = mask, self._number(to_counts(mask).tobytes())
+        self._frames.append((time, self._last[1]))
+        return mask
+
+    def _number(self, runs: bytes) -> int:
+        told = blake2b(runs, digest_size=16).digest()
+        if told not in self._numbers:
+            self._numbers[told] = len(self._slots)
+            self._slots.append(self._spool.store(runs))
+        return self._numbers[told]
+
+    @property
+    def notes(self) -> list[str]:
+        """The source's own."""
+        return self.what.notes
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """The source's own."""
+        return self.what.parts
+
+    def reset(self) -> None:
+        """Reset the source; another track begins with the next frame, unless its time goes on from the last one."""
+        self.what.reset()
+        self._was_reset = True
+
+    @property
+    def frames(self) -> int:
+        """The number of frames so far."""
+        return len(self._frames)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the mask track of all frames so far.
+
+        Raises:
+            MaskError: No frame came.
+            OutputExists: `path` exists, and `overwrite` is false.
+            SinkError: It cannot be written.
+            InputError: `path` is none.
+        """
+        check_path(path, "mask track")
+        if self._shape is None:
+            raise MaskError(f"{path}: no frame came yet, so there is no mask track to save")
+        runs = (np.frombuffer(self._spool.load(slot), np.uint32) for slot in self._slots)
+        write_track(Path(path), runs, self._frames, self._shape, overwrite=overwrite)

@@ -232,7 +232,7 @@ def _places(points: Sequence[tuple[float, float]]) -> NDArray[np.int32]:
     """
     try:
         places = np.array(points, np.float64).reshape(-1, 2)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise MaskError(f"points {shown(points)}: each needs x and y, in pixels") from error
     if not np.isfinite(places).all():
         raise MaskError(f"points {shown(points)}: each needs a number for x and for y, in pixels")

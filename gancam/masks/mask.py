@@ -4,13 +4,14 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeGuard
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
+from gancam.units import is_finite
 
 Mask: TypeAlias = NDArray[np.uint8]
 SAME_ASPECT: float = 0.02  # by which the aspect of a mask file may differ from the frame's
@@ -82,14 +83,9 @@ def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
     raise MaskError(f"{what} is {mask.dtype}: needs uint8 or bool (not 0: marked), or float 0..1")
 
 
-def is_number(value: object) -> TypeGuard[float]:
-    """Say whether `value` is a number, and no switch."""
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-
-
 def check_number(value: object, what: str, least: float, most: float = math.inf) -> float:
     """Return `value` as a float. Raises ``MaskError``, which calls it `what`, for what is no number in that range."""
-    if is_number(value) and least <= value <= most:
+    if is_finite(value) and least <= value <= most:
         return float(value)
     upwards = "or more" if most == math.inf else f"to {most:g}"
     raise MaskError(f"{what} {shown(value)}: needs a number of {least:g} {upwards}")

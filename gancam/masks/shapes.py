@@ -1,6 +1,5 @@
 """Masks of fixed shapes: boxes and polygons."""
 
-import math
 from collections.abc import Sequence
 
 import cv2
@@ -9,7 +8,8 @@ from numpy.typing import NDArray
 
 from gancam.errors import MaskError, shown
 from gancam.frame import Image, check_image
-from gancam.masks.mask import Mask, MaskSource, is_number
+from gancam.masks.mask import Mask, MaskSource
+from gancam.units import is_finite
 
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 Polygon = Sequence[tuple[float, float]]  # corners x, y in pixels
@@ -25,7 +25,7 @@ class Polygons(MaskSource):
     def __init__(self, *polygons: Polygon) -> None:
         try:
             self._polygons = [np.array(corners, np.float64).reshape(-1, 2) for corners in polygons]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise MaskError(f"polygons {shown(polygons)}: each needs corners (x, y), in pixels") from error
         for corners in self._polygons:
             if len(corners) < 3 or not np.isfinite(corners).all() or np.abs(corners).max() > 1e6:
@@ -68,9 +68,9 @@ class Boxes(Polygons):
         for box in boxes:
             if not isinstance(box, Sequence | np.ndarray) or isinstance(box, str) or len(box) != 4:
                 raise MaskError(f"box {box!r}: needs four numbers (left, top, width, height), in pixels")
-            if not all(map(is_number, box)):
+            if not all(map(is_finite, box)):
                 raise MaskError(f"box {shown(box)}: needs four numbers (left, top, width, height), in pixels")
-            if not all(map(math.isfinite, box)) or min(box[2:]) <= 0:
+            if min(box[2:]) <= 0:
                 raise MaskError(f"box {'/'.join(f'{side:g}' for side in box)}: needs x/y/width/height above 0")
         self._boxes = boxes
         super().__init__(*(((x, y), (x + w, y), (x + w, y + h), (x, y + h)) for x, y, w, h in boxes))

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import MaskError, NotFound
+from gancam.errors import MALFORMED, MaskError, NotFound
 from gancam.files import check_path, write_file
 from gancam.frame import Image, check_image
 from gancam.masks.mask import Mask, MaskSource
@@ -118,7 +118,7 @@ class MaskTrack(MaskSource):
             raise NotFound(f"mask track {path}: no such file")
         try:
             self._read(self.path.read_text(encoding="utf-8"))
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        except (OSError, *MALFORMED) as error:
             raise MaskError(f"{path}: is no mask track ({error})") from error
         times = [time for time, _ in self._frames]
         known = [time for time in times if time is not None]

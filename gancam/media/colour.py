@@ -1,4 +1,4 @@
-"""Colour of a video as ITU-T H.273 tags it, and the way from BGR to YUV."""
+"""Colour of a video as ITU-T H.273 tags it, what its code points are called, and the way from BGR to YUV."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +23,26 @@ _LUMA = {
 _BT601 = (0.299, 0.114)
 _IN_SWSCALE = {0, 1, 2, 4, 5, 6, 7, 9}  # it refuses all other matrices
 _BAND = 1 << 21  # pixels converted at once: what that takes meanwhile is seven bytes for each
+_UNSPECIFIED = "unspecified"
+_BT601_NAMES = {5: "BT.470 BG (BT.601, 625 lines)", 6: "SMPTE 170M (BT.601, 525 lines)"}
+_NAMES: dict[str, dict[int, str]] = {  # tables 4, 2 and 3
+    "matrix": {
+        0: "RGB", 1: "BT.709", 2: _UNSPECIFIED, 4: "FCC", **_BT601_NAMES, 7: "SMPTE 240M", 8: "YCgCo",
+        9: "BT.2020", 10: "BT.2020 constant luminance", 11: "SMPTE ST 2085", 12: "from primaries",
+        13: "from primaries, constant luminance", 14: "ICtCp",
+    },
+    "primaries": {
+        1: "BT.709", 2: _UNSPECIFIED, 4: "BT.470 M", **_BT601_NAMES, 7: "SMPTE 240M", 8: "generic film", 9: "BT.2020",
+        10: "CIE XYZ", 11: "DCI-P3", 12: "Display P3", 22: "EBU 3213",
+    },
+    "transfer": {
+        1: "BT.709", 2: _UNSPECIFIED, 4: "gamma 2.2 (BT.470 M)", 5: "gamma 2.8 (BT.470 BG)",
+        6: "SMPTE 170M (BT.601)", 7: "SMPTE 240M", 8: "linear", 9: "logarithmic 100:1", 10: "logarithmic 316:1",
+        11: "xvYCC", 12: "BT.1361", 13: "sRGB", 14: "BT.2020, 10 bits", 15: "BT.2020, 12 bits", 16: "PQ",
+        17: "SMPTE ST 428", 18: "HLG",
+    },
+    "full range": {0: "no", 1: "yes"},
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +226,12 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str, odd: tuple[int,
     inner = slice(2, -4), slice(2, -4)  # swscale leaves the last chroma of some formats as it was
     lost = float(np.mean((y - again)[inner])) - (0 if full_range else 16)
     return round(min(max(lost, -2.0), 2.0), 2)
+
+
+def code_name(kind: str, code: int) -> str:
+    """Name a code point of a `kind`: "matrix", "primaries", "transfer" or "full range".
+
+    >>> code_name("matrix", 1), code_name("transfer", 99)
+    ('BT.709', 'code 99')
+    """
+    return _NAMES[kind].get(code, f"code {code}")

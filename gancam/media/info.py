@@ -4,10 +4,23 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
+from gancam.errors import InputError
 from gancam.media.colour import Colour
 from gancam.media.hdr import HdrMetadata
 
 MOST_FPS = 10_000  # frames a second that a video may have
+LEAST_FPS = 1 / 3600  # likewise: below, MP4 could not write how long a frame is shown
+
+
+def check_rate(fps: float) -> None:
+    """Raise ``InputError`` for a rate (frames a second) that no video may have."""
+    if not LEAST_FPS <= fps <= MOST_FPS:
+        raise InputError(f"fps is {fps}: needs 1/3600 (a frame an hour) to {MOST_FPS}")
+
+
+def possible_rate(fps: float | Fraction) -> float:
+    """Give the rate (frames a second) nearest to `fps` that a video may have."""
+    return min(max(float(fps), LEAST_FPS), MOST_FPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -64,6 +66,23 @@ class Sound:
         with self._lock:
             if tap in self._taps:
                 self._taps.remove(tap)
+
+
+@contextmanager
+def heard(sound: Sound | None, begin: float = 0.0) -> Iterator["SoundTap | None"]:
+    """Listen for what is opened within, which closes the tap; where it cannot be opened, nothing is kept for it.
+
+    Args:
+        sound: What is heard; None: nothing.
+        begin: As ``Sound.listen`` has it.
+    """
+    tap = None if sound is None else sound.listen(begin)
+    try:
+        yield tap
+    except BaseException:
+        if tap is not None:
+            tap.close()
+        raise
 
 
 class SoundTap:

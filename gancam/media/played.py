@@ -7,9 +7,8 @@ import numpy as np
 
 from gancam.frame import Image, check_image
 from gancam.media.colour import ToBgr, converted_as
-from gancam.media.hdr import HdrMetadata
+from gancam.media.hdr import HDR, HdrMetadata, ToneMap
 from gancam.media.orientation import Orientation
-from gancam.media.tone import HDR, ToneMap
 
 
 class Played:

@@ -14,9 +14,9 @@ from gancam.errors import SinkError
 from gancam.media.animated import set_last_duration, shown_for
 from gancam.media.images import check_size, read_image
 from gancam.sinks._joiner import Joiner, Pieces, VideoJoiner, check_encoder, packets_in
-from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import OutputFile
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
+from gancam.sinks._tracks import left_out
 from gancam.sinks.piece_store import PieceStore, fingerprint
 from gancam.units import counted
 from gancam.vision.fit import squared_size
@@ -41,6 +41,7 @@ class _Form:
         options: The encoder's, for a quality of 0 to 100.
         endless: The option of the container that makes it play without end.
         tick: Seconds of a tick of its clock; None: that of the source, where the format can count in it.
+        longest: Seconds that one picture can be shown.
     """
 
     encoder: str
@@ -49,6 +50,7 @@ class _Form:
     options: Callable[[float], dict[str, str]]
     endless: str
     tick: Fraction | None
+    longest: int
 
 
 def _webp_options(quality: float) -> dict[str, str]:
@@ -56,9 +58,9 @@ def _webp_options(quality: float) -> dict[str, str]:
 
 
 _FORMS = {
-    "gif": _Form("gif", "pal8", "pal8", lambda q: {}, "loop", Fraction(1, 100)),
-    "apng": _Form("apng", "rgb24", "rgba", lambda q: {"pred": "paeth"}, "plays", None),
-    "webp": _Form("libwebp_anim", "bgra", "bgra", _webp_options, "loop", Fraction(1, 1000)),
+    "gif": _Form("gif", "pal8", "pal8", lambda q: {}, "loop", Fraction(1, 100), 655),
+    "apng": _Form("apng", "rgb24", "rgba", lambda q: {"pred": "paeth"}, "plays", None, 65_535),
+    "webp": _Form("libwebp_anim", "bgra", "bgra", _webp_options, "loop", Fraction(1, 1000), 16_777),
 }
 
 
@@ -75,6 +77,7 @@ class AnimationJoiner:
         self._settings, self._place, self._notes = settings, place, notes
         self._form = _FORMS[settings.container.format]
         self._tick = self._form.tick or (settings.time_base if settings.time_base.denominator < 1 << 16 else _FINEST)
+        self._longest = math.floor(self._form.longest / self._tick)
         self._extradata, self._abandoned = b"", False
         self._end = 0  # ticks
         aspect = settings.canvas.aspect
@@ -94,7 +97,7 @@ class AnimationJoiner:
     @property
     def _every(self) -> int:
         """Which of the frames are written: each, every second, third ..."""
-        return math.ceil(self._settings.fps / self._settings.container.most_fps - 1e-3)
+        return max(math.ceil(self._settings.fps / self._settings.container.most_fps - 1e-3), 1)
 
     def open(self, settings: EncoderSettings) -> str:
         """Look whether this build can encode it."""
@@ -152,15 +155,21 @@ class AnimationJoiner:
         return ticks, max(end, moment + least)
 
     def _pictures(self, pieces: Pieces, ticks: Sequence[int | None]) -> Iterator[av.VideoFrame]:
-        """The frames of `ticks`, decoded, with their times."""
+        """The frames of `ticks`, decoded, with their times; again and again those that are shown for too long for one.
+
+        A frame that is as the one before takes a few bytes in each of the formats.
+        """
+        begun = [tick for tick in ticks if tick is not None]
+        ends = dict(zip(begun, [*begun[1:], self._end], strict=True))
         for tick, frame in zip(ticks, self._decoded(pieces), strict=True):
             if self._abandoned:
                 raise SinkError(f"{self._settings.path}: given up before it was whole")
             if tick is not None:
                 if (frame.width, frame.height) != self._size:
                     frame = frame.reformat(*self._size, interpolation=Interpolation.LANCZOS)
-                frame.pts, frame.time_base, frame.pict_type = tick, self._tick, 0
-                yield frame
+                for moment in range(tick, ends[tick], self._longest):
+                    frame.pts, frame.time_base, frame.pict_type = moment, self._tick, 0
+                    yield frame
 
     def _decoded(self, pieces: Pieces) -> Iterator[av.VideoFrame]:
         for piece in pieces:
@@ -209,7 +218,7 @@ class AnimationJoiner:
 
     def _write(self, pictures: Iterator[av.VideoFrame], ticks: Sequence[int | None]) -> None:
         form, settings = self._form, self._settings
-        rest = self._end - max(tick for tick in ticks if tick is not None)
+        rest = (self._end - max(tick for tick in ticks if tick is not None) - 1) % self._longest + 1
         options = {form.endless: "0"}
         if settings.container.format == "gif":
             options["final_delay"] = str(min(rest, 65535))

@@ -17,9 +17,9 @@ import av
 from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame
 from gancam.media.messages import cause
-from gancam.queues import BoundedQueue
 from gancam.sinks._settings import EncoderSettings
 from gancam.sinks.contract import Sink
+from gancam.threads import BoundedQueue
 from gancam.units import counted
 
 _AHEAD, _WAITING = 4, 100_000_000  # frames that may wait for the encoder, and their bytes
@@ -116,7 +116,8 @@ class Encoder:
             raise SinkError(f"{self.path}: already closed")
         self.raise_error()
         self._settings.canvas.check(frame)
-        if not self._queue.put(frame, stopped=lambda: not self._waits):
+        if not self._queue.put(frame, stopped=lambda: not self._waits or self._ended.is_set()):
+            self.raise_error()
             self.dropped += 1
 
     def close(self, *, interrupted: bool = False) -> None:
@@ -170,8 +171,11 @@ class Encoder:
     def _work(self) -> None:
         try:
             self._open_and_encode()
+        except Exception as error:  # of a disk that fails in tidying up, too: who waits is told, whatever it is
+            self._error = self._error or self.failure(error)
         finally:
             self._ended.set()
+            self._ready.put(None)
 
     def _open_and_encode(self) -> None:
         _yield_to_others()
@@ -186,7 +190,6 @@ class Encoder:
                 self._error = self._settings.cannot_open(error)
                 self._error.__cause__ = error
             self._output.discard()
-            self._ready.put(None)
             return
         self._ready.put(None)
         self._encode_all(last)

@@ -86,13 +86,12 @@ def send(task: SenderTask, pictures: BinaryIO) -> float:
     busy, last = 0.0, -1
     while len(tick := pictures.read(8)) == 8:
         if sound is not None and int.from_bytes(tick, "little", signed=True) == SOUND:
-            sound.send(pictures)
+            if not sound.send(pictures):
+                break
             continue
         frame = av.VideoFrame(context.width, context.height, "yuv420p")
-        for plane in frame.planes:
-            view = memoryview(plane)
-            if pictures.readinto(view) != len(view):  # type: ignore[attr-defined]
-                break
+        if not _filled(frame, pictures):
+            break
         began = time.perf_counter()
         last = max(int.from_bytes(tick, "little", signed=True), last + 1)
         frame.pts, frame.time_base = last, time_base
@@ -109,6 +108,15 @@ def send(task: SenderTask, pictures: BinaryIO) -> float:
     return busy
 
 
+def _filled(frame: av.VideoFrame, pictures: BinaryIO) -> bool:
+    """Read the planes of `frame`; whether all of it came: who wrote may have been ended in the midst of a picture."""
+    for plane in frame.planes:
+        view = memoryview(plane)
+        if pictures.readinto(view) != len(view):  # type: ignore[attr-defined]
+            return False
+    return True
+
+
 class _SoundStream:
     """The sound beside the picture, as AAC."""
 
@@ -117,18 +125,22 @@ class _SoundStream:
         self._stream: Any = container.add_stream("aac", rate=rate, layout="stereo")
         self._resampler: av.AudioResampler | None = None
 
-    def send(self, samples: BinaryIO) -> None:
-        """Encode the samples that come next."""
+    def send(self, samples: BinaryIO) -> bool:
+        """Encode the samples that come next; whether all of them came."""
         count = int.from_bytes(samples.read(8), "little")
+        data = samples.read(4 * count)
+        if len(data) != 4 * count:
+            return False
         context = self._stream.codec_context
         if self._resampler is None:  # not before the encoder is open, which decides the frame size
             self._resampler = av.AudioResampler(context.format, context.layout, context.rate, context.frame_size)
         frame = av.AudioFrame(format="s16", layout="stereo", samples=count)
-        frame.planes[0].update(samples.read(4 * count).ljust(frame.planes[0].buffer_size, b"\0"))
+        frame.planes[0].update(data.ljust(frame.planes[0].buffer_size, b"\0"))
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self._sent, Fraction(1, self._rate)
         self._sent += count
         for made in self._resampler.resample(frame):
             self._container.mux(self._stream.encode(made))
+        return True
 
     def end(self) -> None:
         """Send what the encoder still holds."""

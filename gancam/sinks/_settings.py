@@ -10,12 +10,12 @@ import av
 from av.codec.context import Flags
 
 from gancam._native import environment
-from gancam.errors import InputError, SinkError
+from gancam.errors import SinkError
 from gancam.frame import Frame
 from gancam.inference.hardware import usable_cores
 from gancam.media.colour import sampling
 from gancam.media.hdr import HdrMetadata
-from gancam.media.info import MOST_FPS, VideoInfo
+from gancam.media.info import VideoInfo, check_rate
 from gancam.media.live_sound import SoundTap
 from gancam.media.messages import cause
 from gancam.sinks._canvas import Canvas
@@ -30,6 +30,7 @@ from gancam.sinks._codecs import (
     keeps_planes,
     with_chroma,
 )
+from gancam.units import rate_of
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
 MOST_TICKS = (1 << 31) - 1  # of a frame, as MP4 can write it
@@ -68,8 +69,7 @@ class VideoOptions:
 
     def check(self) -> None:
         """Raise ``InputError`` for numbers that make no sense."""
-        if not 0 < self.fps <= MOST_FPS:
-            raise InputError(f"fps is {self.fps}: needs more than 0 and at most {MOST_FPS}")
+        check_rate(self.fps)
         check_quality(self.quality)
 
 
@@ -106,7 +106,7 @@ class EncoderSettings:
     @property
     def rate(self) -> Fraction:
         """Frames a second, nominal, as an encoder is told."""
-        return Fraction(self.fps).limit_denominator(1001)
+        return rate_of(self.fps)
 
     @property
     def frame_ticks(self) -> int:
@@ -227,11 +227,11 @@ def prepare(
         notes.append(f"{codec.name} is lossless: quality {options.quality:g} changes nothing")
     quality = DEFAULT_QUALITY if options.quality is None else float(options.quality)
     fps = float(options.fps)
-    time_base = info.time_base or _time_base(Fraction(fps).limit_denominator(1001))
+    time_base = info.time_base or _time_base(rate_of(fps))
     if fps * time_base > 0.5:  # two frames may have one tick of such a clock, as those of Matroska have
         time_base /= math.ceil(4 * fps * time_base)
     if container.format in ("yuv4mpegpipe", "rawvideo"):  # they have no times
-        time_base = 1 / Fraction(fps).limit_denominator(1001)
+        time_base = 1 / rate_of(fps)
     begin = round((options.part[0] or 0) / time_base)
     threads = min(usable_cores(), _MOST_THREADS)
     settings = EncoderSettings(

@@ -1,6 +1,7 @@
 """A numbered image for every frame, and a file of their times."""
 
 import errno
+import itertools
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gancam.errors import InputError, NotFound, OutputExists, SinkError
+from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkError
 from gancam.files import lock_file, replace_file, same_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
@@ -25,7 +26,7 @@ from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata, embed
 from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
-from gancam.sinks._left_out import left_out
+from gancam.sinks._tracks import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.job_changes import changes
 from gancam.sinks.piece_store import NOTHING_KEPT, goes_on, pieces_of
@@ -33,6 +34,8 @@ from gancam.units import counted
 
 _AHEAD = 2  # images in work for each thread
 _INDEX = "index.txt"  # of those that are whole
+_TIMES = "times.txt"  # their times, until all images have their names
+_ENTRY = re.compile(r"-?\d+(/\d+)? [0-9a-f]{8}")  # of the index: seconds, CRC-32 of the bytes
 
 
 class ImageWriter(Sink):
@@ -95,7 +98,8 @@ class ImageWriter(Sink):
         self._notes.append(f"times are kept in {names.times.name}")
         self._until: Fraction | None = None  # when the last frame ends, in seconds
         self._closed = False
-        entries = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
+        entries: dict[str, object] = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
+        entries["time base"] = str(self._tick)  # by which --fps of numbered images is another job
         self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
         self._frames = self._frames_done = len(self._store.times)
         self._threads = min(usable_cores(), 8)
@@ -178,6 +182,9 @@ class ImageWriter(Sink):
 class ImageStore:
     """The hidden folder of unfinished images: a manifest, the images, and an index of those that are whole.
 
+    While images are moved to their places, those that are there already count as well as those in the folder: a move
+    that a full disk or a crash ends goes on where it was.
+
     Args:
         names: The images to be.
         job: What they are made from and how, as JSON has it.
@@ -221,22 +228,29 @@ class ImageStore:
     def publish(self, tick: Fraction, until: Fraction | None) -> None:
         """Give all images their names, and write their times. `tick`: the time base, `until`: the end, in seconds."""
         try:
+            told = self._folder / _TIMES
+            if until is not None or not told.exists():  # where a move goes on, no frame came that says when it ends
+                replace_file(told, self._times_text(tick, until).encode())
             there = {path.name for _, path in self._names.images()} if self._overwrite else set()
             for number in range(1, len(self.times) + 1):
                 target = self._names.image(number)
                 there.discard(target.name)
-                self.place(number).replace(target)
+                if (place := self.place(number)).exists():
+                    place.replace(target)
             for name in there:  # of a longer one before
                 (self._names.path.parent / name).unlink()
-            lines = [f"{float(moment * 1000):.9f}" for moment in self.times]
-            head = ["# timestamp format v2", f"# time base {tick}"]
-            head += [] if until is None else [f"# end {float(round(until / tick) * tick * 1000):.9f}"]
-            replace_file(self._names.times, "\n".join([*head, *lines, ""]).encode())
+            told.replace(self._names.times)
             self._published = True
         except OSError as error:
             raise SinkError(
                 f"{self._names}: the images are in {self._folder} and cannot be moved ({cause(error)})"
             ) from error
+
+    def _times_text(self, tick: Fraction, until: Fraction | None) -> str:
+        lines = [f"{float(moment * 1000):.9f}" for moment in self.times]
+        head = ["# timestamp format v2", f"# time base {tick}"]
+        head += [] if until is None else [f"# end {float(round(until / tick) * tick * 1000):.9f}"]
+        return "\n".join([*head, *lines, ""])
 
     def close(self) -> None:
         """Leave the folder to others; it goes where nothing in it is worth keeping."""
@@ -263,34 +277,51 @@ class ImageStore:
     def _unfinished(self) -> dict[str, object] | None:
         """The manifest of an unfinished job; None where there is none that can be read."""
         if self._manifest.is_file():
-            with suppress(ValueError):
-                old: dict[str, object] = json.loads(self._manifest.read_text(encoding="utf-8"))
-                return old
+            with suppress(*MALFORMED):
+                old = json.loads(self._manifest.read_text(encoding="utf-8"))
+                return dict(old) if isinstance(old, dict) else None
         return None
 
     def _read_index(self) -> None:
         """Count what is whole: images whose bytes are those that the index tells of."""
         good: list[str] = []
-        for line in self._index.read_text(encoding="ascii").splitlines() if self._index.is_file() else []:
-            if not re.fullmatch(r"-?\d+(/\d+)? [0-9a-f]{8}", line):
+        for moment, crc in _entries(self._folder):
+            place = self.place(len(good) + 1)
+            if not _has_crc(place if place.exists() else self._names.image(len(good) + 1), crc):
                 break
-            moment, crc = line.split()
-            try:
-                data = self.place(len(good) + 1).read_bytes()
-            except OSError:
-                break
-            if f"{zlib.crc32(data):08x}" != crc:
-                break
-            good.append(line)
+            good.append(f"{moment} {crc}\n")
             self.times.append(Fraction(moment))
-        replace_file(self._index, "".join(f"{line}\n" for line in good).encode())
+        replace_file(self._index, "".join(good).encode())
 
 
 def images_kept(path: Path) -> int:
     """Count the images of an unfinished job that are whole."""
+    return len(_entries(pieces_of(path)))
+
+
+def _entries(folder: Path) -> list[tuple[str, str]]:
+    """Read the index of an unfinished job, up to a line that was cut short: seconds and CRC-32 of each image."""
     with suppress(OSError):
-        return len((pieces_of(path) / _INDEX).read_bytes().splitlines())
-    return 0
+        lines = (folder / _INDEX).read_text(encoding="ascii", errors="replace").splitlines()
+        whole = itertools.takewhile(_ENTRY.fullmatch, lines)
+        return [(moment, crc) for moment, crc in map(str.split, whole)]
+    return []
+
+
+def _has_crc(image: Path, crc: str) -> bool:
+    with suppress(OSError):
+        return f"{zlib.crc32(image.read_bytes()):08x}" == crc
+    return False
+
+
+def images_in_the_way(names: SequencePath) -> list[Path]:
+    """List the images of these names that are there, but for those that an unfinished job has moved there."""
+    folder, there = pieces_of(names.path), dict(names.images())
+    for number, (_, crc) in enumerate(_entries(folder), 1):
+        image = names.image(number)
+        if number in there and not (folder / image.name).exists() and _has_crc(image, crc):
+            del there[number]
+    return list(there.values())
 
 
 def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath | None = None) -> None:
@@ -306,5 +337,5 @@ def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath |
     alike = source is not None and (source.before, source.after) == (names.before, names.after)
     if alike and source is not None and same_file(source.path.absolute().parent, names.path.absolute().parent):
         raise SinkError(f"{names}: the output has the names of the input ({source}); give it others")
-    if not overwrite and (there := names.images()):
-        raise OutputExists(f"{there[0][1]}: exists; give another name, or --overwrite")
+    if not overwrite and (there := images_in_the_way(names)):
+        raise OutputExists(f"{there[0]}: exists; give another name, or --overwrite")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 _HASH = re.compile(r"(\d+ (bytes|images), )?[0-9a-f]{32,64}")  # what a manifest has for a file
 _FRACTION = re.compile(r"-?\d+/\d+")
@@ -18,13 +18,21 @@ def changes(was: Mapping[str, object], now: Mapping[str, object]) -> str:
 
 
 def _said(key: str, was: object, now: object) -> str:
-    if isinstance(was, list) and isinstance(now, list):
+    if _is_chain(was) and _is_chain(now):
         return _effects(was, now)
     hashed = [isinstance(value, str) and _HASH.fullmatch(value) is not None for value in (was, now)]
     if all(hashed):
         return f"{key} is another file, or was changed"
     before, after = ("a file" if file else _words(key, one) for file, one in zip(hashed, (was, now), strict=True))
     return f"{key} was {before}, now {after}"
+
+
+def _is_chain(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and all(isinstance(one, dict) and _has_params(one) for one in value)
+
+
+def _has_params(effect: dict[str, Any]) -> bool:
+    return isinstance(effect.get("params", {}), dict)
 
 
 def _words(key: str, value: object) -> str:

@@ -5,10 +5,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from ipaddress import ip_address
 
+from gancam.control.local import is_local, named_host, names_this_machine
 from gancam.control.tcp import TcpServer
 from gancam.errors import InputError, SinkError, shown
 from gancam.frame import Frame, check_image, is_whole
@@ -100,9 +99,9 @@ class MjpegServer(Sink):
 
     Args:
         port: 0 takes a free one; ``port`` and ``url`` tell which.
-        host: Who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While it is this
-            machine, requests that name another host are refused, so that no web page can read the pictures by giving
-            its own name this address.
+        host: Who may connect: "127.0.0.1" this machine only, "0.0.0.0" everybody who can reach it. While the address
+            is one that only this machine reaches, requests that name another host are refused, so that no web page can
+            read the pictures by giving its own name this address.
         quality: Of the JPEG, 1 to 100.
 
     Raises:
@@ -130,7 +129,7 @@ class MjpegServer(Sink):
             what = f"cannot serve at {host}:{port} ({cause(error)})"
             raise SinkError(f"mjpeg: {what}; give another port, or 0 for a free one") from error
         self.port = self._server.port
-        self.local = host.startswith("127.") or host == "localhost"
+        self._host, self._local = host, is_local(self._server.socket)
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
         self._notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
         self._server.start()
@@ -169,6 +168,10 @@ class MjpegServer(Sink):
             self._closed = True
             self._change.notify_all()
         self._server.close()
+
+    def answers_to(self, host: str) -> bool:
+        """Whether a request with that ``Host`` is answered."""
+        return not self._local or names_this_machine(named_host(host)[0], self._host)
 
     def now(self) -> dict[str, float | None]:
         """Give what ``/now.json`` says."""
@@ -222,7 +225,7 @@ class _Client(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.server.owner
         path = self.path.partition("?")[0]
-        if owner.local and not _names_this_machine(self.headers.get("Host", "localhost")):
+        if not owner.answers_to(self.headers.get("Host", "localhost")):
             self._answer(403, "text/plain", b"only for this machine\n")
         elif path == "/":
             self._answer(200, "text/html; charset=utf-8", _PAGE)
@@ -292,10 +295,3 @@ class _Client(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Not on stderr."""
-
-
-def _names_this_machine(host: str) -> bool:
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    with suppress(ValueError):  # an address is no name that a web page could have made ours
-        return ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
-    return name.lower() == "localhost"

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from gancam.frame import Frame, Image
-from gancam.listeners import Listeners
+from gancam.threads import Listeners
 from gancam.vision.fit import scaled
 
 _WORTH = 0.85  # of a side: a frame that would hardly be smaller is sent as it is

@@ -24,8 +24,8 @@ class ParameterLog(Sink):
     are played. How an effect was played to keep within a time (``gancam.budget``) is no parameter: offline it is played
     as well as it can be.
 
-    Each line is flushed at once; who is killed loses nothing. An existing file is replaced only with `overwrite`;
-    without a frame, nothing is left behind. Raises ``OutputExists`` and ``SinkError``.
+    Each line is flushed at once; who is killed loses nothing. With `overwrite` an existing file is replaced, at the
+    first frame; without a frame it stays, and nothing new is left behind. Raises ``OutputExists`` and ``SinkError``.
     """
 
     passive, action = True, "logging"
@@ -35,8 +35,9 @@ class ParameterLog(Sink):
         self._known: dict[str, Value] | None = None
         self._version = controls.version
         self._before = 0.0
+        self._older = overwrite and os.path.lexists(path)
         try:
-            self._file = self._path.open("w" if overwrite else "x", encoding="utf-8")
+            self._file = self._path.open("a" if overwrite else "x", encoding="utf-8")
         except FileExistsError as error:
             raise OutputExists(f"{path}: exists; give another name, or --overwrite") from error
         except OSError as error:
@@ -53,8 +54,10 @@ class ParameterLog(Sink):
             else:
                 line["after"] = self._before
                 line["set"] = {name: value for name, value in values.items() if value != self._known[name]}
-            self._known = values
+            first, self._known = self._known is None, values
             try:
+                if first and os.fstat(self._file.fileno()).st_size:  # a pipe and a device have none
+                    self._file.truncate(0)
                 self._file.write(json.dumps(line) + "\n")
                 self._file.flush()
             except OSError as error:
@@ -62,12 +65,12 @@ class ParameterLog(Sink):
         self._before = frame.time
 
     def close(self, *, interrupted: bool = False) -> None:
-        """Close the file; without a frame, remove it."""
+        """Close the file; without a frame, remove it where it is new."""
         if self._file.closed:
             return
         try:
             self._file.close()
-            if self._known is None:
+            if self._known is None and not self._older:
                 self._path.unlink()
         except OSError as error:
             raise SinkError(f"{self._path}: cannot be written ({error.strerror or error})") from error

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Literal, TypedDict, cast
 import av
 from av.packet import PacketSideData, packet_sidedata_type_from_literal
 
-from gancam.errors import InputError, OutputExists, SinkError
+from gancam.errors import MALFORMED, InputError, OutputExists, SinkError
 from gancam.files import hidden_name, replace_file
 from gancam.sinks._settings import BEFORE_ALL
 from gancam.sinks.job_changes import changes
@@ -243,6 +243,7 @@ class PieceStore:
         }  # fmt: skip
         self.there: dict[int, int] = {}
         self._open: Piece | None = None  # the one that is being made
+        self._number = 0  # its number
 
     def settle(self, threads: int, size: tuple[int, int]) -> PiecePlan:
         """Find the plan: the unfinished job's, or a new one; then an unfinished job is thrown away.
@@ -328,9 +329,10 @@ class PieceStore:
             encoder: Opens the encoder of a new piece.
         """
         if self._open is None:
-            self._open = self.new_piece(self.count, after, encoder())
+            self._number = self.count  # which takes 3 ms after ten hours: too long for each frame
+            self._open = self.new_piece(self._number, after, encoder())
         self._open.add(picture, tick)
-        if self._open.frames == frames_in(self.plan, self.count):
+        if self._open.frames == frames_in(self.plan, self._number):
             self.end()
 
     @property
@@ -341,9 +343,8 @@ class PieceStore:
     def end(self) -> None:
         """Finish the piece that is being made."""
         if self._open is not None:
-            number = self.count
             self._open.finish(self.extradata)
-            self.there[number] = self._open.frames
+            self.there[self._number] = self._open.frames
             self._open = None
 
     def end_short(self) -> Path | None:
@@ -421,9 +422,11 @@ class PieceStore:
         """The manifest that is there; None where it cannot be read."""
         try:
             plan = json.loads((self._folder / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, *MALFORMED):
             return None
-        if isinstance(plan, dict) and plan.get("format") == 2:  # all pieces had one length then
+        if not isinstance(plan, dict):
+            return None
+        if plan.get("format") == 2:  # all pieces had one length then
             plan |= {"format": _FORMAT, "quartered": 0}
-        whole = isinstance(plan, dict) and plan.keys() >= PiecePlan.__annotations__.keys()
+        whole = all(type(plan.get(name)) is type(value) for name, value in self.plan.items())
         return cast(PiecePlan, plan) if whole else None

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import select
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -9,12 +10,12 @@ from pathlib import Path
 
 import av
 
-from gancam.errors import InputError, did_you_mean
+from gancam.errors import InputError, SinkError, did_you_mean
 from gancam.sinks._codecs import CONTAINERS, NUT, RAW, Y4M
 from gancam.sinks._encoder import EncodedSink, Encoder
-from gancam.sinks._left_out import left_out
 from gancam.sinks._muxer import WholeVideo
 from gancam.sinks._settings import VideoOptions, prepare
+from gancam.sinks._tracks import left_out
 from gancam.units import counted
 
 FORMATS = {
@@ -26,6 +27,7 @@ FORMATS = {
     **{ending[1:]: ending for ending in CONTAINERS},
 }
 _PICTURES = ("y4m", "rawvideo")  # without sound and times
+_LONGEST_PAUSE = 86_400  # seconds
 READER_GONE = errno.EPIPE, errno.EINVAL  # of a pipe; EINVAL: Windows' word for it
 
 
@@ -84,13 +86,23 @@ class PipeWriter(EncodedSink):
 
 
 class _ConstantRate(WholeVideo):
-    """An ``EncoderOutput`` without times: where a frame is shown for longer, it is written again."""
+    """An ``EncoderOutput`` without times: where a frame is shown for longer, it is written again.
+
+    Raises:
+        SinkError: A frame comes more than a day after the one before: such times are damaged, and would never end.
+    """
 
     _before: av.VideoFrame | None = None
     again = 0  # how many frames were written that are others again
 
     def encode(self, picture: av.VideoFrame, tick: int, after: int) -> None:
         if self._before is not None:
+            pause = (tick - after) * float(self._settings.time_base)
+            if pause > _LONGEST_PAUSE:
+                said = (
+                    f"frame {self.frames + 1} comes {pause / 3600:.0f} hours after the one before, which would be shown"
+                )
+                raise SinkError(f"stdout: {said} again and again; --format matroska keeps times")
             for missing in range(after + 1, tick):
                 self._before.pts = missing
                 super().encode(self._before, missing, missing - 1)
@@ -122,6 +134,8 @@ class _Pipe:
             while left and not self.broken:
                 try:
                     left = left[os.write(self._pipe, left) :]
+                except BlockingIOError:  # as programs on an event loop give their own pipes to others
+                    select.select([], [self._pipe], [])
                 except OSError as error:
                     self.broken = error.errno in READER_GONE
                     raise

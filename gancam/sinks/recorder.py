@@ -10,7 +10,7 @@ import cv2
 from gancam.errors import GancamError, OutputExists, SinkError
 from gancam.files import write_file
 from gancam.frame import Frame, Image
-from gancam.media.live_sound import Sound
+from gancam.media.live_sound import Sound, heard
 from gancam.sinks.video import VideoWriter
 from gancam.vision.fit import fit
 
@@ -72,8 +72,8 @@ class Recorder:
         height, width = frame.image.shape[:2]
         try:
             path = next(path for path in self._names(".mp4") if not path.exists())
-            tap = None if self._sound is None else self._sound.listen(frame.time)
-            self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True, sound=tap)
+            with heard(self._sound, frame.time) as tap:
+                self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True, sound=tap)
         except GancamError as error:
             self._warn(f"not recorded: {error}")
             return

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gancam.frame import Frame
+from gancam.media.live_sound import heard
 from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._settings import VideoOptions
 from gancam.sinks.contract import SinkContext
@@ -16,18 +17,19 @@ _QUALITY = 95.0
 
 def open(target: str, context: SinkContext) -> "SourceWriter":
     """Open ``source:FILE``, at quality 95 unless another is asked for."""
-    options = VideoOptions(
-        fps=context.fps,
-        size=context.size if context.source_info is None else context.source_info.size,
-        source_info=context.source_info,
-        codec=context.codec,
-        quality=_QUALITY if context.quality is None else context.quality,
-        overwrite=context.overwrite,
-        live=context.live,
-        audio_from=context.audio_from,
-        sound=None if context.sound is None or context.audio_from is not None else context.sound.listen(),
-    )
-    return SourceWriter(target, options)
+    with heard(context.sound if context.audio_from is None else None) as tap:
+        options = VideoOptions(
+            fps=context.fps,
+            size=context.size if context.source_info is None else context.source_info.size,
+            source_info=context.source_info,
+            codec=context.codec,
+            quality=_QUALITY if context.quality is None else context.quality,
+            overwrite=context.overwrite,
+            live=context.live,
+            audio_from=context.audio_from,
+            sound=tap,
+        )
+        return SourceWriter(target, options)
 
 
 def check(target: str, *, overwrite: bool) -> None:

@@ -12,16 +12,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
-from gancam.errors import InputError, SinkError, did_you_mean
+from gancam.errors import GancamError, InputError, SinkError, did_you_mean
 from gancam.frame import Frame
 from gancam.media.info import VideoInfo
-from gancam.media.live_sound import RATE, SoundTap
-from gancam.media.messages import without_secrets
+from gancam.media.live_sound import RATE, SoundTap, heard
+from gancam.media.messages import cause, without_secrets
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._sender import SOUND, SenderTask
 from gancam.sinks._sound import SteadySound
 from gancam.sinks.contract import Sink, SinkContext
-from gancam.units import counted
+from gancam.units import counted, rate_of
 
 FORMATS = {  # a URL's scheme -> FFmpeg's container
     "udp": "mpegts", "tcp": "mpegts", "srt": "mpegts", "rtp": "rtp_mpegts",
@@ -47,14 +47,15 @@ _CHILD = (
 
 def open(url: str, context: SinkContext) -> "StreamWriter":
     """Open a URL to send to."""
-    return StreamWriter(
-        url,
-        fps=context.fps,
-        size=context.size,
-        quality=context.quality,
-        source_info=context.source_info,
-        sound=None if context.sound is None else context.sound.listen(),
-    )
+    with heard(context.sound) as tap:
+        return StreamWriter(
+            url,
+            fps=context.fps,
+            size=context.size,
+            quality=context.quality,
+            source_info=context.source_info,
+            sound=tap,
+        )
 
 
 def check(url: str, *, overwrite: bool) -> None:
@@ -126,7 +127,7 @@ class StreamWriter(Sink):
         self._dropped = 0
         self._handing_since: float | None = None  # when the thread began to hand over the picture it has
         self._closed = self._ended = False
-        self._error: SinkError | None = None
+        self._error: GancamError | None = None
         self._told = False
         self._worker_seconds = 0.0
         self._connected = threading.Event()  # or never will be
@@ -158,7 +159,7 @@ class StreamWriter(Sink):
             "url": url,
             "format": form,
             "options": _OPTIONS.get(form, {}),
-            "rate": str(Fraction(fps).limit_denominator(1001)),
+            "rate": str(rate_of(fps)),
             "ticks": _TICKS,
             "sound": 0 if self._sound is None else RATE,
             "picture": self._canvas.format(),
@@ -247,7 +248,13 @@ class StreamWriter(Sink):
     def _work(self, task: SenderTask) -> None:
         try:
             self._send(task)
+        except GancamError as error:  # raised by the next write or by close, whatever it is
+            self._error = error
+        except Exception as error:
+            self._error = SinkError(f"{self._name}: {cause(error)}")
+            self._error.__cause__ = error
         finally:
+            self._connected.set()
             self._gone.set()
 
     def _send(self, task: SenderTask) -> None:

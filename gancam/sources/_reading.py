@@ -12,11 +12,11 @@ from pathlib import Path
 from gancam.errors import GancamError, InputError, SourceError
 from gancam.frame import Frame
 from gancam.media.messages import cause
-from gancam.queues import BoundedQueue
 from gancam.sources.cut_off import is_cut_off
 from gancam.sources.decoders import Decoder, frames_ahead, log
 from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, shown_ticks
 from gancam.sources.ranges import cut_short
+from gancam.threads import BoundedQueue
 from gancam.units import counted
 
 _OF_PARENTS: list["Reading"] = []  # in a forked process: freed there, FFmpeg waits for threads that stayed behind

@@ -1,6 +1,7 @@
 """Cameras, read by OpenCV."""
 
 import os
+import re
 import stat
 import sys
 import threading
@@ -77,14 +78,22 @@ class Camera(LiveSource):
 
     def next_camera(self) -> str:
         """Play the next camera that there is instead of this one; its name, or why there is none."""
-        there = cameras()
-        others = [one for one in there if one != self.device]
+        there, here = cameras(), _index_of(self.device)
+        others = [one for one in there if one != here]
         if not others:
             return "there is no other camera"
-        device = next((one for one in others if isinstance(self.device, int) and one > self.device), others[0])
+        device = next((one for one in others if here is not None and one > here), others[0])
         self.device = device
         self.switch(camera_backend(device, self._size_asked, self._fps_asked))
         return f"camera {device}: {there[device]}"
+
+
+def _index_of(device: int | str | os.PathLike[str]) -> int | None:
+    """Find the index of a camera, on Linux also by its device path or a link to that; None where it has none."""
+    if isinstance(device, int):
+        return device
+    found = re.fullmatch(r"/dev/video(\d+)", os.path.realpath(device))
+    return None if found is None else int(found[1])
 
 
 def cameras(folder: Path = _CAMERAS) -> dict[int, str]:

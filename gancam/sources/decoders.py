@@ -1,4 +1,4 @@
-"""The pictures of one stream of a file, decoded by PyAV."""
+"""The pictures of one stream of a file, decoded by PyAV, and whether they are of two fields though the file says no."""
 
 import heapq
 import itertools
@@ -14,10 +14,9 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from gancam.frame import Image
-from gancam.media.hdr import HdrMetadata
+from gancam.media.hdr import HdrMetadata, ToneMap
 from gancam.media.orientation import Orientation
 from gancam.media.played import Played
-from gancam.media.tone import ToneMap
 
 Deinterlace: TypeAlias = bool | Literal["bob"]  # "bob": a frame of each field
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import av
 
-from gancam.media.info import MOST_FPS
+from gancam.media.info import MOST_FPS, possible_rate
 from gancam.sources.cut_off import is_cut_off
 
 _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
@@ -74,8 +74,8 @@ def frame_rate(stream: av.VideoStream) -> float:
     """
     average, guessed = stream.average_rate, stream.guessed_rate
     if average and 0 < average <= MOST_FPS:
-        return float(average)
-    return float(guessed) if guessed and 0 < guessed <= 1000 else 25.0
+        return possible_rate(average)
+    return possible_rate(guessed) if guessed and 0 < guessed <= 1000 else 25.0
 
 
 def end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:

@@ -8,16 +8,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
-from gancam.errors import NotFound, SourceError
+from gancam.errors import MALFORMED, NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
 from gancam.media.images import read_colours, read_image, read_pictures, said_of_depth
-from gancam.media.info import MOST_FPS, VideoInfo
+from gancam.media.info import VideoInfo, possible_rate
 from gancam.media.messages import cause
 from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
 from gancam.sources.ranges import check_count_and_rate, check_range, cut_short
+from gancam.units import rate_of
+
+_DIGITS = 40  # of a time, at most
 
 
 class _Timed(Source):
@@ -96,6 +99,13 @@ class _Timed(Source):
         return kept
 
 
+def _number(text: str) -> Fraction:
+    """Read a number, whole, decimal or a fraction. Raises ``ValueError`` for one that is no time."""
+    if len(text) > _DIGITS or "e" in text.lower():  # 1e999999999 would take all memory
+        raise ValueError(f"{text[:20]!r} is no time")
+    return Fraction(text)
+
+
 class ImageFiles(_Timed):
     """Plays numbered images (``frame-%06d.png``) as a video, in the order of their numbers, from any on.
 
@@ -130,11 +140,11 @@ class ImageFiles(_Timed):
         if names is None or not self._files:
             raise NotFound(f"{path}: there is no such image")
         self._notes: list[str] = []
-        self._fps, self._time_base = float(fps), 1 / Fraction(fps).limit_denominator(1001)
+        self._fps, self._time_base = float(fps), 1 / rate_of(fps)
         self._until: Fraction | None = None
         times = self._read_times(names)
         if self._until is None:
-            self._until = times[-1] + 1 / Fraction(self._fps).limit_denominator(1001)
+            self._until = times[-1] + 1 / rate_of(self._fps)
         keep = self._keep(times, [*times[1:], self._until], first, end)
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
@@ -156,10 +166,12 @@ class ImageFiles(_Timed):
             return [(number - numbers[0]) * self._time_base for number in numbers]
         try:
             lines = [line.strip() for line in file.read_text(encoding="ascii").splitlines()]
-            times = [Fraction(line) / 1000 for line in lines if line and not line.startswith("#")]
-            base = next((Fraction(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
-            self._until = next((Fraction(line.split()[-1]) / 1000 for line in lines if line.startswith("# end ")), None)
-        except (OSError, ValueError, ZeroDivisionError) as error:
+            times = [_number(line) / 1000 for line in lines if line and not line.startswith("#")]
+            base = next((_number(line.split()[-1]) for line in lines if line.startswith("# time base ")), None)
+            self._until = next((_number(line.split()[-1]) / 1000 for line in lines if line.startswith("# end ")), None)
+            if base is not None and base <= 0:
+                raise ValueError(f"a time base of {base}")
+        except (OSError, *MALFORMED) as error:
             raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
         without = "or remove the file of times, and --fps says how fast they are"
         if len(times) != len(numbers):
@@ -176,7 +188,7 @@ class ImageFiles(_Timed):
                 raise SourceError(f"{file}: its times do not increase: {said}; mend it, {without}")
         self._time_base = base or Fraction(1, 1_000_000)
         if len(times) > 1:
-            self._fps = float((len(times) - 1) / (times[-1] - times[0]))
+            self._fps = possible_rate((len(times) - 1) / (times[-1] - times[0]))
         return [round(moment / self._time_base) * self._time_base for moment in times]
 
     @property
@@ -244,7 +256,7 @@ class AnimatedImage(_Timed):
     @property
     def fps(self) -> float:
         """Frames a second, on average."""
-        return min(float(len(self._times) / max(self.until - self._times[0], Fraction(1, 1000))), MOST_FPS)
+        return possible_rate(len(self._times) / max(self.until - self._times[0], Fraction(1, 1000)))
 
     def __iter__(self) -> Iterator[Frame]:
         last = -1.0

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from gancam.errors import InputError
-from gancam.media.info import MOST_FPS
+from gancam.media.info import check_rate
 
 Seconds = TypeVar("Seconds", float, Fraction)
 _AS_LONG = 1.5  # times as long as the frame before: what a usual frame is shown at most
@@ -25,11 +25,10 @@ def cut_short(lasts: Seconds, left: Seconds, before: Seconds) -> Seconds:
 
 
 def check_count_and_rate(frames: int | None, fps: float) -> None:
-    """Raise ``InputError`` for a count of frames below 0, and a rate that is not in 0 to 10,000 frames a second."""
+    """Raise ``InputError`` for a count of frames below 0, and a rate (frames a second) that no video may have."""
     if frames is not None and frames < 0:
         raise InputError(f"frames is {frames}: needs 0 or more, or None for no end")
-    if not 0 < fps <= MOST_FPS:
-        raise InputError(f"fps is {fps}: needs more than 0 and at most {MOST_FPS}")
+    check_rate(fps)
 
 
 def check_range(first: Fraction | None, end: Fraction | None) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 from av.codec.context import Flags
 
 from gancam.errors import SourceError
+from gancam.media.hdr import HDR
 from gancam.media.live_sound import RATE, Sound
 from gancam.media.messages import cause, without_secrets
 from gancam.media.played import Played, bits_of
-from gancam.media.tone import HDR
 from gancam.sources.live import PATIENCE, LivePicture, LiveSource
 from gancam.vision.fit import squared
 

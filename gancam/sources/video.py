@@ -15,13 +15,12 @@ import av
 from gancam.errors import InputError, SourceError, shown
 from gancam.frame import Frame
 from gancam.media.colour import Colour, decoded_colour
-from gancam.media.hdr import HdrMetadata
+from gancam.media.hdr import HDR, HdrMetadata
 from gancam.media.info import VideoInfo
 from gancam.media.messages import INDEX_MISSING, no_video
 from gancam.media.paths import IMAGES, check_readable
 from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
-from gancam.media.tone import HDR
 from gancam.sources._reading import Reading
 from gancam.sources.combing import Combs
 from gancam.sources.contract import Source

@@ -154,13 +154,18 @@ class LiveChain(EffectChain):
 
         What was told of an effect that had failed is forgotten, and it is turned on again, by any change of it.
         """
-        values = dict(values)
+        values, told = dict(values), list[tuple[Link, str]]()
         for link in self.links:
-            own = [key for key in values if key.startswith(f"{link.name}.")]
-            if own and link.error:
-                link.error = ""
+            if link.error and any(key.startswith(f"{link.name}.") for key in values):
+                told.append((link, link.error))
+                link.error = ""  # before the change: what comes up with it is told
                 values.setdefault(f"{link.name}.on", True)
-        taken = self.controls.request(values)
+        try:
+            taken = self.controls.request(values)
+        except GancamError:
+            for link, error in told:
+                link.error = error
+            raise
         self._gate.do(self.controls.apply)
         self._changed()
         return taken

@@ -1,15 +1,17 @@
 """Who may speak to the studio: the page that this server gave out, with its token, and nobody else."""
 
 import hmac
-import ipaddress
 import secrets
 import socket
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlsplit
+from ipaddress import ip_address
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gancam.control.local import named_host, names_this_machine
 
 LONGEST = 1 << 20  # bytes of a request's body, but for uploads
 _POLICY = (
@@ -32,14 +34,6 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine reaches what listens at `host`."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 class Guard:
     """Refuses all requests but those of the studio's own page.
 
@@ -52,14 +46,14 @@ class Guard:
     Args:
         app: What is guarded.
         token: The token.
-        host: Where the server listens.
+        host: Where the server listens, as the user gave it.
         port: Likewise.
+        local: Whether only this machine reaches that.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, host: str, port: int) -> None:
-        self._app, self._token, self._host, self._port = app, token, host.lower(), port
+    def __init__(self, app: ASGIApp, *, token: str, host: str, port: int, local: bool) -> None:
+        self._app, self._token, self._host, self._port, self._local = app, token, host.lower(), port, local
         self._cookie = f"gancam-studio-{port}"
-        self._local = is_loopback(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -94,15 +88,17 @@ class Guard:
         return None
 
     def _names_us(self, host: str) -> bool:
-        name, port = _host_and_port(host)
+        name, port = named_host(host)
         if port != self._port:
             return False
+        if names_this_machine(name, self._host):
+            return True
         if self._local:
-            return name == "localhost" or is_loopback(name)
+            return False
         try:  # an address is no name that somebody could have pointed here
-            ipaddress.ip_address(name.strip("[]"))
+            ip_address(name)
         except ValueError:
-            return name in ("localhost", self._host, socket.gethostname().lower())
+            return name == socket.gethostname().lower()
         return True
 
     def _own_origin(self, headers: Headers) -> bool:
@@ -143,16 +139,6 @@ def _opens_page(scope: Scope, headers: Headers) -> bool:
 def _bearer(headers: Headers) -> str:
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token if kind.lower() == "bearer" else ""
-
-
-def _host_and_port(host: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"http://{host}")
-        if parts.username is not None or parts.path or parts.query or parts.fragment:
-            return "", 0
-        return (parts.hostname or "").lower(), parts.port or 80
-    except ValueError:
-        return "", 0
 
 
 def _with_headers(send: Send) -> Send:

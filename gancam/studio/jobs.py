@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import psutil
 
-from gancam.errors import GancamError, InputError, NotFound
+from gancam.errors import MALFORMED, GancamError, InputError, NotFound
 from gancam.files import make_folder, replace_file
 from gancam.media.messages import cause
 
@@ -64,7 +65,7 @@ class Job:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             job = cls(**{one.name: found[one.name] for one in fields(cls)})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, *MALFORMED) as error:
             raise InputError(f"{path}: not a job") from error
         texts = (job.source, job.target, job.error, job.number)
         lists = isinstance(job.options, list) and isinstance(job.notes, list)
@@ -73,6 +74,11 @@ class Job:
         if job.number != path.stem or not re.match(r"\d+-", job.number) or job.state not in get_args(State):
             raise InputError(f"{path}: not a job")
         return job
+
+    def moment(self, option: str) -> Fraction | None:
+        """Give the seconds that a job's ``--from`` or ``--to`` names; None where it has no such option."""
+        values = dict(zip(self.options, self.options[1:], strict=False))
+        return Fraction(values[option].removesuffix("s")) if option in values else None
 
 
 class JobQueue:

@@ -1,28 +1,148 @@
 """What the Files page asks for: facts and frames of files, previews, and the queue of what is processed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+import os
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gancam.errors import GancamError, InputError
+from gancam.errors import GancamError, InputError, SourceError
 from gancam.frame import Image
 from gancam.jobs.spec import EffectChainSpec, LoadedChain
+from gancam.media.images import read_image
+from gancam.media.messages import cause
+from gancam.media.paths import StillPath, classify
+from gancam.media.played import Played
+from gancam.media.streams import picture_of
 from gancam.pipeline import through
 from gancam.sinks.newest import as_jpeg
-from gancam.studio import film
+from gancam.sources import VideoFile
 from gancam.studio.jobs import Job, JobQueue
 from gancam.studio.messages import Message, answered, message_of
 from gancam.studio.session import Session
 from gancam.studio.storage import Storage
 from gancam.tools.verify import verify
 
+_HEIGHT = 72  # of a strip's thumbnails
+_MOST = 40  # thumbnails of a strip
+_DECODED = 30  # frames for one of them, at most
 _QUALITY = 88  # of JPEGs
 _CODECS = ("", "h264", "h265", "vp9", "av1", "prores", "ffv1", "gif", "apng", "webp")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """What a page tells of a file.
+
+    Attributes:
+        kind: image or video.
+        size: (width, height) as displayed.
+        fps: Frames a second; 0 for an image.
+        frames: How many there are, about; 1 for an image.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    fps: float
+    frames: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.frames / self.fps if self.fps else 0.0
+
+    def to_json(self) -> dict[str, object]:
+        """Give it ready for ``json.dumps``."""
+        return {"kind": self.kind, "size": self.size, "fps": self.fps, "frames": self.frames, "seconds": self.seconds}
+
+
+def facts(path: Path) -> MediaFacts:
+    """Look into a file. Raises ``SourceError`` for what is neither a video nor an image."""
+    if isinstance(classify(path), StillPath):
+        image = read_image(path)[0]
+        return MediaFacts("image", (image.shape[1], image.shape[0]), 0.0, 1)
+    with VideoFile(path) as video:
+        return MediaFacts("video", video.size, video.fps, video.frames or 1)
+
+
+def frame_at(path: Path, seconds: float) -> Image:
+    """Give the frame of a video that is shown at a time, or the last; of an image, that.
+
+    Raises ``SourceError`` and ``InputError``.
+    """
+    if isinstance(classify(path), StillPath):
+        return read_image(path)[0]
+    try:
+        return _first(path, seconds)
+    except InputError:  # after the last
+        known = facts(path)
+        return _first(path, max(known.seconds - 2 / (known.fps or 25), 0.0))
+
+
+def _first(path: Path, seconds: float) -> Image:
+    with VideoFile(path, first=Fraction(seconds).limit_denominator(90_000)) as video:
+        video.tone_map()
+        for frame in video:
+            return frame.image
+    raise SourceError(f"{path.name}: holds no picture")
+
+
+def strip(path: Path, count: int) -> Image:
+    """Put `count` thumbnails of a video side by side, about evenly in time. Raises ``SourceError``."""
+    count = min(max(count, 1), _MOST)
+    if isinstance(classify(path), StillPath):
+        return np.hstack([_thumbnail(read_image(path)[0])])
+    made = list(_thumbnails(path, count))
+    if not made:
+        raise SourceError(f"{path.name}: holds no picture")
+    width = min(image.shape[1] for image in made)
+    return np.ascontiguousarray(np.hstack([image[:, :width] for image in made]))
+
+
+def _thumbnails(path: Path, count: int) -> Iterator[Image]:
+    try:
+        with closing(av.open(os.path.abspath(path), metadata_errors="replace")) as container:
+            stream = picture_of(container)
+            if stream is None:
+                return
+            stream.thread_type = "AUTO"
+            first, length = stream.start_time or 0, stream.duration
+            if length is None:
+                length = int((container.duration or 0) / 1e6 / (stream.time_base or Fraction(1)))
+            played: Played | None = None
+            for place in range(count):
+                wanted = first + length * place // count
+                container.seek(wanted, stream=stream)
+                frame = _next_to(container.decode(stream), wanted)
+                if frame is not None:
+                    played = played or Played.of(stream, frame)
+                    yield _thumbnail(played(frame))
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise SourceError(f"{path.name}: {cause(error)}") from error
+
+
+def _next_to(frames: Iterable[av.VideoFrame], wanted: int) -> av.VideoFrame | None:
+    """The frame at a time stamp, or one that is not much earlier: key frames may be far apart."""
+    found = None
+    for found in islice(frames, _DECODED):
+        if found.pts is not None and found.pts >= wanted:
+            break
+    return found
+
+
+def _thumbnail(image: Image) -> Image:
+    size = max(round(image.shape[1] * _HEIGHT / image.shape[0]), 1), _HEIGHT
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Previews:
@@ -47,8 +167,16 @@ class Previews:
 
     def _make(self, chain: EffectChainSpec, image: Image, time: float) -> Image:
         if self._loaded is None or str(self._loaded[0]) != str(chain):
+            self.close()
             self._loaded = chain, LoadedChain(chain)
         return through(image, self._loaded[1].fresh(), time=time)
+
+    def close(self) -> None:
+        """Close the effects that were loaded last; others are loaded where more is asked for."""
+        loaded, self._loaded = self._loaded, None
+        for slot in loaded[1].effects if loaded is not None else []:
+            with suppress(GancamError):  # of what is seen no more
+                slot.close()
 
 
 class JobsApi:
@@ -64,6 +192,10 @@ class JobsApi:
         self._session, self._storage, self._queue = session, storage, queue
         self._previews = Previews()
 
+    def close(self) -> None:
+        """Close what previews were made with."""
+        self._previews.close()
+
     def routes(self) -> list[Route]:
         """List what is answered."""
         table = [
@@ -78,18 +210,18 @@ class JobsApi:
 
     async def facts(self, request: Request) -> Response:
         """Tell what is in a file."""
-        found = await asyncio.to_thread(lambda: film.facts(self._file(request)))
+        found = await asyncio.to_thread(lambda: facts(self._file(request)))
         return JSONResponse(found.to_json())
 
     async def frame(self, request: Request) -> Response:
         """Give the frame at ``?at=SECONDS``."""
         at = _seconds(request)
-        return await asyncio.to_thread(lambda: _jpeg(film.frame_at(self._file(request), at)))
+        return await asyncio.to_thread(lambda: _jpeg(frame_at(self._file(request), at)))
 
     async def preview(self, request: Request) -> Response:
         """Give that frame as the effects make it."""
         at, chain = _seconds(request), self._chain()
-        image = await asyncio.to_thread(lambda: film.frame_at(self._file(request), at))
+        image = await asyncio.to_thread(lambda: frame_at(self._file(request), at))
         await request.body()  # there is none; but what the server says next is that the page is gone
         return await asyncio.to_thread(_jpeg, await self._previews.make(chain, image, at, request.is_disconnected))
 
@@ -97,7 +229,7 @@ class JobsApi:
         """Give thumbnails side by side, ``?count=`` of them."""
         text = request.query_params.get("count", "12")
         count = int(text) if text.isdecimal() and len(text) < 5 else 12
-        return await asyncio.to_thread(lambda: _jpeg(film.strip(self._file(request), count)))
+        return await asyncio.to_thread(lambda: _jpeg(strip(self._file(request), count)))
 
     async def jobs(self, request: Request) -> Response:
         """List the queue."""
@@ -108,7 +240,7 @@ class JobsApi:
         """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page."""
         message = await message_of(request)
         path = await asyncio.to_thread(self._storage.resolve, message.text("reference"))
-        known = await asyncio.to_thread(film.facts, path)
+        known = await asyncio.to_thread(facts, path)
         options, frames = _options(message, known)
         effects = [part for spec in self._chain().specs for part in ("-e", str(spec))]
         job = await asyncio.to_thread(self._queue.add, path, [*effects, *options], frames)
@@ -133,7 +265,8 @@ class JobsApi:
         job = self._queue.job(request.path_params["number"])
         if job.state != "done":
             raise InputError("the job is not done")
-        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target))
+        first, end = (job.moment(option) for option in ("--from", "--to"))
+        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target), first=first, end=end)
         return JSONResponse({"differences": [one.to_dict() for one in found]})
 
     def _file(self, request: Request) -> Path:
@@ -161,7 +294,7 @@ class JobsApi:
             return ""
 
 
-def _options(message: Message, known: film.MediaFacts) -> tuple[list[str], int]:
+def _options(message: Message, known: MediaFacts) -> tuple[list[str], int]:
     """The options of ``gancam process`` that a request means, and how many frames there will be."""
     if known.kind == "image":
         return [], 1

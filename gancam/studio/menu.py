@@ -5,14 +5,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from gancam.effects import Effect, EffectSpec, MaskedEffect, declared, open_effect, own_effect_names
-from gancam.errors import GancamError
 from gancam.frame import Image
 from gancam.inference.catalog import menu, user_menu
 from gancam.inference.figures import telling
@@ -21,7 +19,7 @@ from gancam.inference.variants import read_card, variants
 from gancam.latent.samples import generate, open_generator
 from gancam.sinks.newest import as_jpeg
 from gancam.sources import TestPattern
-from gancam.tools.models import OwnEffect
+from gancam.tools.models import OwnEffect, Unusable, each
 
 SIZE = (256, 144)  # of a thumbnail, at most
 _SHOWN = (384, 216)  # what effects that keep the size are shown, at most
@@ -35,15 +33,13 @@ _TASKS = {
 
 def models() -> list[dict[str, object]]:
     """Describe all models, bundled and the user's own, by task, ready for ``json.dumps``."""
-    found = [*((name, path, False) for name, path in menu().items())]
-    found += [(name, path, True) for name, path in user_menu().items()]
-    entries = []
-    for name, path, own in found:
-        with suppress(GancamError):  # one that is damaged is told of by `gancam models`
-            entries.append(_entry(name, path, own=own))
-    for name in own_effect_names():
-        with suppress(GancamError):
-            entries.append(_foreign(name))
+    bundled, own = menu(), user_menu()
+    found = [
+        *each(bundled, lambda name: _entry(name, bundled[name], own=False)),
+        *each(own, lambda name: _entry(name, own[name], own=True)),
+        *each(own_effect_names(), _foreign),
+    ]
+    entries = [entry for entry in found if not isinstance(entry, Unusable)]  # of those the list of all models tells
     tasks = list(_TASKS.values())
     return sorted(entries, key=lambda entry: tasks.index(task) if (task := str(entry["task"])) in tasks else len(tasks))
 

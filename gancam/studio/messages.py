@@ -9,8 +9,9 @@ from typing import TypeAlias
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gancam.errors import GancamError, InputError, NotFound, OutputExists
+from gancam.errors import MALFORMED, GancamError, InputError, NotFound, OutputExists
 from gancam.studio.guard import LONGEST
+from gancam.units import is_finite
 
 log = logging.getLogger(__name__)
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -30,7 +31,7 @@ class Message:
             values = json.loads(text)
             if "\\u" in text:  # half of a pair is a text that nothing can be written with, no file named, no answer
                 json.dumps(values, ensure_ascii=False).encode("utf-8")
-        except (ValueError, RecursionError) as error:
+        except MALFORMED as error:
             raise InputError("the request is not JSON") from error
         if not isinstance(values, dict):
             raise InputError("the request is not a JSON object")
@@ -85,7 +86,7 @@ class Message:
 
 
 def _number(name: str, value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if not is_finite(value) or not low <= value <= high:
         raise InputError(f"{name}: needs a number from {low:g} to {high:g}")
     return float(value)
 

@@ -19,7 +19,7 @@ from gancam.studio.messages import answered, message_of
 from gancam.studio.storage import Storage
 from gancam.tools.bench import Case, measure
 from gancam.tools.doctor.report import examine
-from gancam.tools.models import ModelEntry, model_entries
+from gancam.tools.models import ModelEntry, Unusable, model_entries
 
 T = TypeVar("T")
 _SIZE = (640, 360)  # of the frames that speed is measured with
@@ -57,8 +57,13 @@ class ModelsApi:
 
     async def catalogue(self, request: Request) -> Response:
         """List all models with all that is known of them."""
-        found = await asyncio.to_thread(lambda: [_entry(entry) for entry in model_entries()])
+        found = await asyncio.to_thread(lambda: [self._entry(entry) for entry in model_entries()])
         return JSONResponse({"models": found})
+
+    def _entry(self, entry: ModelEntry | Unusable) -> dict[str, object]:
+        if isinstance(entry, Unusable):
+            return {**entry.to_json(), "error": self._storage.hide_paths(entry.why)}
+        return _entry(entry)
 
     async def speed(self, request: Request) -> Response:
         """Measure how fast a model is here, in a process of its own, for about a second."""

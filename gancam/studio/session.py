@@ -12,7 +12,6 @@ from gancam.effects import EffectSpec, check_spec, declared, declared_for, own_e
 from gancam.errors import InputError, NotFound, either
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
-from gancam.listeners import Listeners
 from gancam.params import Parameter, Params, Value
 from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
@@ -21,6 +20,7 @@ from gancam.studio.gate import FrameGate
 from gancam.studio.player import Player, SourceRequest
 from gancam.studio.screen import Screen
 from gancam.studio.storage import Storage
+from gancam.threads import Listeners
 from gancam.vision.pad import DrawingPad
 
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp")

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from gancam.errors import GancamError, InputError, NotFound, SinkError
 from gancam.files import clean_name, give_name, hidden_name, home, make_folder
+from gancam.inference.catalog import user_folder
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.messages import cause
 from gancam.media.paths import IMAGES
@@ -94,6 +95,8 @@ class Storage:
                 if time.time() - part.stat().st_mtime > _ABANDONED:
                     part.unlink()
         hidden = {*map(str, self.roots.values()), str(folder.resolve())}
+        with suppress(NotFound):  # no home: no models of the user's
+            hidden.add(str(user_folder()))
         self._hidden = [path.rstrip(os.sep) + os.sep for path in sorted(hidden, key=len, reverse=True)]
 
     @property
@@ -129,7 +132,7 @@ class Storage:
         raise InputError(f"{path}: outside the folders that the studio was given")
 
     def hide_paths(self, text: str) -> str:
-        """Write a message without the paths of the roots: a file goes by its name below them."""
+        """Write a message without the paths of the roots, and of the user's models: a file goes by its name below."""
         for path in self._hidden:
             text = text.replace(path, "")
         return text

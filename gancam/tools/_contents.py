@@ -85,6 +85,7 @@ class Media:
     pixels: str  # FFmpeg's name of their format
     timecode: str | None = None
     short: str = ""  # how the file tells that there was more of it
+    readable: int = 0  # how many frames there are of it, before, in and behind that part
 
 
 def read_media(path: Path, part: Part = Part()) -> Media:  # noqa: B008 - it cannot be changed
@@ -148,7 +149,7 @@ def _probe(path: Path, container: av.container.InputContainer, part: Part) -> Me
     orientation = Orientation() if frame is None else Orientation.of_frame(frame)
     seen = frames if frame is None else itertools.chain([frame], frames)
     sight = _sight(seen) if part == Part() else None  # it is another picture's
-    before = _read_packets(path, streams, part)
+    shown = _read_packets(path, streams, part).get(video.index, [])
     for index, known in streams.items():
         if known.kind == "audio":
             known.heard = first_heard(path, index)
@@ -178,9 +179,15 @@ def _probe(path: Path, container: av.container.InputContainer, part: Part) -> Me
         bits=max((part.bits for part in parts), default=8),
         alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
         pixels="yuv420p" if frame is None else "pal8" if context.name == "gif" else frame.format.name,
-        timecode=_timecode(container, video, before),
-        short=shortage(path, container, video, streams[video.index].times),
+        timecode=_timecode(container, video, 0 if part.first is None else sum(time < part.first for time in shown)),
+        short="" if _goes_past(shown, part) else shortage(path, container, video, shown),
+        readable=len(shown),
     )  # fmt: skip
+
+
+def _goes_past(shown: Sequence[Fraction], part: Part) -> bool:
+    """Tell whether frames are `shown` behind `part`, so that it is whole, whatever is missing of the file."""
+    return part.end is not None and any(time >= part.end for time in shown)
 
 
 def _timecode(container: av.container.InputContainer, video: av.VideoStream, before: int) -> str | None:
@@ -250,9 +257,9 @@ def _describe(stream: av.stream.Stream) -> Stream:
     return made
 
 
-def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> int:
-    """Fill in times, counts and, but for video, hashes of all packets of `part`; returns how many frames are before."""
-    before = 0
+def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> dict[int, list[Fraction]]:
+    """Fill in times, counts and, but for video, hashes of all packets of `part`; returns those times of the whole."""
+    whole: dict[int, list[Fraction]] = {}
     with av.open(os.path.abspath(path), metadata_errors="replace") as container:
         for packet in container.demux():
             known = streams.get(packet.stream.index)
@@ -262,7 +269,7 @@ def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> int:
                 moment = packet.pts * packet.time_base
                 lasts = 0 if packet.stream.type == "video" else (packet.duration or 0) * packet.time_base
                 early = part.first is not None and moment + lasts <= part.first and moment < part.first
-                before += early and packet.stream.type == "video"
+                whole.setdefault(packet.stream.index, []).append(moment)
                 if early or (part.end is not None and moment >= part.end):
                     continue
             known.packets += 1
@@ -278,7 +285,7 @@ def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> int:
                 known.digest = hashlib.sha256(known.digest + data).digest()
     for known in streams.values():
         known.times.sort()
-    return before
+    return whole
 
 
 def _says_durations(container: av.container.InputContainer) -> bool:

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from gancam.effects import load
-from gancam.errors import DeviceError, GancamError, InputError, ModelError, NotFound, first_line
+from gancam.errors import MALFORMED, DeviceError, GancamError, InputError, ModelError, NotFound, first_line
 from gancam.frame import Image
 from gancam.inference import autotune
 from gancam.inference.autotune import remembered
@@ -33,6 +33,7 @@ from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
 from gancam.sources import TestPattern
+from gancam.units import is_finite
 from gancam.vision.text import draw_text, text_width
 
 VERSION = 1  # of the JSON that `Results.to_dict` gives; other versions are refused as a baseline
@@ -345,10 +346,10 @@ def baseline(path: Path) -> Baseline:
                 f"baseline {path}: has version {stored['version']}, and this gancam reads {VERSION}; measure it again"
             )
         rows = tuple(Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in stored["rows"])
-        if not all(row.median_ms > 0 for row in rows):
+        if not all(is_finite(row.median_ms) and row.median_ms > 0 for row in rows):
             raise ValueError
         return Baseline(dict(stored["machine"]), rows)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *MALFORMED) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"baseline {path}: was not written by gancam bench --json") from None

@@ -1,10 +1,10 @@
 """Which models are there, how good they are, and how fast on this machine; and effects of other packages."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from gancam.effects import EffectSpec, declared_for, own_effect, own_effect_names, package_of, spec_params
 from gancam.errors import GancamError
@@ -16,6 +16,7 @@ from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, with_defaults
 from gancam.units import milliseconds
 
+T = TypeVar("T")
 _TASKS = {  # by effect
     "super_resolution": "super-resolution", "inpaint": "inpainting", "morph": "generator",
     "translate": "image to image", "background": "people, background", "faces": "faces",
@@ -109,7 +110,7 @@ class OwnEffect:
     Attributes:
         name: Its name.
         package: That which registered it.
-        summary: What it does, in a line; of one that cannot be loaded, why.
+        summary: What it does, in a line.
         effect_parameters: What can be set of it.
     """
 
@@ -130,25 +131,57 @@ class OwnEffect:
     def to_json(self) -> dict[str, object]:
         """Give all that is known, with the keys of a model's, ready for ``json.dumps``."""
         return {
-            "name": self.name, "own": True, "effect": self.name, "package": self.package, "summary": self.summary,
-            "effect_parameters": _told(self.effect_parameters), "scale": 1, "licence": "", "quality": {}, "figures": [],
-            "parameters": 0, "data": "", "recipe": "", "commit": "", "receptive_field": 0, "layout": "",
-            "resolution": 0, "latent": 0, "layers": 0, "variants": {}, "proved": {},
+            **_NOTHING, "name": self.name, "own": True, "effect": self.name, "package": self.package,
+            "summary": self.summary, "effect_parameters": _told(self.effect_parameters),
         }  # fmt: skip
 
 
-def own_effects() -> list[OwnEffect]:
-    """List all effects of other packages; what of them cannot be loaded says why."""
-    found = []
-    for name in own_effect_names():
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A model, or an effect of another package, that is there and cannot be used, as a user sees it.
+
+    Attributes:
+        name: Its name.
+        why: What keeps it from being used.
+        own: Whether it is not bundled.
+    """
+
+    name: str
+    why: str
+    own: bool = True
+
+    def to_json(self) -> dict[str, object]:
+        """Give its name and an ``error``, with the keys of a model's, ready for ``json.dumps``."""
+        return {**_NOTHING, "name": self.name, "own": self.own, "error": self.why}
+
+
+_NOTHING: dict[str, object] = {  # what of a model's keys tells nothing of what is none
+    "effect": "", "scale": 1, "licence": "", "quality": {}, "figures": [], "parameters": 0, "summary": "", "data": "",
+    "recipe": "", "commit": "", "receptive_field": 0, "layout": "", "resolution": 0, "latent": 0, "layers": 0,
+    "effect_parameters": [], "variants": {}, "proved": {},
+}  # fmt: skip
+
+
+def each(names: Iterable[str], read: Callable[[str], T], *, own: bool = True) -> list[T | Unusable]:
+    """Read each of `names`, for a list of them: one that cannot be used hides no other, and says why."""
+    found: list[T | Unusable] = []
+    for name in names:
         try:
-            found.append(OwnEffect.read(name))
+            found.append(read(name))
         except GancamError as error:
-            found.append(OwnEffect(name, package_of(name), str(error), []))
+            found.append(Unusable(name, " ".join(str(error).split()), own))
     return found
 
 
-def model_entries() -> list[ModelEntry]:
-    """List all models, bundled and the user's own. Raises ``ModelError`` for one that is damaged."""
-    bundled = [ModelEntry.read(name, path) for name, path in menu().items()]
-    return [*bundled, *(ModelEntry.read(name, find(name), own=True) for name in user_menu())]
+def own_effects() -> list[OwnEffect | Unusable]:
+    """List all effects of other packages."""
+    return each(own_effect_names(), OwnEffect.read)
+
+
+def model_entries() -> list[ModelEntry | Unusable]:
+    """List all models, bundled and the user's own."""
+    bundled = menu()
+    return [
+        *each(bundled, lambda name: ModelEntry.read(name, bundled[name]), own=False),
+        *each(user_menu(), lambda name: ModelEntry.read(name, find(name), own=True)),
+    ]

@@ -62,7 +62,7 @@ def cut_out(picture: Image, colour: tuple[int, int, int], size: tuple[int, int])
     away = np.asarray(cv2.absdiff(picture, np.full_like(picture, colour)).max(axis=2), np.uint8)  # from the ground
     inside = _inside(away, dark=max(colour) <= _DARK)
     core = _core(away, inside)
-    image = _spread(picture, core)
+    image = _carried_out(picture, core)
     share = _rounded(_share(picture, image, colour, inside, core))
     how = cv2.INTER_AREA if min(inner) < min(picture.shape[:2]) else cv2.INTER_CUBIC
     gain = float(
@@ -117,7 +117,7 @@ def _core(away: NDArray[np.uint8], inside: NDArray[np.uint8]) -> NDArray[np.uint
     return np.asarray((deep > 0) | thin, np.uint8)
 
 
-def _spread(picture: Image, core: NDArray[np.uint8]) -> Image:
+def _carried_out(picture: Image, core: NDArray[np.uint8]) -> Image:
     """The picture, with the colours of `core` carried outwards over all else."""
     if not core.any():
         return picture

@@ -90,7 +90,7 @@ def _around(box: Sequence[int], beside: int) -> tuple[int, int, tuple[slice, sli
     return left, top, (slice(top, y + tall + beside), slice(left, x + wide + beside))
 
 
-def spread(points: Points, shape: tuple[int, ...], *, each: int = 3) -> Points:
+def thinned(points: Points, shape: tuple[int, ...], *, each: int = 3) -> Points:
     """Return the first `each` of `points` in each of 8 x 6 parts of a picture.
 
     So something busy that moves does not outvote the rest.
@@ -291,12 +291,12 @@ class Camera:
     def _against_anchor(self, grey: Grey, known: Grey | None) -> Matrix | None:
         assert self._anchor is not None
         if not len(self._points):
-            self._points = spread(corners(self._anchor, known), grey.shape)
+            self._points = thinned(corners(self._anchor, known), grey.shape)
         return self._match(self._anchor, grey, self._points, self._small(self.matrix), known)
 
     def _against_last(self, grey: Grey, known: Grey | None) -> Matrix | None:
         assert self._last is not None
-        step = self._match(self._last, grey, spread(corners(self._last, known), grey.shape), np.eye(3), known)
+        step = self._match(self._last, grey, thinned(corners(self._last, known), grey.shape), np.eye(3), known)
         return None if step is None else step @ self.matrix
 
     def _match(self, before: Grey, grey: Grey, points: Points, guess: Matrix, known: Grey | None) -> Matrix | None:

@@ -1,9 +1,11 @@
-"""Where scenes of a video begin: cuts, told from what moves and from what becomes lighter."""
+"""Where scenes of a video begin: cuts, told from what moves and from what becomes lighter, and scenes that dissolve."""
 
+from collections import deque
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import shrunk
@@ -18,6 +20,16 @@ _ALIKE = 0.93  # correlation of what is one scene, however light: of two that ar
 _LEFT, _CLEAR = 0.55, 0.6  # of what differed, what motion leaves of it at most; correlation that is needed with it
 _LEAST = 16  # pixels of a side in which motion is looked for
 _FARTHEST = 0.5  # of a side: what a pan goes in a frame, at most
+_SIZE = 48, 32  # of the pictures that are compared
+_APART = 4, 12  # frames from each of three to the next, for quick ones and for slow ones
+_CHANGE = 8.0  # levels by which the first and the third differ on average, at least
+_BETWEEN = 0.1, 0.9  # how much of the third the one between them shows
+_LATE, _OVER = 3, 0.95  # frames before the third, which showed less of it than that then: else it was over by then
+_REST = 0.12  # of that difference: how far it is off a mix of both, at most: a camera that pans is further
+_ONE_SCENE = 0.8  # correlation from which on both are one scene, which became lighter or darker
+_FLAT = 2.5  # levels of deviation under which a picture shows nothing
+
+Plane = NDArray[np.float32]
 
 
 class Look(NamedTuple):
@@ -103,3 +115,44 @@ def _correlation(one: Grey, other: Grey) -> float:
     first, second = (picture.astype(np.float32).ravel() for picture in (one, other))
     first, second = first - first.mean(), second - second.mean()
     return float(first @ second / max(float(np.linalg.norm(first) * np.linalg.norm(second)), float(one.size)))
+
+
+class Dissolves:
+    """Tells frames in which one scene passes into another, which no comparison with the frame before does.
+
+    Of three frames, the one between is a mix of the others then, each pixel by the same share, and these are not alike.
+    """
+
+    def __init__(self) -> None:
+        self._last: deque[Plane] = deque(maxlen=2 * max(_APART) + 1)
+
+    def look(self, image: Image) -> bool:
+        """Take in the next frame, uint8 ``(H, W, 3)``; say whether scenes passed into each other up to it."""
+        step = max(min(image.shape[1] // (2 * _SIZE[0]), image.shape[0] // (2 * _SIZE[1])), 1)
+        few = np.ascontiguousarray(image[::step, ::step, 1])
+        now = np.asarray(cv2.resize(few, _SIZE, interpolation=cv2.INTER_AREA), np.float32)
+        self._last.append(now)
+        flat = [bool(one.std() < _FLAT) for one in (self._last[max(len(self._last) - 2, 0)], now)]
+        if flat[0] != flat[1]:
+            return True
+        if flat[1] or len(self._last) <= _LATE:
+            return False
+        late = self._last[-1 - _LATE]
+        return any(
+            len(self._last) > 2 * apart and _is_mix(self._last[-1 - apart], self._last[-1 - 2 * apart], late, now)
+            for apart in _APART
+        )
+
+
+def _is_mix(between: Plane, before: Plane, late: Plane, now: Plane) -> bool:
+    """Whether the picture between two that are not alike is a mix of them, and a `late` one is not as `now` yet."""
+    change = now - before
+    size = float(np.abs(change).mean())
+    if size < _CHANGE or float(before.std()) < _FLAT:
+        return False
+    share, last = (float((change * (one - before)).sum() / (change * change).sum()) for one in (between, late))
+    if not _BETWEEN[0] < share < _BETWEEN[1] or last > _OVER:
+        return False
+    if float(np.abs(before + np.float32(share) * change - between).mean()) > _REST * size:
+        return False
+    return float(np.corrcoef(before.ravel(), now.ravel())[0, 1]) < _ONE_SCENE

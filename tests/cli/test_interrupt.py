@@ -166,3 +166,13 @@ def test_ctrl_c_while_a_stream_closes_leaves_no_thread() -> None:
         finally:
             process.kill()
     assert (out, said) == ("interrupted []\n", "")
+
+
+@pytest.mark.parametrize("module", ["cv2", "typer"])
+def test_ctrl_c_in_code_that_was_composed_as_text_gives_the_usual_exit_code(module: str, tmp_path: Path) -> None:
+    """As dataclasses compose theirs; Python then ends a process of ``-m`` by the signal, whatever it exits with."""
+    (tmp_path / f"{module}.py").write_text("exec('raise KeyboardInterrupt')\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-P", "-m", "gancam", "--version"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

@@ -21,7 +21,7 @@ from gancam.cli.slow_outputs import outside_effects, too_slow
 from gancam.jobs.events import BatchStarted, FileFailed, FileMade, FileProgress, FileStarted, Note
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import Report
-from gancam.sinks._growing import LiveVideo
+from gancam.sinks.video import LiveVideo
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here, refused

@@ -170,6 +170,24 @@ def test_a_wrong_line_is_told_once_and_left_out(watched: tuple[Path, Controls, l
     until(lambda: "larger than" in warnings[-1], "a large file is read")
 
 
+def test_what_nobody_foresaw_is_told_and_the_next_change_is_heard(
+    watched: tuple[Path, Controls, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, controls, warnings = watched
+    check = controls.check
+
+    def failing(values: Any) -> Any:
+        if "paint.shift" in values:
+            raise RuntimeError("unforeseen")
+        return check(values)
+
+    monkeypatch.setattr(controls, "check", failing)
+    path.write_text("paint.shift = 3\n")
+    until(lambda: any("unforeseen" in warning for warning in warnings), "it is not told")
+    path.write_text("paint.light = 0.8\n")
+    until(lambda: controls.value("paint.light") == 0.8, "the next change is not heard")
+
+
 def test_the_file_may_come_later_and_must_be_a_file(tmp_path: Path) -> None:
     _, controls = chain()
     path = tmp_path / "later.txt"
@@ -291,6 +309,39 @@ def test_web_pages_give_no_commands(served: tuple[Caller, Controls, ControlServe
         with contextlib.suppress(ConnectionError):
             assert page.file.readline() == ""
     assert controls.value("paint.light") == 1.0
+
+
+@pytest.mark.parametrize("start", [b"\x16\x03\x01\x02\x00\x01\x80\x81\n", b"get \x00\n", b"get \xff\n", b"\x1b[A\n"])
+def test_behind_what_is_no_text_nothing_is_a_command(
+    start: bytes, served: tuple[Caller, Controls, ControlServer]
+) -> None:
+    """A page can have a browser send a TLS hello of which it chooses some lines."""
+    call, controls, _ = served
+    call.wire.sendall(start + b"set paint.light 0.1\n")
+    with contextlib.suppress(ConnectionError):
+        assert call.file.readline() == ""
+    assert controls.value("paint.light") == 1.0
+
+
+def test_lines_of_other_systems_are_text(served: tuple[Caller, Controls, ControlServer]) -> None:
+    call, _, _ = served
+    assert call("set paint.light 0.1\r") == {"set": {"paint.light": 0.1}}
+    assert call("set\tpaint.words\tgr\u00fcn") == {"set": {"paint.words": "gr\u00fcn"}}
+
+
+def test_a_client_for_whom_there_is_no_thread_keeps_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, start = ControlServer(0, chain()[1]), threading.Thread.start
+
+    def none_left(thread: threading.Thread) -> None:
+        if thread.name.endswith("-client"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    with contextlib.closing(Caller(server.port)) as call:
+        with contextlib.suppress(ConnectionError):
+            assert call.file.readline() == ""
+        server.close()
 
 
 def test_many_clients_and_rude_ones(served: tuple[Caller, Controls, ControlServer]) -> None:
@@ -497,6 +548,8 @@ def test_a_recording_never_overwrites_unasked(tmp_path: Path) -> None:
     with pytest.raises(OutputExists, match="exists"):
         ParameterLog(record, controls)
     assert record.read_text() == "mine"
+    ParameterLog(record, controls, overwrite=True).close()
+    assert record.read_text() == "mine"  # no frame came to take its place
     log = ParameterLog(record, controls, overwrite=True)
     log.write(FRAME)
     log.close()
@@ -529,6 +582,7 @@ def test_a_full_disk_is_one_warning_and_the_others_go_on() -> None:
         ('{"time": 1, "set": {}}\n{"time": 0, "set": {}}', "line 2: is earlier than the line before"),
         ('{"time": true, "set": {}}', 'line 1: needs {"time": SECONDS'),
         ('{"time": 0}', "line 1: needs"),
+        ('{"time": 1%s, "after": 0, "set": {}}' % ("0" * 400), 'line 1: needs {"time": SECONDS'),
         ("[]", "line 1: '[]' is not a JSON object"),
         ("paint.light = 3\n", "line 1: 'paint.light = 3' is not JSON"),
         ("\n", "holds no recorded parameters"),

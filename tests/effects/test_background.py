@@ -12,7 +12,7 @@ from gancam.effects.inpainting.prescan import Prescan
 from gancam.effects.inpainting.regions import INVENTED, SEEN, UNKNOWN, FrameRegion
 from gancam.frame import Image
 from gancam.vision.motion import Grey
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
 

@@ -17,9 +17,9 @@ from gancam import effects, masks
 from gancam.effects import EffectSpec
 from gancam.effects.inpaint import Inpaint
 from gancam.effects.inpainting.holes import Holes, plan, windows
+from gancam.effects.inpainting.inventing import slope
 from gancam.effects.inpainting.regions import FrameRegion
 from gancam.effects.inpainting.scratches import defects
-from gancam.effects.inpainting.slope import slope
 from gancam.errors import MaskError, NotFound, OutputExists, ParameterError
 from gancam.frame import Frame, Image
 from gancam.jobs.process import process_video

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import gancam
 from export import super_resolution
 from gancam.effects.morph import Morph
+from gancam.effects.morphing.drive import Drive
 from gancam.effects.morphing.settings import MorphParams, seeds
 from gancam.errors import InputError, MaskError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
@@ -549,6 +550,16 @@ def test_motion_drives(model: Generator) -> None:
     effect.reset()
     assert [np.array_equal(effect(frame.image, time=frame.time), image)
             for frame, image in zip(TestPattern((160, 90), frames=30), moved, strict=True)] == [True] * 30  # fmt: skip
+
+
+def test_motion_is_from_one_frame_to_the_next_also_after_another_drive() -> None:
+    drive, moment = Drive("m"), 0.0
+    for driven, level, frames in (("motion", 0, 5), ("time", 255, 30), ("motion", 255, 10)):
+        params, image = MorphParams.of(drive=driven), np.full((72, 128, 3), level, np.uint8)
+        for _ in range(frames):
+            drive.turn(params, image, moment)
+            moment += 1 / 30
+    assert drive.position(moment) == pytest.approx(1.0)  # the thirty frames that time drove, and no more
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gancam.effects.inpainting import repetition
-from gancam.effects.inpainting.melding import melded, steps
+from gancam.effects.inpainting import pieces
 from gancam.effects.inpainting.mixing import add, mixed
-from gancam.effects.inpainting.pieces import Matches
+from gancam.effects.inpainting.pieces import Matches, melded, steps
 from gancam.effects.inpainting.regions import Floats
 from gancam.effects.inpainting.settings import InpaintParams
 from gancam.effects.inpainting.texture import WIDE, Texture, _busy, _strength, textured, wide_parts
@@ -274,11 +273,11 @@ def test_pieces_are_counted() -> None:
     rows, columns = (one.ravel() for one in np.indices((20, 30)))
     unlike = np.zeros(len(rows), np.float32)
     moved = Matches(rows, columns, 4 * rows + 200, 4 * columns, unlike)
-    assert np.allclose(repetition.used(moved, 4, (24, 34))[2:22, 2:32], 1)
+    assert np.allclose(pieces.repetition(moved, 4, (24, 34))[2:22, 2:32], 1)
     same = Matches(
         rows, columns, np.where(columns < 15, 0, 4 * rows + 200), np.where(columns < 15, 0, 4 * columns), unlike
     )
-    counted = repetition.used(same, 4, (24, 34))
+    counted = pieces.repetition(same, 4, (24, 34))
     assert np.allclose(counted[5:, 2:8], 300)
     assert np.allclose(counted[5:20, 26:30], 1)
 

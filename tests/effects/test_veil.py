@@ -10,7 +10,7 @@ from gancam.effects.inpainting.overlay import Overlay
 from gancam.effects.inpainting.veil import LOOKS, Veil, _slopes, _slopes_back, veils
 from gancam.frame import Frame, Image
 from gancam.masks import Mask
-from gancam.vision.opacity import with_colours_spread
+from gancam.vision.push_pull import with_colours_spread
 from tests.helpers.clips import psnr
 from tests.helpers.damage import composite, pan
 

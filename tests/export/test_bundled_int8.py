@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from export import saturation
+from export import check
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
@@ -45,7 +45,7 @@ def given(path: Path, side: int) -> dict[str, NDArray[np.uint8]]:
 ])  # fmt: skip
 def test_bundled_files_are_the_same_picture_where_sums_saturate(path: Path) -> None:
     model, feed = onnx.load(path), given(path, 48)
-    saturation.refuse(model)
+    check.refuse(model)
     seen = saturating.run(model, feed, saturating=True)
     assert np.array_equal(seen, saturating.run(model, feed, saturating=False))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

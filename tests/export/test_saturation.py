@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export import rounding, saturation, super_resolution
+from export import check, rounding, super_resolution
 from export.__main__ import main
 from export.check import VariantRefused
 from export.graph import Graph
@@ -35,7 +35,7 @@ def plain(kernel: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def test_a_file_that_saturates_is_seen_and_refused() -> None:
     model = super_resolution.quantise(network(), [still("otters")])
-    saturation.refuse(model)
+    check.refuse(model)
     for one in model.graph.initializer:
         weights = onnx.numpy_helper.to_array(one)
         if weights.dtype == np.int8 and weights.ndim == 4 and weights.shape[2] == 3:
@@ -44,7 +44,7 @@ def test_a_file_that_saturates_is_seen_and_refused() -> None:
     seen, true = (saturating.run(model, {"image": image}, saturating=one) for one in (True, False))
     assert psnr(seen, true) < 40
     with pytest.raises(VariantRefused, match=r"conv_.*sum to .*128"):
-        saturation.refuse(model)
+        check.refuse(model)
 
 
 def test_what_cannot_be_proved_is_refused() -> None:
@@ -56,15 +56,15 @@ def test_what_cannot_be_proved_is_refused() -> None:
         y = graph.add(operator, x, coded, name="y")
         return graph.model({"x": (np.uint8, [1, 2, 4, 4])}, {y: (np.float32, ["n", "c", "h", "w"])})
 
-    saturation.refuse(made(np.full((2, 2, 1, 1), 64, np.int8)))
+    check.refuse(made(np.full((2, 2, 1, 1), 64, np.int8)))
     with pytest.raises(VariantRefused, match="sum to 130"):
-        saturation.refuse(made(np.full((2, 2, 1, 1), -65, np.int8)))
+        check.refuse(made(np.full((2, 2, 1, 1), -65, np.int8)))
     with pytest.raises(VariantRefused, match="-128"):
-        saturation.refuse(made(np.array([[[[-128]], [[0]]]] * 2, np.int8)))
+        check.refuse(made(np.array([[[[-128]], [[0]]]] * 2, np.int8)))
     with pytest.raises(VariantRefused, match="uint8"):
-        saturation.refuse(made(np.full((2, 2, 1, 1), 3, np.uint8)))
+        check.refuse(made(np.full((2, 2, 1, 1), 3, np.uint8)))
     with pytest.raises(VariantRefused, match="ConvTranspose"):
-        saturation.refuse(made(np.full((2, 2, 1, 1), 3, np.int8), "ConvTranspose"))
+        check.refuse(made(np.full((2, 2, 1, 1), 3, np.int8), "ConvTranspose"))
 
 
 @pytest.mark.parametrize("size", [(5, 4, 3, 3), (8, 1, 5, 5), (3, 7, 1, 1)])
@@ -134,7 +134,7 @@ def test_int8_is_made_anew_from_a_model_file(tmp_path: Path) -> None:
 def test_what_could_saturate_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(saturation, "PAIR", 100)  # less than what weights are rounded for
+    monkeypatch.setattr(check, "PAIR", 100)  # less than what weights are rounded for
     assert main([str(MODELS / "sr-x2.onnx"), "-o", str(tmp_path), "--precisions", "int8"]) == 1
     assert not list(tmp_path.iterdir())
     assert "more than 100" in caplog.text

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gancam.studio.app import make_app
-from gancam.studio.server import Address, Server
+from gancam.studio.app import Address, Server, make_app
 from gancam.studio.storage import Storage
 from tests.helpers.studio import TOKEN, wait_for
 

@@ -127,3 +127,15 @@ def test_old_names_of_fields_and_figures_are_read() -> None:
     metadata["gancam.working"] = metadata.pop("gancam.work_size")
     metadata["gancam.quality"] = json.dumps({"unrest": 0.5})
     assert ModelCard.from_metadata(metadata) == card
+
+
+def test_a_figure_that_is_no_number_is_left_out() -> None:
+    metadata = CARD.to_metadata() | {
+        "gancam.quality": '{"psnr_y": NaN, "gain": 2.5}',
+        "gancam.parity": '{"psnr": Infinity}',
+    }
+    card = ModelCard.from_metadata(metadata)
+    assert (card.quality, card.parity) == ({"gain": 2.5}, {})
+    for name in ("defaults", "brightens"):
+        with pytest.raises(ModelError, match="needs a number"):
+            ModelCard.from_metadata(CARD.to_metadata() | {f"gancam.{name}": '{"1": NaN}'})

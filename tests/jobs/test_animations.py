@@ -389,3 +389,26 @@ def test_a_gif_that_becomes_transparent(tmp_path: Path) -> None:
         assert video.notes == []
         assert all(frame.alpha is None for frame in video)
         assert video.notes == ["b.gif: becomes transparent, which is left out: it is not at first"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("fps", [0.05, 1 / 2000])
+def test_slides_become_an_animation(tmp_path: Path, ending: str, fps: float) -> None:
+    """Less than the ten frames a second that browsers show; a picture of GIF lasts 655 s at most."""
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"s-{number}.png"), TestPattern((64, 48)).image(number))
+    out = tmp_path / f"out{ending}"
+    process(tmp_path / "s-%d.png", out, fps=fps)
+    assert abs(shown_for(out) - round(3 / fps)) < Fraction(1, 100)
+    begun = dict[int, float]()
+    for frame in frames_of(out):
+        begun.setdefault(TestPattern.index_in(frame.image), frame.time)
+    assert begun == pytest.approx({0: 0, 1: 1 / fps, 2: 2 / fps})
+
+
+def test_a_slide_may_last_longer_than_webp_can_say(tmp_path: Path) -> None:
+    out = tmp_path / "out.webp"
+    with VideoWriter(out, fps=1.0, size=(64, 48)) as writer:
+        writer.write(Frame(TestPattern((64, 48)).image(0), 0, 0.0, duration=40_000.0))
+        writer.write(Frame(TestPattern((64, 48)).image(1), 1, 40_000.0, duration=20_000.0))
+    assert shown_for(out) == 60_000

@@ -19,8 +19,9 @@ from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.jobs.batch import process_all
+from gancam.jobs.eta import ProgressEstimate
 from gancam.jobs.events import JobEvent, Summary
-from gancam.jobs.inputs import LEDGER, find_inputs, is_batch
+from gancam.jobs.inputs import LEDGER, BatchItem, find_inputs, is_batch
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.pipeline import Report
@@ -411,3 +412,67 @@ def test_a_batch_that_is_killed_goes_on(tmp_path: Path, model: Path) -> None:
     assert sorted(os.listdir(out)) == [LEDGER, "a.mp4", "b.mp4"]
     assert here("process", folder, whole, "-e", model, "-q").returncode == 0
     assert all(same_pictures(whole / name, out / name) for name in ("a.mp4", "b.mp4"))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="takes the rights of another user")
+def test_a_folder_that_nobody_may_enter_is_left_out_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, closed = tmp_path / "disk", tmp_path / "disk" / "lost+found"
+    closed.mkdir(parents=True, mode=0o700)
+    (disk / "a.png").write_bytes(b"1")
+    (tmp_path / "out").mkdir()
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    os.seteuid(65534)
+    try:
+        found, some = (find_inputs([inputs], Path("out")) for inputs in ("disk", "disk/*"))
+        with pytest.raises(InputError, match=r"disk/lost\+found: cannot be read \(Permission denied\)"):
+            find_inputs(["disk/lost+found"], Path("out"))
+    finally:
+        os.seteuid(0)
+    assert [item.name for item in found.items] == [item.name for item in some.items] == ["a.png"]
+    told = "disk/lost+found: cannot be read (Permission denied), so what is in it is left out"
+    assert found.notes == some.notes == [told]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no RLIMIT_FSIZE")
+def test_a_record_that_cannot_be_written_is_no_fault_of_gancams_own(tmp_path: Path) -> None:
+    import resource
+
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / "in" / name), np.zeros((16, 16, 3), np.uint8))
+    found = find_inputs([str(tmp_path / "in")], tmp_path / "out")
+    before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    try:
+        summary = process_all(found, tmp_path / "out", EffectChainSpec(), ProcessOptions(), notify=lambda event: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    said = [error for _, error in summary.failed]
+    assert len(said) == 2
+    assert all(f"{LEDGER}: cannot be written (File too large), and it tells which" in one for one in said)
+
+
+def test_a_folder_in_the_place_of_the_record_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    cv2.imwrite(str(tmp_path / "in" / "a.png"), np.zeros((16, 16, 3), np.uint8))
+    (tmp_path / "out" / LEDGER).mkdir(parents=True)
+    refused("process", tmp_path / "in", tmp_path / "out", says="move it away, or give another folder")
+
+
+def test_files_that_fail_at_once_are_no_work_done_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("gancam.jobs.eta.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("gancam.jobs.eta._cost", lambda item, options: 100.0)
+    items = [BatchItem(Path(f"{one}.mkv"), Path(f"o/{one}.mkv"), str(one)) for one in range(12)]
+    left = ProgressEstimate(items, ProcessOptions())
+    for item in items[:9]:
+        left.begin(item)
+        left.end(item, made=False)
+    assert left.eta() is None
+    left.begin(items[9])
+    now[0] = 0.5
+    left.end(items[9])
+    assert left.eta() == 1.0

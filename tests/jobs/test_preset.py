@@ -8,7 +8,7 @@ import pytest
 
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, NotFound
-from gancam.jobs.preset import read_preset
+from gancam.jobs.preset import parse_effects, read_preset, write_effects
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here, refused
 from tests.helpers.small import network, write_models
@@ -94,3 +94,10 @@ def test_a_preset_on_the_command_line(tmp_path: Path) -> None:
     refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no model 'sr-x9'")
     film.write_text('preset = "other.toml"')
     refused("process", source, out, "--preset", film, "--overwrite", says="film.toml: no option 'preset'")
+
+
+def test_what_is_written_is_read_again() -> None:
+    specs = [EffectSpec("inpaint", {"mask": 'a\x7fb\x1f"\\ \u00e9\U0001f600.png'})]
+    assert parse_effects(write_effects(specs)) == specs
+    with pytest.raises(InputError, match=r"'a\\udcff.png': cannot be written into a preset, which is UTF-8"):
+        write_effects([EffectSpec("inpaint", {"mask": "a\udcff.png"})])

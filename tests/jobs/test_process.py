@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -323,3 +324,16 @@ def test_a_part_begins_at_nought_with_its_sound(tmp_path: Path, long: Path) -> N
     now = packets_of(out)[0]
     assert abs(now[-1][0] - 5) < Fraction(1, 20)
     assert all(was.get(round(when * 1000)) == data for when, data in now)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".webm", ".mov"])
+def test_slides_of_three_quarters_of_an_hour_become_a_video(tmp_path: Path, ending: str) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"s-{number}.png"), TestPattern((64, 48)).image(number))
+    out = tmp_path / f"out{ending}"
+    process(tmp_path / "s-%d.png", out, fps=0.0004)
+    assert times_of(out) == [0, 2500, 5000]
+    with VideoFile(out) as film:
+        assert film.fps == pytest.approx(0.0004)
+    with pytest.raises(InputError, match="fps is 1e-09: needs 1/3600"):
+        process(tmp_path / "s-%d.png", out, fps=1e-9, overwrite=True)

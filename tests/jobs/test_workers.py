@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,7 @@ from gancam.sinks.piece_store import pieces_of
 from gancam.sinks.pieces import PieceCollector
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
+from tests.helpers.children import interruptible
 from tests.helpers.clips import make_clip, packets_of, times_of
 from tests.helpers.command import here
 from tests.helpers.jobs import Alone, by, cut_short, same_pictures
@@ -407,3 +409,21 @@ def test_a_cluster_writes_no_files_on_other_machines() -> None:
     chain_spec = EffectChainSpec((EffectSpec("inpaint", {"box": "1,1,4,4", "save": "track.json"}),))
     with pytest.raises(InputError, match=r"save=track\.json.*not with --cluster"):
         RayPool(chain_spec)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_ctrl_c_while_workers_start_is_for_their_parent(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), TestPattern((32, 32)).image(0))
+    with interruptible():
+        pool = LocalPool(EffectChainSpec(), 1)
+    try:
+        for _ in range(100):  # it imports meanwhile
+            os.kill(pool.pids[0], signal.SIGINT)
+            time.sleep(0.002)
+        pool.give(0, WorkItem(tmp_path / "a.png", tmp_path / "b.png", ProcessOptions()))
+        _, made = pool.take()
+        assert made is not None
+        assert made.data
+    finally:
+        pool.close()

@@ -61,6 +61,13 @@ def test_a_loop_is_a_source_without_a_seam(model: Generator) -> None:
     assert LoopSource(model, [1, 5]).size == (480, 480)
 
 
+def test_a_loop_smaller_than_its_generator_has_the_mean_of_the_pixels() -> None:
+    loop = LoopSource(open_generator("mnist", device="cpu", threads=1), [1, 5], seconds=0.2, fps=10, size=16)
+    small, whole = next(iter(loop)).image, loop.generated(0)
+    assert whole.shape[0] > 16
+    assert np.array_equal(small, cv2.resize(whole, (16, 16), interpolation=cv2.INTER_AREA))
+
+
 @pytest.mark.parametrize(("wrong", "says"), [
     ({"seeds": [1]}, "two seeds"), ({"seeds": [1, -5]}, "seed -5"), ({"seconds": 0}, "seconds"),
     ({"fps": 0}, "fps"), ({"size": 4}, "size"), ({"ease": "bouncy"}, "bouncy"), ({"truncation": 2}, "truncation"),

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.media.tone import HLG, PQ
+from gancam.media.hdr import HLG, PQ
 from gancam.sources import VideoFile
 from gancam.sources.stream import StreamBackend
-from gancam.studio import film
+from gancam.studio import jobs_api
 from tests.helpers.clips import make_clip, scenery
-from train.data import video
+from train.data.items import video_frames
 
 QUARTER = (0, 1, -1, 0)  # of a phone that was held upright
 
@@ -38,7 +38,7 @@ def played(path: Path) -> list[Image]:
 @pytest.mark.parametrize("transfer", [1, PQ, HLG])
 def test_training_learns_from_what_is_played(tmp_path: Path, transfer: int) -> None:
     path = phone(tmp_path / "a.mp4", transfer)
-    learnt = [image[..., ::-1] for _, image in video.frames(path)]
+    learnt = [image[..., ::-1] for _, image in video_frames(path)]
     for one, other in zip(learnt, played(path), strict=True):
         assert np.array_equal(one, other)
 
@@ -46,11 +46,11 @@ def test_training_learns_from_what_is_played(tmp_path: Path, transfer: int) -> N
 @pytest.mark.parametrize("transfer", [1, PQ])
 def test_the_studio_shows_what_is_played(tmp_path: Path, transfer: int) -> None:
     path = phone(tmp_path / "a.mp4", transfer)
-    shown = film.strip(path, 2)
+    shown = jobs_api.strip(path, 2)
     wanted = np.hstack([cv2.resize(image, (48, 72), interpolation=cv2.INTER_AREA) for image in played(path)])
     assert shown.shape == (72, 2 * 48, 3)
     assert np.array_equal(shown, wanted)
-    assert np.array_equal(film.frame_at(path, 0), played(path)[0])
+    assert np.array_equal(jobs_api.frame_at(path, 0), played(path)[0])
 
 
 @pytest.mark.parametrize("transfer", [1, HLG])

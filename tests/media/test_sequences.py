@@ -130,3 +130,52 @@ def test_two_jobs_on_one_sequence(tmp_path: Path, clip: Path) -> None:
         process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), notify=lambda note: None)
     first.close(interrupted=True)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_break_is_not_gone_on_with_at_another_rate(tmp_path: Path) -> None:
+    for number in range(8):
+        cv2.imwrite(str(tmp_path / f"s-{number}.png"), TestPattern((32, 32)).image(number))
+    out = tmp_path / "out" / "%03d.png"
+    cut_short(tmp_path / "s-%d.png", out, 3, fps=10)
+    with pytest.raises(InputError, match=r"another one \(time base was 1/10, now 1/30\)"):
+        process(tmp_path / "s-%d.png", out, fps=30, resume=True)
+    process(tmp_path / "s-%d.png", out, fps=10, resume=True)
+    with ImageFiles(out) as images:
+        assert images.times == [Fraction(index, 10) for index in range(8)]
+
+
+def test_times_that_changed_are_another_input(tmp_path: Path) -> None:
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"s-{number}.png"), TestPattern((32, 32)).image(number))
+    (tmp_path / "s-times.txt").write_text("0\n10\n20\n30\n")
+    cut_short(tmp_path / "s-%d.png", tmp_path / "out-%d.png", 2)
+    (tmp_path / "s-times.txt").write_text("0\n20\n30\n40\n")
+    with pytest.raises(InputError, match="input is another file, or was changed"):
+        process(tmp_path / "s-%d.png", tmp_path / "out-%d.png", resume=True)
+
+
+@pytest.mark.parametrize("fails", ["g-004.png", "g-times.txt"])
+def test_a_move_that_fails_half_way_goes_on(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    whole, out, move = tmp_path / "a" / "g-%03d.png", tmp_path / "b" / "g-%03d.png", Path.replace
+    process(clip, whole)
+
+    def replace(self: Path, target: Path) -> Path:
+        if Path(target) == out.with_name(fails):
+            raise OSError(5, "Input/output error")
+        return move(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace)
+        with pytest.raises(SinkError, match=r"cannot be moved \(Input/output error\)"):
+            process(clip, out)
+    assert (tmp_path / "b" / "g-003.png").exists()
+    with pytest.raises(OutputExists, match="--resume goes on"):
+        process(clip, out)
+    done = here("process", clip, out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "goes on after 40 frames" in done.stderr
+    names = sorted(os.listdir(tmp_path / "a"))
+    assert names == sorted(os.listdir(tmp_path / "b"))
+    assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)

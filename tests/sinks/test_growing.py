@@ -19,9 +19,8 @@ from PIL import ImageSequence
 from gancam.errors import OutputExists
 from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
-from gancam.sinks._growing import cut_to_fragments
 from gancam.sinks.piece_store import PieceStore
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoWriter, cut_to_fragments
 from tests.helpers.children import interruptible
 from tests.helpers.clips import make_clip, with_cues
 from tests.helpers.clips import ramps as frames

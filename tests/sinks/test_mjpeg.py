@@ -248,6 +248,17 @@ def test_a_picture_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch
         server.close()
 
 
+def test_a_name_of_this_machine_is_no_other_whatever_its_letters() -> None:
+    server = MjpegServer(0, host="LOCALHOST")
+    try:
+        assert fetch(f"{server.url}now.json")[0] == "application/json"
+        with pytest.raises(urllib.error.HTTPError, match="403") as refused:
+            fetch(f"{server.url}now.json", Host="evil.example")
+        refused.value.close()
+    finally:
+        server.close()
+
+
 @pytest.mark.skipif(sys.platform == "darwin", reason="has no other address of its own")
 def test_every_address_of_this_machine_is_its_name() -> None:
     server = MjpegServer(0, host="127.0.0.2")

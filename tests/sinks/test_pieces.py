@@ -7,7 +7,7 @@ import pytest
 
 from gancam.errors import InputError, SinkError
 from gancam.sinks.images import ImageWriter
-from gancam.sinks.piece_store import pieces_of
+from gancam.sinks.piece_store import PieceStore, pieces_of
 from gancam.sinks.pieces import PieceCollector, PieceMaker, PieceWriter
 from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
@@ -80,3 +80,19 @@ def test_images_of_another_job_are_thrown_away_on_purpose_alone(tmp_path: Path) 
     second = writer("that", resume=True, overwrite=True)
     assert second.frames_done == 0
     second.close(interrupted=True)
+
+
+def test_a_frame_takes_no_longer_after_hours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces that are there are counted once a piece."""
+    counted: list[int] = []
+    count = vars(PieceStore)["count"].fget
+
+    def told(self: PieceStore) -> int:
+        counted.append(count(self))
+        return counted[-1]
+
+    monkeypatch.setattr(PieceStore, "count", property(told))
+    with PieceWriter(tmp_path / "a.mkv", VideoOptions(fps=30, size=(96, 64))) as writer:
+        for frame in TestPattern((96, 64), frames=130):  # pieces of 7, 23, 90, 10
+            writer.write(frame)
+    assert len(counted) < 20

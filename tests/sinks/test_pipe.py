@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from gancam.effects import load
-from gancam.errors import InputError
+from gancam.errors import InputError, SinkError
 from gancam.frame import Frame
 from gancam.sinks.pipe import FORMATS, PipeWriter
 from gancam.sinks.video import VideoOptions
@@ -153,6 +155,29 @@ def test_a_sink_whose_reader_has_gone_is_closed(clip: Path) -> None:
         PipeWriter(1, VideoOptions(fps=30, size=(96, 64)), "avi")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes always block")
+def test_a_pipe_that_does_not_block_is_waited_for() -> None:
+    """Programs on an event loop give such pipes to others."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    came: list[bytes] = []
+
+    def read() -> None:
+        while data := os.read(reading, 1 << 14):
+            came.append(data)
+            time.sleep(0.001)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with PipeWriter(writing, VideoOptions(fps=25, size=(320, 180)), "rawvideo") as sink:
+        for index in range(4):
+            sink.write(Frame(np.full((180, 320, 3), index, np.uint8), index, index / 25))
+    os.close(writing)
+    reader.join()
+    os.close(reading)
+    assert b"".join(came) == b"".join(bytes([index]) * (180 * 320 * 3) for index in range(4))
+
+
 def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:
     refused("process", clip, tmp_path / "b.mp4", "--format", "nut", says="--format nut: is for stdout")
     refused("process", clip, "-", "--resume", says="--resume needs a file as output")
@@ -161,3 +186,13 @@ def test_what_cannot_be_piped_is_one_line(tmp_path: Path, clip: Path) -> None:
         assert done.returncode == 2
         assert done.stderr.count(b"\n") == 1
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs a device that takes all")
+def test_damaged_times_do_not_repeat_a_frame_without_end() -> None:
+    with open("/dev/null", "wb") as reader:
+        sink = PipeWriter(reader.fileno(), VideoOptions(fps=25, size=(64, 48)), "y4m")
+        for index, time in enumerate((0.0, 1e9)):
+            sink.write(Frame(TestPattern((64, 48)).image(index), index, time))
+        with pytest.raises(SinkError, match=r"frame 2 comes 277778 hours after the one before.*--format matroska"):
+            sink.close()

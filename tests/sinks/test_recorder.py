@@ -7,6 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from gancam.errors import GancamError
+from gancam.frame import Frame
+from gancam.media.live_sound import Sound
+from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.recorder import Recorder
 
 
@@ -19,6 +23,17 @@ def test_snapshots_replace_none(tmp_path: Path) -> None:
     files = sorted(tmp_path.iterdir())
     assert said == [f"saved {file.name}" for file in files]
     assert [int(np.asarray(cv2.imread(str(file))).max()) for file in files] == [1, 2]
+
+
+@pytest.mark.parametrize("target", ["", "source:", "nowhere://127.0.0.1/"])
+def test_what_does_not_begin_listens_to_nothing(target: str, tmp_path: Path) -> None:
+    sound, warned = Sound(), list[str]()
+    frame = Frame(np.zeros((8, 8, 3), np.uint8), 0, 0.0)
+    Recorder(tmp_path / "none", 30, pytest.fail, warned.append, sound).start(frame)
+    assert len(warned) == 1
+    with pytest.raises(GancamError):
+        open_sink(f"{target}{tmp_path / 'none' / 'a.mp4'}", SinkContext(fps=30, size=(8, 8), sound=sound, live=True))
+    assert not sound.wanted
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX limits of files")

@@ -1,5 +1,6 @@
 """Live video to URLs: received by FFmpeg in PyAV, which also listens for RTMP, RTSP and TCP."""
 
+import io
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.pipeline import run
 from gancam.sinks import SinkContext, open_sink
+from gancam.sinks._sender import SenderTask, send
 from gancam.sinks.stream import StreamWriter
 from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
@@ -242,6 +244,35 @@ def test_secrets_are_not_in_the_list_of_processes() -> None:
         assert b"hidden" not in Path(f"/proc/{sink._process.pid}/cmdline").read_bytes()
     finally:
         sink.close()
+
+
+def test_what_comes_up_in_the_hidden_thread_is_told() -> None:
+    sink = StreamWriter(f"udp://127.0.0.1:{free_port()}", fps=30, size=SIZE)
+    picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    with pytest.raises(SinkError, match=r"^udp://127.0.0.1:\d+: cannot convert float NaN"):  # noqa: PT012
+        for index in range(100):
+            sink.write(Frame(picture, index, float("nan")))
+            time.sleep(0.01)
+    sink.close()
+
+
+def test_half_a_picture_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who wrote was ended in the midst of one: what has not come is whatever was in memory."""
+    width, height = 128, 48
+    task: SenderTask = {
+        "url": str(tmp_path / "sent.ts"), "format": "mpegts", "options": {}, "rate": "25", "ticks": 90_000, "sound": 0,
+        "encoder": {"preset": "ultrafast", "tune": "zerolatency"}, "aspect": "1",
+        "picture": {
+            "width": width, "height": height, "pix_fmt": "yuv420p", "colorspace": 1, "color_range": 1,
+            "color_primaries": 1, "color_trc": 1,
+        },
+    }  # fmt: skip
+    whole = width * height * 3 // 2
+    pictures = [(3600 * index).to_bytes(8, "little") + bytes([128]) * whole for index in range(12)]
+    send(task, io.BytesIO(b"".join(pictures)[: -whole // 2]))
+    assert "connected" in capsys.readouterr().out
+    with av.open(task["url"]) as container:
+        assert len(list(container.decode(video=0))) == 11
 
 
 def test_bad_values() -> None:

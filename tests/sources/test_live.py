@@ -27,7 +27,7 @@ from gancam.pipeline import LatencyHistogram, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
-from gancam.sources import TestPattern, VideoFile
+from gancam.sources import TestPattern, VideoFile, camera
 from gancam.sources.camera import Camera, CaptureBackend, camera_called, cameras
 from gancam.sources.live import LivePicture, LiveSource
 from gancam.sources.open import open_live
@@ -598,6 +598,23 @@ def test_cameras_by_name(tmp_path: Path) -> None:
     assert camera_called("webcam", tmp_path) == 0
     assert camera_called("scanner", tmp_path) is None
     assert cameras(tmp_path / "none") == {}
+
+
+def test_a_camera_is_known_by_its_path_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = tmp_path / "usb-camera"
+    link.symlink_to("/dev/video2")
+    there = {0: "first"}
+    monkeypatch.setattr(camera, "cameras", lambda: there)
+    monkeypatch.setattr(Camera, "switch", lambda self, feed: None)
+    source = Camera.__new__(Camera)
+    source._size_asked, source._fps_asked = (64, 48), 30.0
+    for device in (0, "/dev/video0"):
+        source.device = device
+        assert source.next_camera() == "there is no other camera"
+    there |= {2: "second", 4: "third"}
+    for device, said in (("/dev/video0", "camera 2: second"), (str(link), "camera 4: third"), (4, "camera 0: first")):
+        source.device = device
+        assert source.next_camera() == said
 
 
 def test_pixels_that_are_not_square_become_so(tmp_path: Path) -> None:

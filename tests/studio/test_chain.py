@@ -10,6 +10,7 @@ from gancam.jobs.spec import EffectChainSpec
 from gancam.studio import gate
 from gancam.studio.chain import LiveChain
 from gancam.studio.gate import FrameGate
+from gancam.studio.jobs_api import Previews
 
 
 class Counted(Effect):
@@ -61,6 +62,28 @@ def test_effects_that_do_not_come_into_the_chain_are_closed(
             chain.remove("a")
     assert [effect.is_closed for effect in opened] == [False, True, True, True]
     assert [link.name for link in chain.links] == ["a"]
+
+
+def test_effects_of_previews_are_closed_when_others_are_asked_for(opened: list[Counted]) -> None:
+    previews, image = Previews(), np.zeros((8, 8, 3), np.uint8)
+    for names in (["a"], ["a"], ["b", "c"], ["d"]):
+        previews._make(EffectChainSpec(tuple(EffectSpec(name, {}) for name in names)), image, 0.0)
+    assert [effect.is_closed for effect in opened] == [True, True, False]
+    previews.close()
+    assert all(effect.is_closed for effect in opened)
+
+
+def test_an_effect_that_failed_comes_back_after_a_wrong_value_and_a_right_one() -> None:
+    chain = LiveChain(FrameGate(), lambda: None)
+    link = chain.add(EffectSpec("inpaint", {}))
+    link.slot.on, link.error = False, "it failed"
+    with pytest.raises(InputError, match="needs a whole number"):
+        chain.request({"inpaint.grow": "nonsense"})
+    assert link.error == "it failed"
+    assert not link.slot.on
+    chain.request({"inpaint.grow": 4})
+    assert link.error == ""
+    assert link.slot.on
 
 
 def test_a_value_that_an_effect_cannot_play_is_told_and_set_back() -> None:

@@ -1,5 +1,6 @@
 """Who is let in, and what is refused."""
 
+import mimetypes
 from pathlib import Path
 
 import pytest
@@ -65,9 +66,21 @@ def test_this_machine_has_three_names(tmp_path: Path, host: str) -> None:
 
 
 def test_open_to_others_it_is_known_by_addresses_not_by_strange_names(tmp_path: Path) -> None:
-    app = make_app(Storage(tmp_path), token=TOKEN, host="0.0.0.0", port=8765)
+    app = make_app(Storage(tmp_path), token=TOKEN, host="0.0.0.0", port=8765, local=False)
     with TestClient(app, base_url=BASE, headers=BEARER) as client:
         for host, status in {"192.168.1.7:8765": 200, "[fe80::1]:8765": 200, "evil.example:8765": 403}.items():
+            assert client.get("/api/state", headers={"Host": host}).status_code == status
+
+
+def test_a_name_that_stands_for_this_machine_alone_is_the_users_own(tmp_path: Path) -> None:
+    app = make_app(Storage(tmp_path), token=TOKEN, host="At-Home", port=8765)
+    with TestClient(app, base_url=BASE, headers=BEARER) as client:
+        for host, status in {
+            "at-home:8765": 200,
+            "localhost:8765": 200,
+            "192.168.1.7:8765": 403,
+            "b:8765": 403,
+        }.items():
             assert client.get("/api/state", headers={"Host": host}).status_code == status
 
 
@@ -98,3 +111,14 @@ def test_bodies_are_bounded(tmp_path: Path) -> None:
         chunks = (b"x" * 65536 for _ in range(40))  # no length is told
         assert client.post("/api/source", content=chunks).status_code == 400
         assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_scripts_are_scripts_whatever_the_system_calls_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "_db", mimetypes.MimeTypes())  # Windows' registry, as some programs leave it
+    for ending in (".js", ".css", ".svg", ".html"):
+        mimetypes.add_type("text/plain", ending)
+    with studio(tmp_path) as client:
+        kinds = {"js/api.js": "text/javascript", "css/base.css": "text/css", "icon.svg": "image/svg+xml"}
+        for path, kind in kinds.items():
+            assert client.get(f"/static/{path}").headers["content-type"].partition(";")[0] == kind
+        assert client.get("/").headers["content-type"].startswith("text/html")

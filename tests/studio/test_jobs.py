@@ -22,8 +22,8 @@ from gancam.errors import NotFound
 from gancam.frame import Image
 from gancam.sources import TestPattern
 from gancam.studio import jobs as module
-from gancam.studio.film import facts, frame_at, strip
 from gancam.studio.jobs import JobQueue
+from gancam.studio.jobs_api import facts, frame_at, strip
 from tests.helpers.clips import make_clip
 from tests.helpers.command import video
 from tests.helpers.studio import studio, wait_for
@@ -58,6 +58,8 @@ def test_a_video_goes_through_the_queue(tmp_path: Path, clip: Path) -> None:
         assert video(tmp_path / "made.mp4")[:2] == (12, (192, 128))
         kept = client.get(f"/api/jobs/{job['number']}/verify").json()["differences"]
         assert {"name": "size", "verdict": "changed", "before": "96x64", "after": "192x128"} in kept
+        assert {"name": "frames", "verdict": "kept", "before": "12", "after": "12"} in kept
+        assert not [one for one in kept if one["verdict"] != "kept" and one["name"] != "size"]
         assert [one["name"] for one in client.get("/api/files/results?all=1").json()["entries"]] == ["clip.mp4"]
 
 

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gancam.errors import InputError
-from gancam.studio import server
-from gancam.studio.app import make_app
-from gancam.studio.server import Address, Server
+from gancam.studio import app
+from gancam.studio.app import Address, Server, make_app
 from gancam.studio.storage import Storage
 from tests.helpers.children import interruptible
 from tests.helpers.command import refused
@@ -90,7 +90,7 @@ def test_garbage_is_refused_and_what_plays_goes_on(tmp_path: Path) -> None:
 
 
 def test_idle_clients_are_hung_up_and_take_nothing_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_ASK_WITHIN", 0.5)
+    monkeypatch.setattr(app, "_ASK_WITHIN", 0.5)
     with serving(tmp_path) as address, ExitStack() as open_sockets:
         idle = [
             open_sockets.enter_context(socket.create_connection(("127.0.0.1", address.port), timeout=5))
@@ -106,7 +106,7 @@ def test_idle_clients_are_hung_up_and_take_nothing_away(tmp_path: Path, monkeypa
 
 def test_more_clients_than_it_takes_are_told_so(tmp_path: Path) -> None:
     with serving(tmp_path) as address, ExitStack() as open_sockets:
-        for _ in range(server._CLIENTS + 2):
+        for _ in range(app._CLIENTS + 2):
             open_sockets.enter_context(socket.create_connection(("127.0.0.1", address.port), timeout=5))
         wait_for(lambda: ask(address.port, "GET", "/api/state")[0] == 503)
 
@@ -118,8 +118,26 @@ def test_a_port_in_use_and_a_strange_host_are_told_in_one_line() -> None:
             Address.bind("127.0.0.1", port)
     with pytest.raises(InputError, match="--port 70000"):
         Address.bind("127.0.0.1", 70000)
+    for host in (70 * "a", "a..b"):
+        with pytest.raises(InputError, match=f"--host {host}: is no host's name"):
+            Address.bind(host, 0)
     with pytest.raises(InputError, match="cannot listen"):
         Address.bind("no.such.host.invalid", 0)
+
+
+def test_who_reaches_it_is_told_by_the_address_not_by_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine's own name may stand for 127.0.1.1, or for its address in the network."""
+    real = socket.getaddrinfo
+
+    def known(host: str, port: int, **options: Any) -> Any:
+        names = {"at-home": "127.0.0.1", "in-the-network": "0.0.0.0"}
+        return real(names.get(host, host), port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", known)
+    for host, local in (("at-home", True), ("LOCALHOST", True), ("in-the-network", False)):
+        address = Address.bind(host, 0)
+        with address.bound:
+            assert address.local == local, host
 
 
 @pytest.mark.parametrize(

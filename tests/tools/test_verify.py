@@ -1,6 +1,7 @@
 """`verify` finds what was kept, and tells what was not."""
 
 import json
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import TestPattern
 from gancam.tools.verify import verify
-from tests.helpers.clips import enrich, make_clip, make_gif, with_cues, with_timecode
+from tests.helpers.clips import enrich, make_clip, make_gif, scenery, with_cues, with_timecode
 from tests.helpers.command import here
 
 
@@ -282,3 +283,22 @@ def test_a_part_is_compared_with_its_part(film: Path, tmp_path: Path, ending: st
     assert here("verify", film, out, "--from", "0.2s", "--to", "0.6s").returncode == 0 or ending == ".mp4"
     with pytest.raises(InputError, match="ends at"):
         verify(film, out, first=Fraction(99))
+
+
+@pytest.mark.parametrize("container", ["mp4", "avi", "mkv"])
+def test_frames_outside_of_a_part_are_not_missing(tmp_path: Path, container: str) -> None:
+    whole = make_clip(tmp_path / f"whole.{container}", images=scenery(count=60))
+    out, part = tmp_path / "part.mp4", (Fraction(1, 2), Fraction(3, 2))
+    process_video(whole, out, [], ProcessOptions(first=part[0], end=part[1]), Report(), notify=lambda note: None)
+    assert "end of the input" not in {one.name for one in verify(whole, out, first=part[0], end=part[1])}
+
+
+def test_a_part_that_reaches_a_break_is_told_to_be_short(tmp_path: Path) -> None:
+    whole = make_clip(tmp_path / "whole.avi", images=scenery(count=60))
+    data = whole.read_bytes()
+    whole.write_bytes(data[: len(data) * 2 // 3])
+    out = tmp_path / "out.mp4"
+    process_video(whole, out, [], ProcessOptions(first=Fraction(1, 2)), Report(), notify=lambda note: None)
+    told = {one.name: one for one in verify(whole, out, first=Fraction(1, 2))}
+    assert re.fullmatch(r"[45]\d frames can be read", told["end of the input"].after)  # of 60, not of the part alone
+    assert "end of the input" not in {one.name for one in verify(whole, out, first=Fraction(0), end=Fraction(1, 2))}

@@ -9,7 +9,7 @@ import torch
 from tests.helpers.training import GENERATOR
 from train import __main__ as command
 from train import recipe
-from train.claim import claimed
+from train.checkpoint import claimed
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from PIL import Image as Pillow
 
 from tests.helpers.training import JUDGE, check_that_each_term_teaches_the_generator_alone, restorer
 from train import recipe, sheets, tasks
-from train.networks.sr import SuperResolution
-from train.networks.upscaler import Upscaler
+from train.networks.sr import SuperResolution, Upscaler
 from train.tasks.super_resolution import TERMS, SuperResolutionTask
 
 PLAN = restorer(degradation="webcam", losses="adversarial = 1.0") + JUDGE.replace("unet", "patch") + 'loss = "hinge"'

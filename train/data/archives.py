@@ -1,4 +1,4 @@
-"""Pictures in zip and tar files, read one at a time."""
+"""Pictures in zip, tar and Parquet files, read one at a time."""
 
 import gzip
 import io
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 from train.data.arrays import CIFAR_FILES
 from train.data.images import Pixels, is_picture, read_image, unread
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 TARS = (".tar", ".tar.gz", ".tgz")
 LABELS = (".cls", ".txt", ".json")  # beside a picture in a shard of WebDataset: its class, or a table with one
 LONGEST = 100  # characters of a .txt that may be a class: longer ones are captions
+PARQUET = ".parquet"
+COLUMNS = ("image", "img", "jpg", "png")  # columns of pictures, by their usual names
+LABEL_COLUMNS = ("label", "fine_label", "labels", "class")
 
 
 class Archive:
@@ -169,3 +172,66 @@ def _label(archive: Archive, picture: PurePosixPath, beside: set[str]) -> str:
 
 def _read(archive: Archive, name: str) -> Pixels:
     return read_image(io.BytesIO(archive.read(name)), name=f"{archive.path}:{name}")
+
+
+def pictures_in_parquet(path: Path) -> Iterator[tuple[str, str, "partial[Pixels]"]]:
+    """List the pictures of a file: the name of each, its class, and what reads it.
+
+    Of each row the column `image` (or `img`) is taken: encoded bytes, alone or with their path; and `label`, by its
+    name where the file has the names.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is damaged, has no pictures, or pyarrow, which reads it, is not installed.
+    """
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        what = "or write its images into a folder, a zip or an .npz"
+        raise ValueError(f"{path}: Parquet is read by pyarrow (pip install pyarrow), {what}") from error
+    try:
+        file = parquet.ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise ValueError(f"{path} is no whole Parquet file: {' '.join(str(error).split())[:120]}") from error
+    with file:
+        columns = file.schema_arrow.names
+        pictures = next((name for name in COLUMNS if name in columns), None)
+        if pictures is None:
+            raise ValueError(f"{path} has no column of pictures ({', '.join(COLUMNS)}): it has {', '.join(columns)}")
+        label = next((name for name in LABEL_COLUMNS if name in columns), None)
+        names = _class_names(file.schema_arrow.metadata or {}, label)
+        number = 0
+        batches = file.iter_batches(256, columns=[pictures, *filter(None, [label])])
+        while True:
+            try:
+                rows = next(batches, None)
+            except (ArrowException, OSError) as error:
+                raise ValueError(f"{path} is no whole Parquet file: {' '.join(str(error).split())[:120]}") from error
+            if rows is None:
+                return
+            labels = rows.column(1).to_pylist() if label else [""] * len(rows)
+            for kept, kind in zip(rows.column(0).to_pylist(), labels, strict=True):
+                yield str(number), _class(kind, names), partial(_read_kept, kept, f"{path}:{number}")
+                number += 1
+
+
+def _class_names(metadata: dict[bytes, bytes], label: str | None) -> list[str]:
+    """Find the names of the classes, which the hub writes beside the columns; empty where they are not there."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return [str(name) for name in features[label]["names"]]
+    except (ValueError, KeyError, TypeError):
+        return []
+
+
+def _class(kind: object, names: list[str]) -> str:
+    if isinstance(kind, int) and 0 <= kind < len(names):
+        return names[kind]
+    return "" if kind is None else str(kind)
+
+
+def _read_kept(kept: Any, name: str) -> Pixels:
+    data = kept.get("bytes") if isinstance(kept, dict) else kept
+    if not isinstance(data, bytes):
+        raise ValueError(f"{name} holds no picture")
+    return read_image(io.BytesIO(data), name=name)

@@ -1,5 +1,6 @@
 """The pictures of a source, whatever it is: one reader for all that people have."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,13 +9,50 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from train.data import arrays, parquet, video
+import av
+import numpy as np
+
+from gancam.media.played import Played
+from gancam.media.streams import picture_of
+from train.data import archives, arrays
 from train.data.archives import Archive, cifar_names, is_archive, open_archive, pictures_in
 from train.data.images import SUFFIXES, Pixels, image_files, is_resource_fork, read_image
 from train.data.named import resolve
 
+VIDEOS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts"}
+MOST_FRAMES = 1000  # of a video, at most: neighbours show much the same
 WORKERS = 4  # threads that read pictures; four times as many wait to be taken
 NAMED = 3  # pictures of each fault that are named
+
+
+def video_frames(path: Path, *, most: int = MOST_FRAMES, memory: float = float("inf")) -> Iterator[tuple[str, Pixels]]:
+    """Decode up to `most` frames, evenly chosen, with their names; fewer where they would take more `memory` (bytes).
+
+    They are those that `gancam` plays: turned and mirrored as the video's display matrix says (by another angle than 90
+    degrees they are not), in the colours that it is in, and made SDR where it is HDR of more than 8 bits.
+
+    Raises ``FileNotFoundError``, and ``ValueError`` for what is no video.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+    try:
+        with av.open(str(path)) as container:
+            stream = picture_of(container)
+            if stream is None:
+                raise ValueError(f"{path} has no video")
+            stream.thread_type = "AUTO"
+            rate = float(stream.average_rate or 25)
+            length = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+            length = length or (container.duration or 0) / 1e6
+            most = int(min(most, max(memory // max(stream.width * stream.height * 3, 1), 1)))
+            step = max(math.ceil((stream.frames or length * rate) / most - 1e-9), 1)
+            for index, frame in enumerate(container.decode(stream)):
+                if index == 0:
+                    played = Played.of(stream, frame)
+                if index % step == 0 and index < step * most:
+                    yield f"{index:06d}", np.ascontiguousarray(played(frame)[..., ::-1])
+    except av.error.FFmpegError as error:
+        raise ValueError(f"{path} is no whole video: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -93,7 +131,7 @@ def _size(size: tuple[int, int]) -> str:
 
 def is_stream(source: Path) -> bool:
     """Whether `items` decodes the pictures of a source while it lists them, so that a list of all takes much memory."""
-    return source.suffix.lower() in video.SUFFIXES
+    return source.suffix.lower() in VIDEOS
 
 
 def items(source: Path, *, memory: float = float("inf")) -> Iterator[Item]:
@@ -134,7 +172,7 @@ def on_disk(source: Path) -> dict[str, int]:
 
 def _of_file(path: Path, memory: float) -> Iterator[Item]:
     if is_stream(path):
-        frames = video.frames(path, memory=memory)
+        frames = video_frames(path, memory=memory)
         return (Item(name, "", partial(_itself, image), at_hand=True) for name, image in frames)
     if not path.exists():
         raise FileNotFoundError(f"no file or folder {path}")
@@ -144,8 +182,8 @@ def _of_file(path: Path, memory: float) -> Iterator[Item]:
         stem, _, ending = path.name.partition(arrays.IDX_IMAGES)
         labels = [path.with_name(stem + arrays.IDX_LABELS + end) for end in (ending, "", ".gz")]
         return _of_stack(*arrays.from_idx(path, next((file for file in labels if file.is_file()), None)))
-    if path.suffix.lower() == parquet.SUFFIX:
-        return (Item(name, label, read) for name, label, read in parquet.pictures_in(path))
+    if path.suffix.lower() == archives.PARQUET:
+        return (Item(name, label, read) for name, label, read in archives.pictures_in_parquet(path))
     if path.suffix.lower() in SUFFIXES:
         raise ValueError(f"{path} is one picture, and many are learnt from: give the folder that it is in")
     raise ValueError(f"{path}: pictures come from a folder, .zip, .tar, .npz, .npy, .parquet, idx file or video")

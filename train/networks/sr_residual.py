@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.networks.upscaler import Upscaler
+from train.networks.sr import Upscaler
 
 GAIN = 0.1  # of the last kernel of a block, and of all, so that each begins close to doing nothing
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from train import adversarial, degrade, evaluate, losses, networks, sheets
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, downscale, resize, warped
-from train.networks.upscaler import Upscaler
+from train.networks.sr import Upscaler
 from train.options import Count, Share
 from train.recipe import Recipe
 from train.tasks import (

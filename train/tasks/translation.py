@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import adversarial, degrade, evaluate, losses, networks, painted, sheets
+from train import adversarial, degrade, evaluate, losses, networks, painters, sheets
 from train.data import Photos, Pixels, crop_to_multiple, dihedral, image_files, parted, read_image
 from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
@@ -110,7 +110,7 @@ class TranslationTask(Task):
         if self.pairs == "folders":
             self.truths, self.inputs = _paired(data, self.patch)
         elif self.pairs in PAINTERS:
-            self.truths, self.inputs = painted.pairs(self.pairs, data, Path(options.pool), smallest=self.patch)
+            self.truths, self.inputs = painters.pairs(self.pairs, data, Path(options.pool), smallest=self.patch)
         else:
             self.photos = Photos(data, smallest=self.patch, sizes=options.sizes, hold_back=HELD_BACK)
             self.truths = self.photos.images

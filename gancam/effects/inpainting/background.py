@@ -19,17 +19,15 @@ import numpy as np
 
 from gancam.effects.inpainting.arrivals import Copy, unmoved
 from gancam.effects.inpainting.canvas import Canvas
-from gancam.effects.inpainting.dissolve import Dissolves
 from gancam.effects.inpainting.future import FutureBackground
-from gancam.effects.inpainting.kept_light import KeptLight
+from gancam.effects.inpainting.inventing import Patchwork
 from gancam.effects.inpainting.lasting import Lasting
-from gancam.effects.inpainting.light import aligned, compare, exposure, in_pixels, lit
-from gancam.effects.inpainting.patchwork import Patchwork
+from gancam.effects.inpainting.light import KeptLight, aligned, compare, exposure, in_pixels, lit, witnesses
 from gancam.effects.inpainting.regions import HALO, INVENTED, LASTED, RING, SEEN, UNKNOWN, FrameRegion
 from gancam.effects.inpainting.warp import cubic, square, translation, whole
-from gancam.effects.inpainting.witness import witnesses
 from gancam.frame import Image
 from gancam.vision.motion import Camera, Grey, Matrix
+from gancam.vision.scenes import Dissolves
 
 _LASTING, _MOVING = 60, 12  # frames for which what is known is doubted before it is forgotten; while the camera moves
 _PAUSE = 0.25  # seconds that count between two frames, at the most

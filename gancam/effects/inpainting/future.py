@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from gancam.effects.inpainting.retrace import Earlier
+from gancam.files import Slot, Spool
 from gancam.frame import Image
-from gancam.masks.spool import Slot, Spool
 from gancam.vision.motion import Grey
 
 

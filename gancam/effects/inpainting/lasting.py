@@ -2,10 +2,12 @@
 
 People are found late, or in part, and what they carry is not of them. So what was seen last before a mask came may be a
 piece of somebody. Kept here is what each place showed for the longest time, which what comes later replaces once it has
-stayed for a second. What differs from that and touches somebody who is marked goes with them.
+stayed for a second. What differs from that and touches somebody who is marked goes with them. Of the first frames of a
+clip that is read ahead, what most of them show is kept instead.
 """
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -33,6 +35,10 @@ _TALL, _SLIM, _FULL = 1 / 20, 6.0, 0.25  # of the height; times the width; share
 _CLOSE, _RIM = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
 
 Box = tuple[int, int, int, int]  # left, top, width, height
+_AS_USUAL = 24  # grey levels, at most, between what a frame shows and what is usual
+_SHARE = 0.55  # of the frames, which must show that
+_UNMARKED = 3  # of these, in which nobody was marked there
+_FRAMES = 8  # frames
 
 
 class Lasting:
@@ -212,3 +218,25 @@ def _difference(one: Image, other: Image) -> Grey:
     """How far the colours of two pictures are apart, without what is noise."""
     blue, green, red = cv2.split(cv2.absdiff(one, other))
     return np.asarray(cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3)), np.uint8)
+
+
+def usual(frames: Sequence[Image], marked: Sequence[Grey]) -> tuple[Image, Grey] | None:
+    """Return what most of `frames` show, and 1 where it is known, else 0; None: they are too few.
+
+    Args:
+        frames: of a camera that stands still, uint8 ``(H, W, 3)``.
+        marked: for each, not 0 where it shows people, ``(H, W)``.
+    """
+    if len(frames) < _FRAMES:
+        return None
+    picture, known = np.empty_like(frames[0]), np.empty_like(marked[0])
+    for top in range(0, len(picture), 64):  # in strips: all of many large frames would be too much at once
+        rows = slice(top, top + 64)
+        strip = np.stack([image[rows] for image in frames])
+        middle = np.asarray(np.median(strip, axis=0), np.uint8)
+        apart = np.stack([cv2.absdiff(image, middle).max(axis=2) for image in strip])
+        like = apart <= _AS_USUAL
+        bare = like & (np.stack([marks[rows] for marks in marked]) == 0)
+        picture[rows] = middle
+        known[rows] = (like.sum(axis=0) >= _SHARE * len(frames)) & (bare.sum(axis=0) >= _UNMARKED)
+    return picture, known

@@ -1,4 +1,9 @@
-"""Differences of light between two pictures of a place, and making one lit as the other."""
+"""Differences of light between two pictures of a place, and making one lit as the other.
+
+What the ring around a hole shows now is compared with what it showed when what is behind was seen, or invented: both
+have to be of the same moment. So whatever is put behind a hole brings the ring around it along, and what stays there
+keeps its own.
+"""
 
 import math
 from typing import Any, NamedTuple
@@ -7,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, floats
+from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, FrameRegion, floats
 from gancam.effects.inpainting.warp import cubic, frame_corners, square
 from gancam.frame import Image
 from gancam.vision.motion import Grey
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
 _OTHER = 40.0  # grey levels between a cell then and now: more is not light, it is something else
@@ -27,6 +32,7 @@ _SHALLOW = {True: 12.0, False: 22.0}  # pixels: where the camera rests, and wher
 _STALE, _STALE_SHARE = 4.0, 0.3  # as the next two, and the least light, for what is shallow and was invented
 _OFF, _OFF_SHARE = 36.0, 0.5  # squared grey levels, and share of its contrast's square, that what is shallow may be off
 _ROUGH, _SHARE = 8.0, 0.6  # grey levels, and share of its contrast, by which the pixels of a cell may differ else
+_WINDOWS = 64  # for which an exposure is kept
 
 
 def in_pixels(cells: NDArray[np.generic]) -> tuple[int, int]:
@@ -247,3 +253,57 @@ def lit(picture: Image, light: Floats) -> Image:
     height, width = picture.shape[:2]
     up = cv2.resize(light, in_pixels(light), interpolation=cv2.INTER_LINEAR)[:height, :width]
     return np.asarray(cv2.add(picture, up, dtype=cv2.CV_8U), np.uint8)
+
+
+def witnesses(new: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what bears witness to what is `new` rather than to what is `kept`: within `RING` of it, and nearer to it.
+
+    Args:
+        new: what was put behind a hole, ``(h, w)``.
+        kept: what was there and stays, likewise.
+    """
+    if not new.any():
+        return new
+    near = cv2.dilate(new.view(np.uint8), square(RING)) > 0
+    return near & (_distance(new) <= _distance(kept)) if kept.any() else near
+
+
+def _distance(place: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return floats(cv2.distanceTransform((~place).view(np.uint8), cv2.DIST_L2, 3))
+
+
+class KeptLight:
+    """Keeps light from frame to frame, so that what stands still stays as it is to the byte."""
+
+    def __init__(self) -> None:
+        self._exposures: dict[FrameRegion, Exposure] = {}  # by windows of the last frames
+        self._added: Floats = np.zeros((0, 0, 3), np.float32)  # to the canvas, by cells of the frame
+        self._used: NDArray[np.bool_] = np.zeros((0, 0), np.bool_)  # where that was in use in the frame before
+
+    def begin(self, shape: tuple[int, ...]) -> None:
+        """Begin anew with frames of that `shape`."""
+        cells = -(-shape[0] // CELL), -(-shape[1] // CELL)
+        self._added, self._used = np.zeros((*cells, 3), np.float32), np.zeros(cells, np.bool_)
+        self._exposures = {}
+
+    def exposure(self, window: FrameRegion, measured: Exposure) -> Exposure:
+        """The exposure to show a window of the canvas in: that `measured` now, or the one before."""
+        kept = self._exposures.get(window)
+        if kept is not None and measured.near(kept):
+            return kept
+        if len(self._exposures) > _WINDOWS:
+            self._exposures.clear()
+        self._exposures[window] = measured
+        return measured
+
+    def cells(self, window: FrameRegion, measured: Floats) -> Floats:
+        """What is added to the cells of a window: that `measured` now, or what it was before."""
+        added, used = self._added[window.cells], self._used[window.cells]
+        change = measured - added
+        added += np.where(used[..., None], change - change.clip(-STEADY, STEADY), change)
+        used[:] = True
+        return added
+
+    def taken_from(self, window: FrameRegion, picture: Image) -> Image:
+        """Return a finished window without the light that it will be shown in when it is recalled."""
+        return self._exposures.get(window, Exposure()).inverse(lit(picture, -self._added[window.cells]))

@@ -7,8 +7,7 @@ from functools import partial
 from gancam import masks
 from gancam.effects.inpainting.captions import Captions, keyed
 from gancam.effects.inpainting.overlay import Overlay
-from gancam.effects.inpainting.places import boxes, polygons
-from gancam.effects.inpainting.settings import InpaintParams
+from gancam.effects.inpainting.settings import InpaintParams, boxes, polygons
 from gancam.effects.inpainting.veil import Veil, veils
 from gancam.errors import ParameterError
 from gancam.frame import Frame, Image

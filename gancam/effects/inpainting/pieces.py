@@ -1,19 +1,22 @@
-"""Pieces of what is around a hole, laid over it so that they overlap, and their mean.
+"""Pieces of what is around a hole, laid over it so that they overlap: their mean, and how no seam is seen between them.
 
 A mean of pieces that differ is a ghost of both, and the best of them alone ends in stairs, as wide as the grid on which
 they lie. So how much a piece counts changes slowly from place to place, and where they differ it counts for more where
 it is like the mean of all: that is cut as sharply as they are, along a line as round as their reach.
+
+Where pieces nearly agree, the steps from pixel to pixel inside them are kept rather than their colours (Perez et al.,
+https://doi.org/10.1145/1201775.882269): where two pieces of a sky meet, that differ a little, there is no step.
 """
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting.melding import Melded, melded, steps
-from gancam.effects.inpainting.regions import Floats, floats
-from gancam.vision.spreading import spread
+from gancam.effects.inpainting.regions import Floats, floats, ramp
+from gancam.vision.push_pull import spread
 
 Places = NDArray[np.int64]
 PATCH = 5  # places a side of a patch on the grid of its level, 4 pixels each at the finest
@@ -21,6 +24,64 @@ PICK = 0.1  # how much less like the picture than most a patch may be and still 
 SEAM = 3  # pixels around the hole on which what was found is compared with what is there
 BAND = 1 << 15  # pixels at a time of which a mean is taken: they stay in a processor's cache
 APART = 600.0  # squared grey levels from the mean of all from which on a piece counts for less where they are cut
+_AROUND = 15  # places a side over which that is averaged
+JUMP = 24.0, 48.0  # grey levels by which pieces that meet may differ without a seam, and from which on it is an edge
+SOFT, PLAIN = 1.5, 5.0  # pixels: deviation of the blur in which edges are told; grey levels from pixel to pixel in none
+DRIFT = 8.0  # times as far as pieces pass into each other over: what is changed farther away matters little
+SMOOTHINGS = 40  # of each size
+
+
+def steps(picture: Floats) -> Floats:
+    """From each pixel to the one right of it, and to the one below, ``(h, w, 2c)``; 0 at the end."""
+    across = np.diff(picture, axis=1, append=picture[:, -1:])
+    return np.dstack([across, np.diff(picture, axis=0, append=picture[-1:])])
+
+
+class Melded(NamedTuple):
+    """What joins pieces."""
+
+    change: Floats  # (h, w, 3): what to add for no seam to be seen between those that nearly agree
+    cut: float  # how much there is of cuts between pieces that differ, for each edge that lies within a piece
+
+
+def melded(picture: Floats, wanted: Floats, hole: NDArray[np.bool_], side: int) -> Melded:
+    """Find what takes from the hole the `steps` that it has beside those `wanted`, unless so much that it is an edge.
+
+    Args:
+        picture: ``(h, w, 3)``.
+        wanted: `steps` of the pieces that it is made of, ``(h, w, 6)``.
+        hole: ``(h, w)``.
+        side: pixels over which pieces pass into each other.
+    """
+    excess = np.where(hole[..., None], steps(picture) - wanted, np.float32(0))
+    ways, cuts = [], 0.0
+    for way, size in ((excess[..., :3], (side, 1)), (excess[..., 3:], (1, side))):
+        jump = np.abs(cv2.boxFilter(way, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)).max(2)
+        stays = ramp(floats(cv2.dilate(jump, np.ones(size[::-1], np.uint8))), JUMP)
+        ways.append(way * (1 - stays)[..., None])
+        cuts += float((np.abs(way).max(2) * stays).sum())
+    across, down = ways
+    parts = np.diff(across, axis=1, prepend=0) + np.diff(down, axis=0, prepend=0)  # how far they go apart
+    soft = np.abs(steps(floats(cv2.GaussianBlur(picture, (0, 0), SOFT)))).max(2)[hole]
+    edges = float(soft[soft > PLAIN].sum()) + math.sqrt(float(np.count_nonzero(hole)))
+    return Melded(_solved(-parts, floats(hole)[..., None], 1 / (DRIFT * side) ** 2), cuts / edges)
+
+
+def _solved(change: Floats, inside: Floats, held: float) -> Floats:
+    """The surface whose Laplacian less `held` times itself is `change` where it is `inside`; it is 0 elsewhere."""
+    height, width = change.shape[:2]
+    guess = np.zeros_like(change)
+    if min(height, width) > 8:
+        even = [cv2.copyMakeBorder(x, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT) for x in (change, inside)]
+        size = even[0].shape[1] // 2, even[0].shape[0] // 2
+        less = [floats(cv2.resize(x, size, interpolation=cv2.INTER_AREA)) for x in even]
+        coarse = _solved(4 * less[0], floats(less[1] > 0.5)[..., None], 4 * held)
+        guess = cv2.resize(coarse, (size[0] * 2, size[1] * 2), interpolation=cv2.INTER_LINEAR)[:height, :width] * inside
+    beside = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
+    for _ in range(SMOOTHINGS):
+        mean = cv2.filter2D(guess, -1, beside, borderType=cv2.BORDER_CONSTANT)
+        guess = (guess + np.float32(0.8) * ((4 * mean - change) / np.float32(4 + held) - guess)) * inside
+    return floats(guess)
 
 
 class Level(NamedTuple):
@@ -153,3 +214,24 @@ def _met(level: Level, laid: _Laid) -> Floats:
     picture = level.picture.copy()
     picture[laid.place] = np.where((hole & laid.reached)[..., None], made, known)
     return picture
+
+
+def repetition(matches: Matches, unit: int, shape: tuple[int, int]) -> Floats:
+    """Say for each place of the anchors' grid how often what lies around it lies in the hole; 1: there alone.
+
+    Args:
+        matches: what was found, in pixels.
+        unit: pixels a side of a place.
+        shape: of the grid.
+    """
+    known = np.isfinite(matches.unlike)
+    row, column = matches.row[known], matches.column[known]
+    _, cell, count = np.unique(
+        (matches.found_row[known] // unit << 20) + matches.found_column[known] // unit,
+        return_inverse=True, return_counts=True,
+    )  # fmt: skip
+    sums = np.zeros((*shape, 2), np.float32)
+    middle = np.minimum(row + PATCH // 2, shape[0] - 1), np.minimum(column + PATCH // 2, shape[1] - 1)
+    sums[middle] = np.column_stack([count[cell], np.ones(len(row))])
+    sums = floats(cv2.blur(sums, (_AROUND, _AROUND), borderType=cv2.BORDER_CONSTANT))
+    return floats(sums[..., 0] / np.maximum(sums[..., 1], 1e-6))

@@ -5,10 +5,10 @@ import numpy as np
 
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.future import FutureBackground, Known
+from gancam.effects.inpainting.lasting import usual
 from gancam.effects.inpainting.light import relit
 from gancam.effects.inpainting.regions import HALO, LASTED, RING, SEEN, FrameRegion
 from gancam.effects.inpainting.retrace import Retrace
-from gancam.effects.inpainting.usual import usual
 from gancam.effects.inpainting.warp import cubic, frame_corners, square, translation, whole
 from gancam.frame import Image
 from gancam.masks.opening import backwards, room_for

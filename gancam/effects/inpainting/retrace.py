@@ -8,11 +8,11 @@ from collections import deque
 import cv2
 import numpy as np
 
+from gancam.files import Slot, Spool
 from gancam.frame import Image, room
 from gancam.masks.mask import Mask
 from gancam.masks.people.person import Person
 from gancam.masks.people.trail import MARKED, Trail
-from gancam.masks.spool import Slot, Spool
 from gancam.vision.motion import Grey
 from gancam.vision.scenes import Scenes
 

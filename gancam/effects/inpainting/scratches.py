@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from gancam.effects.inpainting.lines import bridged, lines, marked
 from gancam.effects.inpainting.warp import disc
+from gancam.files import Slot, Spool
 from gancam.frame import Frame, Image
 from gancam.masks import Mask
-from gancam.masks.spool import Slot, Spool
 from gancam.vision.fit import shrunk
 from gancam.vision.flow import DenseFlow
 

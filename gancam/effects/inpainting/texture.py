@@ -16,12 +16,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from gancam.effects.inpainting import repetition
+from gancam.effects.inpainting import pieces
 from gancam.effects.inpainting.pieces import PATCH, Level, Matches, Places, counts, cut, joined, mean, usable
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
 from gancam.masks import Mask
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
 CONTEXT = 96  # pixels around a wide part that are looked at, more around a very large one
@@ -153,7 +153,7 @@ def textured(image: Image, hole: Mask, spared: Mask | None = None) -> Texture | 
     fits = _fits(matches, varies, (empty.shape[0] // unit, empty.shape[1] // unit))
     fits = floats(cv2.resize(fits, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
     busy = _busy(image, hole > 0, unit // FINEST)
-    often = repetition.used(matches, unit, (empty.shape[0] // unit, empty.shape[1] // unit))
+    often = pieces.repetition(matches, unit, (empty.shape[0] // unit, empty.shape[1] // unit))
     often = floats(cv2.resize(often, empty.shape[::-1], interpolation=cv2.INTER_LINEAR))[:height, :width]
     return Texture(made[:height, :width].clip(0, 255), _sure(matches, varies), fits, busy, both.cut, often)
 

@@ -18,7 +18,7 @@ from gancam.effects.inpainting.regions import Floats, floats
 from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
 from gancam.masks import Mask
-from gancam.vision.opacity import with_colours_spread
+from gancam.vision.push_pull import with_colours_spread
 
 LOOKS = 24, 120  # frames that are looked at: at least, and about at most
 PAUSE = 0.12  # seconds between them, at least

@@ -53,8 +53,10 @@ class Drive:
         time = self._time + STEP if time is None else float(time)
         if params.drive == "motion":
             self._watch(image, time)
-        elif params.drive == "level" and 0 < time - self._time < 1:
-            self._moved += 2.0 * params.level * (time - self._time)
+        else:
+            self._before, self._motion = None, 0.0  # of the next that is watched this is not the frame before
+            if params.drive == "level" and 0 < time - self._time < 1:
+                self._moved += 2.0 * params.level * (time - self._time)
         step, self._time = time - self._time, time
         now = params.speed, params.drive, params.audio
         if self._turned is not None and now != self._turned:

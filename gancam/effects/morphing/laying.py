@@ -1,23 +1,146 @@
-"""Where a generated picture is laid over the frame, and how its edges meet it."""
+"""Where a generated picture is laid over the frame, and how its edges meet it.
+
+In its region, which is drawn over the picture or the corner that hides least; or over squares around what a mask marks,
+which do not tremble as detectors do.
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from gancam import masks
-from gancam.effects.morphing.corner import Corner
 from gancam.effects.morphing.settings import MorphParams
+from gancam.errors import MaskError, shown
 from gancam.frame import Image
-from gancam.masks.objects import held_back, squares
+from gancam.masks.faces import Faces
+from gancam.masks.mask import Mask
+from gancam.masks.shapes import Box
+from gancam.units import is_finite
 from gancam.vision import blend as blend_room
+from gancam.vision.bars import find_picture
 from gancam.vision.blend import SHAPES, Place, Region, composite
 from gancam.vision.cutout import cut_out, give_grey_rim, ground
 from gancam.vision.fit import trimmed
+from gancam.vision.motion import small_grey
+from gancam.vision.pad import DrawingPad, Point
+from gancam.vision.scenes import Scenes
 
+_OBJECTS, _SPECK = 8, 64  # that are found at most, and pixels that none is under
+Steep = NDArray[np.float32]
+# The first is kept where no other is clearly better.
+CORNERS = tuple(Region(x, y, 0.23, 0.41) for x, y in ((0.74, 0.05), (0.03, 0.05), (0.74, 0.54), (0.03, 0.54)))
+_HEAD = 0.35  # of a face's sides, that its hair and chin reach beyond its box
+_FACE = 8.0  # what a face costs that is hidden whole, beside 1 for what is as busy as the frame is on average
+_MUCH = 0.4  # by how much another corner has to be better
+_CLEARER = 2.0  # times as much contrast as when it was chosen: a film that fades in, and a camera that starts
 _TRIED = 8  # pictures that tell whether a generator has a plain ground
 _CRISP, _SOFTER = 2.0, 1.5  # times it is enlarged from which one saw its pixels, and by how many those are blurred
+
+
+def squares(mask: Mask) -> list[Place]:
+    """Return the squares around the largest objects in a mask, the largest first."""
+    _, _, found, _ = cv2.connectedComponentsWithStats(np.asarray(mask != 0, np.uint8))
+    order = np.argsort(-found[1:, cv2.CC_STAT_AREA])[:_OBJECTS] + 1
+    places = []
+    for index in order.tolist():
+        left, top, width, height, area = found[index].tolist()
+        if area >= _SPECK:
+            side = max(width, height)
+            places.append(Place(left + (width - side) // 2, top + (height - side) // 2, side, side))
+    return places
+
+
+def held_back(places: list[Place], before: list[Place]) -> list[Place]:
+    """Hold each of `places` back by that of `before` it comes from, the more the less it moved: detectors tremble."""
+    held = []
+    for place in places:
+        old = min(before, key=lambda other: _distance(place, other), default=None)
+        gone = _distance(place, old) / place.width if old is not None else 1.0
+        if old is not None and gone < 0.5:
+            share = min(max(gone / 0.1, 0.2), 1.0)
+            place = Place(*(round(a + (b - a) * share) for a, b in zip(old, place, strict=True)))
+        held.append(place)
+    return held
+
+
+def _distance(one: Place, two: Place) -> float:
+    return max(abs(a - b) for a, b in zip(one, two, strict=True))
+
+
+class Corner:
+    """Chooses the corner of the first frame, and of each after a cut, with no face in it and little else.
+
+    It is one of the picture within black bars. It stays until the scene or the size of frames changes, or a dark one
+    grows light.
+    """
+
+    def __init__(self) -> None:
+        self._faces: Faces | None = None
+        self._scenes = Scenes()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        self._place: Place | None = None
+        self._contrast = 0.0
+        self._scenes.reset()
+
+    def __call__(self, image: Image) -> Place:
+        """Give the square in pixels; `image` is ``(H, W, 3)``, the next frame."""
+        look = self._scenes(image)
+        contrast = max(float(look.grey.std()), 1.0)
+        if self._place is None or look.before is None or contrast > _CLEARER * self._contrast:
+            self._place, self._contrast = self._chosen(image), contrast
+        return self._place
+
+    def _chosen(self, image: Image) -> Place:
+        rows, columns = find_picture(image, still=False)
+        if rows.start == rows.stop or columns.start == columns.stop:
+            rows, columns = slice(0, image.shape[0]), slice(0, image.shape[1])
+        size = columns.stop - columns.start, rows.stop - rows.start
+        if self._faces is None:
+            self._faces = Faces()
+        faces = [_head(face.box) for face in self._faces.detect(image)]
+        busy, scale = _busy(image)
+        places, costs = [], []
+        for corner in CORNERS:
+            within = corner.place(size).square(size)
+            place = within._replace(left=within.left + columns.start, top=within.top + rows.start)
+            places.append(place)
+            costs.append(_FACE * sum(_hidden(face, place) for face in faces) + _mean(busy, place, scale))
+        least = int(np.argmin(costs))
+        return places[least if costs[least] < costs[0] - _MUCH else 0]
+
+
+def _head(box: Box) -> Place:
+    """What a head covers of whose face this is the box."""
+    x, y, wide, tall = box
+    left, top = round(x - _HEAD * wide), round(y - _HEAD * tall)
+    return Place(left, top, max(round(wide * (1 + 2 * _HEAD)), 1), max(round(tall * (1 + 2 * _HEAD)), 1))
+
+
+def _hidden(head: Place, place: Place) -> float:
+    """The share of a head that is hidden, as far as it shows: a quarter of it is as bad as all."""
+    both = head.overlap(place)
+    return 0.0 if both is None else min(4.0 * both.width * both.height / (head.width * head.height), 1.0)
+
+
+def _busy(image: Image) -> tuple[Steep, float]:
+    """How steep the frame is at each place, 1 on average, and how many times smaller that is."""
+    grey, scale = small_grey(image, 320)
+    across, down = (cv2.Sobel(grey, cv2.CV_32F, *which, ksize=3) for which in ((1, 0), (0, 1)))
+    steep = cv2.blur(cv2.magnitude(across, down), (3, 3))
+    return np.asarray(steep / max(float(steep.mean()), 1.0), np.float32), scale
+
+
+def _mean(busy: Steep, place: Place, scale: float) -> float:
+    """The mean of `busy` in a place of the frame, of one pixel at least."""
+    rows = slice(min(int(place.top / scale), busy.shape[0] - 1), max(round(place.bottom / scale), 1))
+    columns = slice(min(int(place.left / scale), busy.shape[1] - 1), max(round(place.right / scale), 1))
+    return float(busy[rows, columns].mean())
 
 
 class Layer:
@@ -133,3 +256,77 @@ def _softened(mask: masks.Mask, radius: int) -> masks.Mask:
     """0 and more -> 0 to 255 with a soft edge."""
     full = np.asarray(cv2.threshold(mask, 0, 255, cv2.THRESH_BINARY)[1], np.uint8)
     return np.asarray(cv2.blur(full, (2 * radius + 1,) * 2), np.uint8) if radius else full
+
+
+class BoxPad(DrawingPad):
+    """Takes a box drawn over the picture as the parameter that it stands for.
+
+    Attributes:
+        image: The last frame; set by the effect.
+
+    Args:
+        params: Whose `region` it is or, where that is not where it is seen, whose `box`, which is followed.
+    """
+
+    def __init__(self, params: MorphParams) -> None:
+        self._params = params
+        self._before: list[dict[str, str]] = []
+        self.image: Image | None = None  # the last frame
+        self._notes: list[str] = []
+
+    @property
+    def notes(self) -> list[str]:
+        """What was wrong with boxes that were drawn."""
+        return [*self._notes]
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the last frame; None before the first."""
+        return None if self.image is None else (self.image.shape[1], self.image.shape[0])
+
+    @property
+    def mask(self) -> masks.Mask:
+        """What the region marks, of the size of the last frame."""
+        width, height = self.size or (1, 1)
+        marked = np.zeros((height, width), np.uint8)
+        if self._params.place() == "region" and self._params.region != "auto":
+            marked[Region.parse(self._params.region).place((width, height)).slices] = 1
+        return marked
+
+    def box(self, first: Point, second: Point) -> dict[str, str]:
+        """Take the box between two corners, in pixels; return the parameter that it changes, if it marks anything."""
+        assert self.image is not None
+        height, width = self.image.shape[:2]
+        if not all(map(is_finite, (*first, *second))):
+            raise MaskError(f"corners {shown((first, second))}: each needs a number for x and for y, in pixels")
+        left, right = sorted(min(max(x, 0), width) for x in (first[0], second[0]))
+        top, bottom = sorted(min(max(y, 0), height) for y in (first[1], second[1]))
+        if (left == right and left in (0, width)) or (top == bottom and top in (0, height)):
+            self._notes.append(f"nothing of the box lies in the picture of {width}x{height}")
+            return {}
+        if self._params.place() == "region":
+            x, y = min(int(left / width * 1000) / 1000, 0.999), min(int(top / height * 1000) / 1000, 0.999)
+            shares = min(round((right - left) / width, 3), 1 - x), min(round((bottom - top) / height, 3), 1 - y)
+            return self._set("region", f"{x:g}/{y:g}/{max(shares[0], 0.001):.6g}/{max(shares[1], 0.001):.6g}")
+        drawn = round(left), round(top), max(round(right - left), 1), max(round(bottom - top), 1)
+        try:
+            masks.Tracked(drawn)(self.image)
+        except MaskError as error:
+            self._notes.append(str(error))
+            return {}
+        return self._set("box", "/".join(map(str, drawn)))
+
+    def _set(self, name: str, value: str) -> dict[str, str]:
+        self._before.append({name: str(self._params.value(name))})
+        return {name: value}
+
+    def undo(self) -> dict[str, str]:
+        """Return what the last box changed, as it was before."""
+        return self._before.pop() if self._before else {}
+
+    def clear(self) -> dict[str, str]:
+        """Return all that was drawn over, as it was before the first box."""
+        first: dict[str, str] = {}
+        while self._before:
+            first |= self._before.pop()
+        return first

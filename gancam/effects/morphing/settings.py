@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gancam import masks
-from gancam.inference.scopes import scope
+from gancam.inference.card import scope
 from gancam.latent.path import EASES, SPACES
 from gancam.params import Params, parameter
 from gancam.vision.blend import MODES, SHAPES, Region

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
-from gancam.vision.motion import Grey, Points, corners, follow, small_grey, spread, stands_still
+from gancam.vision.motion import Grey, Points, corners, follow, small_grey, stands_still, thinned
 from gancam.vision.scenes import is_cut
 
 Complex = NDArray[np.complex128]  # x + iy
@@ -96,7 +96,7 @@ class Pan:
     def _anchor_at(self, grey: Grey) -> None:
         self._base, self._since = self._base + self._since.middle, _NONE
         self._anchor, self._latest = grey, 0j
-        self._points = spread(corners(grey, most=_MOST, apart=_APART), grey.shape, each=_EACH)
+        self._points = thinned(corners(grey, most=_MOST, apart=_APART), grey.shape, each=_EACH)
 
     def _look(self, grey: Grey) -> tuple[Points, Points, bool]:
         """Where which of the points are now, and whether enough of them are."""

@@ -18,6 +18,10 @@ _MUCH = 0.3, 0.7  # shares of plain places around one from which on it counts, a
 _AROUND = 11  # the side of the window of those
 _BRIGHT, _CALM = (180.0, 225.0), 0.55  # levels of a wall from which a pattern on it is taken back, and how far at most
 _SOME = 0.05  # of a place: if none counts more, there is nothing to be evened
+_AVERAGED, _CLOSE = 3.0, 20.0  # pixels, and levels, by which places are apart that one tone is taken of (deviations)
+_NEIGHBOURS = 7  # the side of the window of those
+_GRAIN = 0.15  # of noise that is left
+_DITHER = np.array([[-0.375, 0.125], [0.375, -0.125]], np.float32)  # levels, so that those of 8 bits are no bands
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
 _OTHER = 35.0  # the same, at which plain places around are of several surfaces, that tell half as much
 _LEFT = 4.0  # levels by which a surface may be uneven
@@ -25,6 +29,34 @@ _TINTED, _WALLS = (16.0, 36.0), 0.02  # levels between channels from which on a 
 _GLOW, _OVER = (190.0, 215.0), 5.0  # levels from which on what glows may be lighter by so many, that it is no paper
 _PALE, _BLANK = (145.0, 175.0), (240.0, 246.0)  # levels of what is seen, and of a drawing in black, that are paper
 _WASH, _LIGHT = 8.0, (70.0, 110.0)  # and more in paint on paper, in full from the second of those levels on
+
+
+def without_noise(seen: Image, planes: Planes | None = None) -> Image:
+    """Take noise off a picture where it is plain, so that a network's tones end in clean lines there.
+
+    Where light grows softly over a wall a comic steps from one tone to the next, which noise would fray. There each
+    place gets the mean of what is as light around it (a bilateral filter); all that has a shape stays.
+
+    Args:
+        seen: uint8 ``(H, W, 3)`` BGR; it is left as it is.
+        planes: Where it works, and what it gives, until that is used again; None: in new arrays.
+    """
+    planes, (height, width) = planes or Planes(), seen.shape[:2]
+    there = halved(seen, shrunk((width, height), _SMALL))
+    share = _surfaces(there)[1]
+    if share.max() < _SOME:
+        return seen
+    least = cv2.resize(there, shrunk((there.shape[1], there.shape[0]), _SMALLER), interpolation=cv2.INTER_AREA)
+    even = cv2.bilateralFilter(least.astype(np.float32), _NEIGHBOURS, _CLOSE, _AVERAGED)
+    tone = np.asarray(cv2.resize(even, (there.shape[1], there.shape[0])), np.float32)
+    tone += np.tile(_DITHER, (-(-len(tone) // 2), -(-tone.shape[1] // 2)))[: len(tone), : tone.shape[1], None]
+    levels = cv2.convertScaleAbs(tone)
+    shares, full = cv2.convertScaleAbs(_mean(share, _NEAR), alpha=255 * (1 - _GRAIN)), (width, height)
+    made, rest, level = (planes(name, seen.shape, np.uint8) for name in ("calm", "calm rest", "calm shares"))
+    cv2.merge([cv2.resize(shares, full, dst=planes("calm one", (height, width), np.uint8))] * 3, dst=level)
+    cv2.multiply(cv2.resize(levels, full, dst=made), level, dst=made, scale=1 / 255)
+    cv2.multiply(seen, cv2.bitwise_not(level, dst=level), dst=rest, scale=1 / 255)
+    return np.asarray(cv2.add(made, rest, dst=made), np.uint8)
 
 
 def evened(
@@ -46,8 +78,7 @@ def evened(
     planes, (height, width) = planes or Planes(), seen.shape[:2]
     size = shrunk((width, height), _SMALL)
     there = halved(seen, size)
-    plain = _plain(there)
-    share = plain * _ramp(_mean(plain, _AROUND), *_MUCH)
+    plain, share = _surfaces(there)
     if share.max() < _SOME:
         return drawn
     made = halved(drawn, size)
@@ -102,14 +133,19 @@ def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
     bright = _ramp(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), *_BRIGHT)
     if bright.max() < _SOME:
         return drawn
-    plain = _plain(there)
-    less = np.float32(_CALM) * _mean(plain * _ramp(_mean(plain, _AROUND), *_MUCH) * bright, _NEAR)
+    less = np.float32(_CALM) * _mean(_surfaces(there)[1] * bright, _NEAR)
     if less.max() < _SOME:
         return drawn
     calm, lively = (planes(name, (height, width), np.float32) for name in ("calm share", "lively share"))
     cv2.resize(less, (width, height), dst=calm)
     cv2.subtract(1.0, calm, dst=lively)  # type: ignore[call-overload]
     return np.asarray(cv2.blendLinear(seen, drawn, calm, lively, dst=drawn), np.uint8)
+
+
+def _surfaces(seen: MatLike) -> tuple[Plane, Plane]:
+    """How plain each place is, and how far it is of a plain surface, ``(h, w)``."""
+    plain = _plain(seen)
+    return plain, np.asarray(plain * _ramp(_mean(plain, _AROUND), *_MUCH), np.float32)
 
 
 def _plain(seen: MatLike) -> Plane:
@@ -153,14 +189,14 @@ def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane
 
 def _as_walls(apart: Plane, made: MatLike, there: MatLike, share: Plane, one: Plane) -> Plane:
     """Write into `apart` how far grey walls are off their one tone; give how far places are evened."""
-    wall = share * (1 - _ramp(_mean(_spread(there), _NEAR), *_TINTED))
+    wall = share * (1 - _ramp(_mean(_chroma(there), _NEAR), *_TINTED))
     if float(wall.mean()) <= _WALLS:
         return one
     apart += cv2.merge([wall] * 3) * (_off_tone(made, there, wall) - apart)
     return np.asarray(np.maximum(one, wall), np.float32)
 
 
-def _spread(values: MatLike) -> Plane:
+def _chroma(values: MatLike) -> Plane:
     """How many levels the channels of each place are apart, ``(h, w)``."""
     return np.subtract(_most(values), 255 - _most(cv2.bitwise_not(values)), dtype=np.float32)
 

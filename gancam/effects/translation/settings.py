@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gancam.inference.scopes import scope
+from gancam.inference.card import scope
 from gancam.params import Params, parameter
 from gancam.vision.blend import Region
 

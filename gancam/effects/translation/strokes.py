@@ -1,16 +1,25 @@
-"""Large strokes: a picture that was drawn small is enlarged with clean edges."""
+"""Large strokes: a picture that was drawn small is enlarged with clean edges, or with the fine lines of the frame.
+
+Those are brought in by a fast guided filter (https://arxiv.org/abs/1505.00996).
+"""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.translation.guided import fine_lines
+from gancam.effects.translation.glyphs import groups
 from gancam.frame import Image
 from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
+_UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
+_RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 _TWICE = 2.5  # times as large as what was drawn, from which on it is enlarged in steps
 _BRUSH = 5  # pixels of a window whose median a dab shows
+_LINE, _STRONG = 9, 60  # of pen lines: pixels that they are narrower than, levels by which they stand out at least
+_AROUND, _PAPER, _PLAIN = 25, 10, 0.865  # pixels around one, levels of what is plain there, and its share at least
+_WHOLE = 0.3  # share of what hangs together that is so, from which on all of it is kept
+_DARK = 100.0  # mean level under which lines are light
 _SEEN, _BUSY, _WIDE = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
 
@@ -18,15 +27,95 @@ _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed,
 _THIN, _CRISP, _LATTICE = 0.6, 0.8, 5
 
 
+def fine_lines(found: Image, small: Image, image: Image, planes: Planes) -> NDArray[np.int16]:
+    """Give what `found`, enlarged to the size of `image`, lacks of the fine lines of that.
+
+    Around each pixel the output's luma is taken for a linear function of the frame's; its slope, which is smooth, says
+    how much of what `small` lacks of `image` is lacking.
+
+    Args:
+        found: uint8 ``(h, w, 3)`` BGR, what was made of `small`.
+        small: The same size: `image`, shrunk.
+        image: uint8 ``(H, W, 3)`` BGR.
+        planes: Where it works.
+
+    Returns:
+        ``(H, W, 3)``, to be added.
+    """
+    size, shape = (image.shape[1], image.shape[0]), image.shape[:2]
+    slope = planes("slope", shape, np.int16)
+    cv2.resize(_slope(small, found, planes), size, dst=slope, interpolation=cv2.INTER_LINEAR)
+    grey, coarse = planes("grey", shape, np.uint8), planes("coarse", shape, np.uint8)
+    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey)
+    cv2.resize(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), size, dst=coarse, interpolation=cv2.INTER_LINEAR)
+    detail = cv2.subtract(grey, coarse, dst=planes("detail", shape, np.int16), dtype=cv2.CV_16S)
+    cv2.multiply(detail, slope, dst=detail, scale=1 / _UNIT)
+    return np.asarray(cv2.merge([detail] * 3, dst=planes("details", image.shape, np.int16)), np.int16)
+
+
+def _slope(small: Image, found: Image, planes: Planes) -> NDArray[np.int16]:
+    """How much the luma of `found` grows with that of `small`, smoothly, in shares of `_UNIT`."""
+    shape, window = small.shape[:2], (2 * _RADIUS + 1,) * 2
+    guide, target = (planes(name, shape, np.uint8) for name in ("guide", "target"))
+    mean, aim, both, varies = (planes(name, shape, np.float32) for name in ("mean", "aim", "both", "varies"))
+    for image, grey, middle in ((small, guide, mean), (found, target, aim)):
+        cv2.boxFilter(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey), cv2.CV_32F, window, dst=middle)
+    product = cv2.multiply(guide, target, dst=planes("product", shape, np.uint16), dtype=cv2.CV_16U)
+    cv2.boxFilter(product, cv2.CV_32F, window, dst=both)
+    cv2.sqrBoxFilter(guide, cv2.CV_32F, window, dst=varies)
+    both -= np.multiply(mean, aim, out=aim)
+    varies -= np.multiply(mean, mean, out=mean)
+    varies += np.float32(_FLAT)
+    both *= np.float32(_UNIT)
+    slope = planes("small slope", shape, np.int16)
+    np.copyto(slope, np.divide(both, varies, out=both), casting="unsafe")
+    return np.asarray(cv2.blur(slope, window, dst=planes("smooth slope", shape, np.int16)), np.int16)
+
+
 def broad(image: Image) -> Image:
     """Leave out what is finer than a brush: weave, grass and single hairs become spots, and edges stay where they are.
+
+    Lines of a pen on plain ground stay, as broad as can be painted: a drawing is nothing but lines.
 
     Args:
         image: uint8 ``(H, W, 3)``, in the size in which it is drawn.
     """
+    made = image
     for _ in range(2):
-        image = np.asarray(cv2.medianBlur(image, _BRUSH), np.uint8)
-    return image
+        made = np.asarray(cv2.medianBlur(made, _BRUSH), np.uint8)
+    grey, near = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), np.ones((3, 3), np.uint8)
+    dark = cv2.mean(grey)[0] < _DARK
+    lines = _lines(grey, cv2.MORPH_OPEN if dark else cv2.MORPH_CLOSE)
+    if lines is not None:
+        thicker = (cv2.dilate if dark else cv2.erode)(image, near)
+        cv2.copyTo(thicker, cv2.dilate(lines, near), made)
+    return made
+
+
+def _lines(grey: NDArray[np.uint8], fill: int) -> NDArray[np.uint8] | None:
+    """Mark lines that stand out from plain ground, which `fill` makes of them: by their top-hat; None: there are none.
+
+    In a texture, what is next to a dark place is not all as light as the lightest there.
+    """
+    ground = cv2.morphologyEx(grey, fill, np.ones((_LINE, _LINE), np.uint8))
+    apart = cv2.absdiff(ground, grey)
+    lines = cv2.threshold(apart, _STRONG, 255, cv2.THRESH_BINARY)[1]
+    if not cv2.countNonZero(lines):
+        return None
+    side = (_AROUND // 2,) * 2  # of every second pixel
+    off = cv2.absdiff(cv2.blur(ground[::2, ::2], side), grey[::2, ::2])
+    plain = cv2.blur(cv2.threshold(off, _PAPER, 255, cv2.THRESH_BINARY_INV)[1], side)
+    plain = cv2.erode(
+        cv2.threshold(plain, 255 * _PLAIN, 255, cv2.THRESH_BINARY)[1], np.ones(side, np.uint8)
+    )  # the end of a weave, too
+    wide = cv2.resize(plain, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    clear = cv2.bitwise_and(lines, wide)
+    if not cv2.countNonZero(clear):
+        return None
+    count, labels, boxes, _ = groups(np.asarray(lines, np.uint8))
+    share = np.bincount(labels[clear > 0], minlength=count) / boxes[:, cv2.CC_STAT_AREA]
+    share[0] = 0.0
+    return (share >= _WHOLE)[labels].view(np.uint8)
 
 
 def receding(image: Image, share: float) -> NDArray[np.uint8]:

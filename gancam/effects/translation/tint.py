@@ -30,11 +30,16 @@ _RECALLED = 30.0  # frames that count, at most, in what is known of a place that
 _EACH, _AHEAD = 2, 20  # every how manieth frame of a shot is looked at ahead, and how many of those, at most
 _BYTES = 128 << 20  # of all of these, at most
 _SAME, _OTHER = 12.0, 36.0  # grey levels of change that are noise, and that make it another thing
+_DARKER, _BLIND = 4.0, 6.0  # times darker or lighter that a frame is made up for, at most; levels that tell nothing
+_AGREED, _MOST = 1.2, (0.4, 0.7)  # times that two places differ in that and agree; shares of them that begin to count
+_SHOWN = 0.04  # the logarithm of that from which on it is made up for
+_DRIFT = 1 / 60  # of that, by which what is known goes along in a frame: light that stays is how it is
 _REST = 0.3  # pixels of the small picture in which motion is looked for: less is none
 _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
 _FINE = 640  # pixels of the longer side up to which colours follow luma: the eye is coarse for them
-_DULL, _RICH = 3.0, 9.0  # grey levels by which a picture's luma varies, from none of the colours found to all of them
+_EDGES, _LIT = (3.0, 8.0), 80.0  # grey levels that make an edge in the dark, and in a picture of that mean
+_DULL, _RICH = 0.09, 0.18  # shares of a picture that are edges, from none of the colours found to all of them
 _BLACK, _WHITE = (15.0, 60.0), (195.0, 248.0)  # grey levels between which a place is ever less black, ever more white
 _NEUTRAL = 0.8  # of its colour that such a place loses
 _FAINT, _SURE = 2.0, 25.0  # grey levels of chroma: what is found by chance, and what is mostly right
@@ -134,7 +139,8 @@ class Tint:
         """What is known at the first of `shot`."""
         self.reset()
         for seen in reversed(shot):
-            state, _ = self._followed(seen, look, 1.0)
+            state, _, gain = self._followed(seen, look, 1.0)
+            state[..., :2] /= np.float32(gain)
         # In bytes, as a film has many shots: blue and red less luma, and of how many frames.
         return {_digest(shot[0]): np.rint(state[..., [0, 1, 3]]).clip(-128, 127).astype(np.int8)} if shot else {}
 
@@ -148,35 +154,46 @@ class Tint:
                 first frame, and of each where nothing is held.
             hold: How much of what is known from the frames before counts, 0 to 1.
         """
-        state, grey = self._followed(seen, look, hold)
-        colours = agreed(state[..., :2].transpose(2, 0, 1), grey.astype(np.float32))
-        return _enlarged(image, vivid(colours) * (_richness(seen) * _coloured(grey)), grey, self._planes)
+        state, grey, gain = self._followed(seen, look, hold)
+        lit = _lit(grey, gain)
+        colours = agreed(state[..., :2].transpose(2, 0, 1), lit.astype(np.float32))
+        share = _richness(lit) * _coloured(lit) / np.float32(gain)
+        return _enlarged(image, vivid(colours) * share, grey, self._planes)
 
-    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey]:
-        """What is known after `seen`, and that in grey, on the grid; see ``__call__``."""
+    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey, float]:
+        """What is known after `seen`, that in grey, on the grid, and what times as light it is shown; see ``__call__``.
+
+        Where lamps flicker and in fades, the network is shown a frame as light as what is known from those before: a
+        face is no other colour in the dark.
+        """
         size = _grid(seen)
         less = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(less, cv2.COLOR_BGR2GRAY), np.uint8)
         small, _ = small_grey(seen)
-        known = self._known if hold > 0 else None
-        if known is not None and (known.state.shape[:2] != grey.shape or is_cut(known.small, small)):
-            known = None
+        known, gain = self._known if hold > 0 else None, 1.0
+        if known is not None and known.state.shape[:2] == grey.shape:
+            gain = _gain(known.state[..., 2], grey)
+        if known is not None and (known.state.shape[:2] != grey.shape or is_cut(known.small, _lit(small, gain))):
+            known, gain = None, 1.0
         if known is None:
             self._palette.clear()
             opening = self._openings.get(_digest(seen)) if hold > 0 else None
             if opening is not None:
                 known = _Known(small, np.dstack([opening[..., :2], grey, opening[..., 2]]).astype(np.float32))
                 self._palette.learn(known.state, known.state[..., 3])
+        seen, small = _lit(seen, gain), _lit(small, gain)
         state = self._found(seen, look, size, both=known is None)
-        state[..., 2] = grey
+        state[..., 2] = _lit(grey, gain)
         found, weight = state.copy(), np.full(grey.shape, _BELIEVED if known is None else 1.0, np.float32)
         if known is not None:
             state = self._held(state, known, small, hold)
         state[..., 3] = np.maximum(state[..., 3], _BELIEVED * hold)
         if hold > 0:
             self._palette.learn(found, weight)
-        self._known = _Known(small, state) if hold > 0 else None
-        return state, grey
+        kept = state.copy()
+        kept[..., :3] *= np.float32(gain**-_DRIFT)
+        self._known = _Known(small, kept) if hold > 0 else None
+        return state, grey, gain
 
     def _found(self, seen: Image, look: Callable[[Image], Image], size: tuple[int, int], *, both: bool) -> Plane:
         """What the network finds, ``(h, w, 4)``: blue and red less luma, nothing yet, and how often it was asked."""
@@ -232,6 +249,27 @@ def _grid(image: Image) -> tuple[int, int]:
     return max(round(image.shape[1] * shrink), 1) * step, max(round(image.shape[0] * shrink), 1) * step
 
 
+def _gain(known: Plane, grey: Grey) -> float:
+    """How many times as light as `grey` what is `known` of the same places is, if most of them say so; 1 if not."""
+    known, grey = known[::2, ::2], grey[::2, ::2]
+    seen = np.minimum(known, grey) > _BLIND
+    if np.count_nonzero(seen) < 0.5 * seen.size:
+        return 1.0
+    apart = np.log(known[seen] / grey[seen])
+    middle = float(np.median(apart))
+    agree = float(np.mean(np.abs(apart - middle) < np.log(_AGREED)))
+    agree = min(max((agree - _MOST[0]) / (_MOST[1] - _MOST[0]), 0.0), 1.0)
+    least = max(abs(middle) - _SHOWN, 0.0) * agree
+    return float(min(max(np.exp(np.copysign(least, middle)), 1 / _DARKER), _DARKER))
+
+
+def _lit(image: NDArray[np.uint8], gain: float) -> NDArray[np.uint8]:
+    """A picture that many times as light."""
+    if gain == 1.0:
+        return image
+    return np.asarray(cv2.LUT(image, np.rint(np.arange(256) * gain).clip(0, 255).astype(np.uint8)), np.uint8)
+
+
 def _add(state: Plane, found: object) -> None:
     image = np.asarray(found, np.uint8).astype(np.float32)
     luma = image @ np.array(_LUMA, np.float32)
@@ -240,10 +278,16 @@ def _add(state: Plane, found: object) -> None:
     state[..., 3] += 1
 
 
-def _richness(seen: Image) -> np.float32:
-    """How much a picture shows that could have colours: nothing where it is a grey frame or a fade."""
-    varies = float(cv2.meanStdDev(cv2.cvtColor(seen, cv2.COLOR_BGR2GRAY))[1][0, 0])
-    return np.float32(min(max((varies - _DULL) / (_RICH - _DULL), 0.0), 1.0))
+def _richness(grey: Grey) -> np.float32:
+    """How far a picture, on the grid, shows anything to tell colours from, 0 to 1; of a wall in soft light it does not.
+
+    A network makes a sky of a plain picture. What counts is how much of it has edges, which soft light and noise have
+    not, however strong: nothing of walls, 9 per cent of a bare room, 14 and more of landscapes with much sky.
+    """
+    calm, window = cv2.GaussianBlur(grey, (5, 5), 0), np.ones((3, 3), np.uint8)
+    least = min(max(_EDGES[1] * float(grey.mean()) / _LIT, _EDGES[0]), _EDGES[1])
+    edges = int(np.count_nonzero(np.greater(cv2.morphologyEx(calm, cv2.MORPH_GRADIENT, window), least)))
+    return np.float32(min(max((edges / grey.size - _DULL) / (_RICH - _DULL), 0.0), 1.0))
 
 
 def _coloured(grey: Grey) -> Plane:
@@ -271,12 +315,12 @@ def agreed(found: Plane, grey: Plane) -> Plane:
     What is found far around in the same surface is their vote, in which the strong weigh more. Half of what is given is
     that, and half what is found near, the weaker the less the votes agree: the length of their sum over their lengths'.
     """
-    votes = spread(np.concatenate([found, np.hypot(*found)[None]]), grey, _ALL)
+    votes = evened(np.concatenate([found, np.hypot(*found)[None]]), grey, _ALL)
     agree = np.hypot(votes[0], votes[1]) / np.maximum(votes[2], 1e-3)
-    return np.asarray(0.5 * (spread(found, grey) * agree + votes[:2]), np.float32)
+    return np.asarray(0.5 * (evened(found, grey) * agree + votes[:2]), np.float32)
 
 
-def spread(found: Plane, grey: Plane, keeps: float = _OWN) -> Plane:
+def evened(found: Plane, grey: Plane, keeps: float = _OWN) -> Plane:
     """Even out `found` within the outlines of `grey`.
 
     Args:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gancam.effects.translation.glyphs import groups, paint_glyphs
 from gancam.frame import Image
-from gancam.vision.fit import halved, within
+from gancam.vision.fit import within
 from gancam.vision.motion import Grey, shift
 from gancam.vision.scenes import Look
 
@@ -28,6 +28,11 @@ _HALF = 127.0  # of 255, on average: a line was found before
 _KNOWN = 2.4  # times as uneven, and as unclear, such a line may be
 _PAGE, _APART = 4, 3.0  # lines, from which on it is a page; times as high as lines are: what is between them on one
 _WORD = 6.0  # times as long as high are short words, at most
+_RULE, _BROAD = 48, 5  # pixels that a rule of a table is as long as at least, and not as broad as
+# of a line's height: what is between its words at most, how far signs reach beyond it, and how high they are; share of
+# its clearness that they have at least
+_SPACE, _BAND, _SIGN, _STRENGTH = 0.9, 0.3, (0.5, 1.4), 0.5
+_SHEET, _CELLS = 10, 4  # levels by which what those are on may differ; cells with lines that make a table
 _EVERY, _EVERY_KNOWN = 6, 2  # frames: in one of so many it is looked for, and in which where there is some
 _PAPER, _AROUND, _SMALL = 250.0, 9, 320  # level of paper; window, on a longer side of so many, whose lightest is it
 _DARKER = np.clip(_PAPER - 1.4 * (_PAPER - np.arange(256)), 20, _PAPER).astype(np.uint8)
@@ -143,15 +148,18 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
     clear: list[bool] = []
     painted = False
     layers: list[tuple[Grey, list[Place], MatLike]] = []
+    tables: list[Place] = []
     for way in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):  # dark letters, then light ones
         ground = np.asarray(cv2.morphologyEx(grey, way, np.ones((_STROKE, _STROKE), np.uint8)), np.uint8)
         apart = np.asarray(cv2.absdiff(ground, grey), np.uint8)
         there, boxes = _lines(ground, apart, known)
-        layers.append((ground, there, boxes))
         painted |= paint_glyphs(ground, apart, found)
-        for x, y, wide, tall in there:
+        layers.append((ground, there, boxes))
+        if there:
+            tables += _tables(ground, apart, known)
+        for whole, (x, y, wide, tall) in zip(_whole_lines(there, ground, apart), there, strict=True):
             box = slice(y, y + tall), slice(x, x + wide)
-            lines.append((x, y, wide, tall))
+            lines.append(whole)
             clear.append(float(known[box].mean()) > _HALF or _has_letters(apart[box]))
     page = len(lines) >= _PAGE and any(clear)
     if page:
@@ -161,10 +169,69 @@ def written(image: Image, before: Grey | None = None) -> NDArray[np.uint8]:
         more = tall // 3 + 2
         if page or (min(x, y) > 0 and x + wide < size[0] and y + tall < size[1]):  # at the border gleams are cut short
             cv2.rectangle(found, (x - more, y - more), (x + wide + more, y + tall + more), (255,), -1)
+    for x, y, wide, tall in tables if page else ():
+        cv2.rectangle(found, (x - 2, y - 2), (x + wide + 2, y + tall + 2), (255,), -1)
     if page:
         between = round(_APART * float(np.median([tall for *_, tall in lines])))
         found = np.asarray(cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((between, 1), np.uint8)), np.uint8)
     return np.asarray(cv2.blur(found, (5, 5)), np.uint8) if lines or painted else found
+
+
+def _rules(apart: Grey) -> NDArray[np.uint8] | None:
+    """Mark thin straight strokes longer than letters, as between cells of a table; None: there are none."""
+    ink = cv2.threshold(apart, _INK, 255, cv2.THRESH_BINARY)[1]
+    rules = np.zeros_like(ink)
+    for long, broad in (((1, _RULE), (_BROAD, 1)), ((_RULE, 1), (1, _BROAD))):
+        along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones(long, np.uint8))
+        bars = cv2.morphologyEx(along, cv2.MORPH_OPEN, np.ones(broad, np.uint8))
+        rules = np.asarray(cv2.max(rules, cv2.subtract(along, bars)), np.uint8)
+    return np.asarray(cv2.dilate(rules, np.ones((3, 3), np.uint8)), np.uint8) if cv2.countNonZero(rules) else None
+
+
+def _tables(ground: Grey, apart: Grey, known: Grey) -> list[Place]:
+    """Find rules that hang together around cells with lines of letters, on one paper: all of a table is writing."""
+    rules = _rules(apart)
+    if rules is None:
+        return []
+    grids = [(x, y, w, h) for x, y, w, h, _ in groups(rules)[2][1:].tolist() if min(w, h) >= _RULE]
+    lines = _lines(ground, np.where(rules > 0, np.uint8(0), apart), known)[0] if grids else []
+    found = list[Place]()
+    for x, y, wide, tall in grids:
+        box = slice(y, y + tall), slice(x, x + wide)
+        cells = groups(np.asarray(cv2.bitwise_not(rules[box]), np.uint8))[1]
+        middles = [(b - y + h // 2, a - x + w // 2) for a, b, w, h in lines]
+        filled = {int(cells[b, a]) for b, a in middles if 0 <= b < tall and 0 <= a < wide} - {0}
+        if len(filled) >= _CELLS and float(ground[box].std()) < _EVEN:
+            found.append((x, y, wide, tall))
+    return found
+
+
+def _whole_lines(lines: list[Place], ground: Grey, apart: Grey) -> list[Place]:
+    """Add to each of `lines` the signs that go on beside it: as clear, on the same paper, and no higher than it is."""
+    if not lines:
+        return lines
+    ink = cv2.threshold(apart, _INK, 255, cv2.THRESH_BINARY)[1]
+    boxes = groups(np.asarray(ink, np.uint8))[2][1:, :4].astype(np.int64)
+    _, top, wide, tall = boxes.T
+    whole = list[Place]()
+    for x, y, w, h in lines:
+        first, last = x, x + w
+        box = slice(y, y + h), slice(x, x + w)
+        paper, clear = float(np.median(ground[box])), float(apart[box][apart[box] > _INK].mean())
+        near = (top >= y - _BAND * h) & (top + tall <= y + h + _BAND * h)
+        near &= (tall >= _SIGN[0] * h) & (tall <= _SIGN[1] * h) & (wide <= 2 * h)
+        signs = sorted(boxes[near].tolist())
+        for way in (1, -1):
+            for a, b, across, down in signs[::way]:
+                gap = a - last if way > 0 else first - a - across
+                if not -_BAND * h <= gap <= _SPACE * h:
+                    continue
+                sign = slice(b, b + down), slice(a, a + across)
+                strong = float(apart[sign][apart[sign] > _INK].mean()) >= _STRENGTH * clear
+                if strong and abs(float(np.median(ground[sign])) - paper) < _SHEET:
+                    first, last = min(first, a), max(last, a + across)
+        whole.append((first, y, last - first, h))
+    return whole
 
 
 def _words(ground: Grey, lines: list[Place], boxes: MatLike) -> list[Place]:
@@ -241,59 +308,6 @@ def _lines(ground: Grey, apart: Grey, known: Grey) -> tuple[list[Place], MatLike
     ):
         fits &= (value > least) & (value < most)
     return [(int(x), int(y), int(w), int(h)) for x, y, w, h, _ in boxes[fits]], boxes[1:]
-
-
-def on_ground(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> Image:
-    """Give `image` as light and as coloured where it is written on as the ground is that is `drawn` around.
-
-    Else a bar of a page would have a rectangle of another shade around its title.
-
-    Args:
-        image: uint8 ``(H, W, 3)`` BGR.
-        drawn: what a style made of it, of the same shape.
-        seen: how far each place is written on, 0 to 255, ``(H, W)``.
-    """
-    size = within((image.shape[1], image.shape[0]), _SMALL)
-    small, made = (halved(one, size) for one in (image, drawn))
-    there = (cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(there)
-    laid, times = image, np.array([image.shape[1] / size[0], image.shape[0] / size[1]])
-    for label in range(1, count):
-        x, y, wide, tall, _ = boxes[label].tolist()
-        left, top = max(x - _RING, 0), max(y - _RING, 0)
-        box = slice(top, y + tall + _RING), slice(left, x + wide + _RING)
-        inside, levels = labels[box] == label, small[box]
-        paper = _median(levels, inside)
-        least, most = ((paper + way).tolist() for way in (1 - _SHADE, _SHADE - 1))
-        alike = cv2.min(cv2.inRange(levels, tuple(least), tuple(most)), 1 - there[box])
-        if cv2.countNonZero(alike) < _RING:
-            continue
-        moved = _median(cv2.subtract(made[box], levels, dtype=cv2.CV_16S), alike)
-        if int(np.abs(moved).max()) <= 1:
-            continue
-        (x, y), (right, bottom) = (
-            np.rint(corner * times).astype(int).tolist()
-            for corner in ((left, top), (left + inside.shape[1], top + inside.shape[0]))
-        )
-        laid = image.copy() if laid is image else laid
-        where = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8))
-        changed = cv2.LUT(image[y:bottom, x:right], _tones(paper, paper + moved))
-        cv2.copyTo(changed, cv2.resize(where, (right - x, bottom - y)), laid[y:bottom, x:right])
-    return laid
-
-
-def _tones(paper: NDArray[np.int16], ground: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """A table ``(256, 1, 3)`` that makes `ground` of `paper`, and leaves what is black and white, as letters are."""
-    level, paper = np.arange(256.0)[:, None], np.clip(paper, 1, 254)
-    dark, light = level * ground / paper, 255 - (255 - level) * (255 - ground) / (255 - paper)
-    return np.clip(np.rint(np.where(level <= paper, dark, light)), 0, 255).astype(np.uint8)[:, None]
-
-
-def _median(levels: MatLike, where: MatLike) -> NDArray[np.int16]:
-    """Of the colours of places, by some of many."""
-    places = np.flatnonzero(where)
-    some = levels.reshape(-1, 3)[places[:: max(len(places) // _ENOUGH, 1)]]
-    return np.asarray(np.median(some, axis=0), np.int16)
 
 
 def in_ink(image: Image) -> Image:

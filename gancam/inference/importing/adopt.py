@@ -13,29 +13,24 @@ from typing import Any
 import cv2
 import numpy as np
 
-from gancam.errors import GancamError, ModelError, NotFound
+from gancam.errors import MALFORMED, GancamError, ModelError, NotFound
 from gancam.files import CACHE_VARIABLE, cache_folder
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
-from gancam.inference.importing.batches import alone, count_at_once
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
-from gancam.inference.importing.faults import drawn, mended
 from gancam.inference.importing.foreign import Foreign
-from gancam.inference.importing.latent import generated
-from gancam.inference.importing.masked import filled
+from gancam.inference.importing.latent import generated, wrap_latent
+from gancam.inference.importing.masked import filled, wrap_masked
 from gancam.inference.importing.measure import measured, usual_side
-from gancam.inference.importing.ports import usual
+from gancam.inference.importing.ports import alone, count_at_once, drawn, mended, usual
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import ENTRY, FILE_ENTRY, check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
-from gancam.inference.importing.states import own_frame, second
+from gancam.inference.importing.states import PAST, own_frame, past_begins, second, with_past
 from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.weights import export_weights, holds_weights
-from gancam.inference.importing.windows import PAST, past_begins, with_past
-from gancam.inference.importing.wrap_latent import wrap_latent
-from gancam.inference.importing.wrap_masked import wrap_masked
 from gancam.inference.network import Network, open_network
 from gancam.inference.packages import runtime
 from gancam.inference.variants import file_digest
@@ -262,7 +257,7 @@ def convention_of(metadata: Mapping[str, str]) -> Convention | None:
         entries = json.loads(metadata[ENTRY])
         doubts = tuple(str(one) for one in entries.pop("doubts", ()))
         return replace(Convention(**entries), doubts=doubts)
-    except (ValueError, TypeError, AttributeError):
+    except MALFORMED:
         return None
 
 

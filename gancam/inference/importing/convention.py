@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ModelError, ParameterError, did_you_mean, either
+from gancam.errors import MALFORMED, GancamError, ModelError, ParameterError, did_you_mean, either
 from gancam.frame import Image
 
 Layout = Literal["nchw", "nhwc"]
@@ -215,7 +215,9 @@ def sidecar(path: Path) -> Answers:
         return _beside(found, path.parent)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except GancamError:
+        raise
+    except (OSError, *MALFORMED) as error:
         raise ModelError(f"{file} beside the model is no TOML: {error}") from error
 
 

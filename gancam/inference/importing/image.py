@@ -13,7 +13,6 @@ import numpy as np
 from gancam.errors import ModelError
 from gancam.frame import Image
 from gancam.inference.importing import pictures
-from gancam.inference.importing.bounds import bounds
 from gancam.inference.importing.convention import (
     RANGES,
     Answers,
@@ -27,9 +26,7 @@ from gancam.inference.importing.convention import (
 from gancam.inference.importing.extras import UNKNOWN, is_level, is_state, values_of
 from gancam.inference.importing.fitting import outputs_of, planes_of, shape, shapes_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.light import light
-from gancam.inference.importing.measure import idle, measured, usual_side
-from gancam.inference.importing.several import likeliest
+from gancam.inference.importing.measure import bounds, idle, light, likeliest, measured, usual_side
 from gancam.inference.importing.trial import TrialFailed
 
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges

@@ -1,14 +1,21 @@
-"""Somebody else's graph with inputs and outputs of the usual types and axes, before it is tried.
+"""Somebody else's graph, written anew where it must be before it is tried: inputs, outputs, and what is run wrongly.
 
 Bytes stand for whole numbers of other types, float32 for bfloat16, an axis of one frame is taken away, and what takes
-several pictures or frames at once gets the same one several times. What is between stays as it is.
+several pictures or frames at once gets the same one several times, or is made to take one. What is between stays as it
+is, but for what ONNX Runtime runs wrongly although it is right.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from gancam.inference.importing.convention import OnnxModel
-from gancam.inference.importing.windows import FRAME, WINDOW
+import numpy as np
+
+from gancam.errors import ModelError
+from gancam.inference.importing.convention import OnnxModel, Tensor
+from gancam.inference.importing.foreign import Foreign, Port
+from gancam.inference.importing.states import FRAME, WINDOW
+from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.wrap import onnx
 
 _INNER = "/as-exported"  # what names of tensors end with whose usual form has the name
@@ -16,6 +23,9 @@ _CHANNELS = (1, 3, 4)
 MOST_FRAMES = 15  # of a video at once
 STACKED = (6, 9, 12, 15, 18, 21, 27, 33)  # channels of two and more frames of three each
 _TIMES = 1, 2  # where an axis of frames may be: (n, t, c, h, w) and (n, c, t, h, w)
+_DRAWS = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+_SIDE = 64  # pixels of what is free
+_OFF = 1e-3  # of the largest value: what may differ between one picture alone and among others
 
 
 def usual(model: OnnxModel, frames: int = 1) -> tuple[bool, int]:
@@ -213,3 +223,100 @@ def _without(sides: list[int], axis: int | None) -> list[int]:
 def _is_picture(sides: list[int]) -> bool:
     """Whether whole numbers of that shape may be a picture: planes of it, and not classes alone."""
     return len(sides) in (3, 4) and any(side in (3, 4) for side in (sides[-3], sides[-1]))
+
+
+def drawn(model: OnnxModel) -> list[str]:
+    """Name the operators of `model` that draw random numbers, those within others included."""
+    graphs = [model.graph, *model.functions]
+    found = set()
+    while graphs:
+        for node in graphs.pop().node:
+            found |= {node.op_type} & _DRAWS
+            for one in node.attribute:
+                graphs += [*([one.g] if one.HasField("g") else []), *one.graphs]
+    return sorted(found)
+
+
+def mended(model: OnnxModel) -> bool:
+    """Write what ONNX Runtime does wrongly in another way, in place; whether anything was to be done.
+
+    Of an inverse transform that gives real numbers (torch.fft.irfft, as PyTorch's newer exporter writes it) it takes
+    the result to be as wide as the half spectrum, and lays it into too little memory. Where it does not know along
+    which axis that is, it does not think so: the axis is added to a zero that depends on what is transformed.
+    """
+    helper, kinds = onnx().helper, onnx().TensorProto
+    nodes: list[Any] = []
+    found = 0
+    for node in model.graph.node:
+        flags = {one.name: one.i for one in node.attribute}
+        if node.op_type == "DFT" and flags.get("inverse") and flags.get("onesided") and len(node.input) > 2:
+            names = [f"mended/{found}/{part}" for part in ("flat", "one", "bool", "not", "false", "zero", "axis")]
+            flat, one, some, other, false, zero, axis = names
+            for name, value in ((f"{flat}/shape", [-1]), (f"{one}/index", 0)):
+                model.graph.initializer.append(onnx().numpy_helper.from_array(np.array(value, np.int64), name))
+            nodes += [
+                helper.make_node("Reshape", [node.input[0], f"{flat}/shape"], [flat]),
+                helper.make_node("Gather", [flat, f"{one}/index"], [one], axis=0),
+                helper.make_node("Cast", [one], [some], to=kinds.BOOL),
+                helper.make_node("Not", [some], [other]),
+                helper.make_node("And", [some, other], [false]),
+                helper.make_node("Cast", [false], [zero], to=kinds.INT64),
+                helper.make_node("Add", [zero, node.input[2]], [axis]),
+            ]
+            node.input[2] = axis
+            found += 1
+        nodes.append(type(node).FromString(node.SerializeToString()))
+    if found:
+        del model.graph.node[:], model.graph.value_info[:]
+        model.graph.node.extend(nodes)
+    return found > 0
+
+
+def count_at_once(graph: Foreign) -> int:
+    """How many pictures `graph` takes at once, by its shapes; 1 where that is free."""
+    counts = [one.shape[0] for one in graph.inputs
+              if one.is_picture and len(one.shape) == 4 and {3, 4} & {one.shape[1], one.shape[3]}]  # fmt: skip
+    return max(counts, default=1) or 1
+
+
+def alone(model: OnnxModel, graph: Foreign, folder: Path) -> tuple[OnnxModel, Foreign] | None:
+    """Copy `model`, which takes several pictures at once, so that it takes one; None where it then gives others.
+
+    Most graphs say a number that nothing in them needs. The copy is written to `folder` and opened.
+    """
+    count = count_at_once(graph)
+    copy = type(model)()
+    copy.CopyFrom(model)
+    del copy.graph.value_info[:]
+    for one in [*copy.graph.input, *copy.graph.output]:
+        sides = one.type.tensor_type.shape.dim
+        if sides and sides[0].dim_value == count:
+            sides[0].dim_value = 1
+    path = folder / "alone.onnx"
+    onnx().save(copy, str(path))
+    try:
+        other = Foreign(path, graph.process, graph.name)
+        given = {one.name: _some(one) for one in graph.inputs}
+        first = {name: value[:1] if value.shape[:1] == (count,) else value for name, value in given.items()}
+        for port in graph.outputs:
+            if not _same(graph.run(given, port.name), other.run(first, port.name), count):
+                return None
+    except (TrialFailed, ModelError):
+        return None
+    return copy, other
+
+
+def _some(port: Port) -> Tensor:
+    """Noise for an input, the same for each picture."""
+    shape = tuple(side or _SIDE for side in port.shape)
+    noise = np.random.default_rng(0).random(shape[1:] if shape else ())
+    values = np.broadcast_to(noise * (255 if port.dtype == "uint8" else 1), shape)
+    return np.ascontiguousarray(values, np.dtype(port.dtype or "float32"))
+
+
+def _same(several: Tensor, one: Tensor, count: int) -> bool:
+    wanted = several[:1] if several.shape[:1] == (count,) else several
+    if wanted.shape != one.shape:
+        return False
+    most = max(float(np.abs(wanted.astype(np.float64)).max(initial=0)), 1e-9)
+    return bool(np.abs(wanted.astype(np.float64) - one).max(initial=0) <= _OFF * most)

@@ -1,24 +1,67 @@
-"""Networks from images to images, each on its own or with what they carry of the frames before."""
+"""Networks from images to images: each on its own, with what they carry of the frames before, or with holes to fill.
+
+Calls of a shape that comes again and again, as frames of a video do, become CUDA graphs.
+"""
 
 import itertools
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.errors import ModelError
+from gancam.errors import ImageError, ModelError
 from gancam.inference.binding import Tensor
-from gancam.inference.fixed import in_fixed_tiles
-from gancam.inference.graphs import CapturedCalls
 from gancam.inference.layouts import BlockLayout
 from gancam.inference.network.contract import Network
 from gancam.inference.place import Place, Texture
 from gancam.inference.recurrent import IMAGE, MADE, OUT, States, fits
 from gancam.inference.session import OpenFile
+from gancam.inference.tiling import in_fixed_tiles
 
+_SETTLED = 3  # calls of one shape: what comes so often will come again
+_KNOWN = 3  # shapes that are counted, those that came last: frames, and the parts of them that are looked at besides
+_MOST = 3  # graphs of a network, each with memory of its own: of frames, of their parts, and of a second source
 _LINKS = 4  # tensors between networks that are kept for the next call
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedCall:
+    """A call that is a CUDA graph: its number, and the memory that it always reads and writes."""
+
+    number: int
+    given: Tensor
+    made: Tensor
+
+
+class CapturedCalls:
+    """The captured calls of one network, by shape.
+
+    Args:
+        device: Where the network runs.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._calls: dict[tuple[int, ...], CapturedCall] = {}
+        self._counts: dict[tuple[int, ...], int] = {}  # of the shapes that came last, the last one last
+
+    def find(self, given: tuple[int, ...], made: tuple[int, ...]) -> CapturedCall | None:
+        """Find the graph of a call; None where it is to run without.
+
+        Args:
+            given: The shape of what the network takes now.
+            made: The shape of what it will make.
+        """
+        count = self._counts[given] = self._counts.pop(given, 0) + 1
+        if len(self._counts) > _KNOWN:
+            self._counts.pop(next(iter(self._counts)))
+        if given not in self._calls and count >= _SETTLED and len(self._calls) < _MOST:
+            tensors = Tensor.on(self._device, given), Tensor.on(self._device, made)
+            self._calls[given] = CapturedCall(len(self._calls) + 1, *tensors)
+        return self._calls.get(given)
 
 
 class ImageNetwork(Network):
@@ -205,3 +248,38 @@ class RecurrentNetwork(ImageNetwork):
             self._expect(result, self._shape_for(image.shape))
             self._states.keep(found, sides, tile)
         return np.asarray(result, np.uint8)
+
+
+class MaskedNetwork(Network):
+    """A network that fills holes in images: the layout ``masked`` of a card."""
+
+    def __init__(self, opened: OpenFile) -> None:
+        super().__init__(opened)
+        says = {name: ("tensor(uint8)", rank) for name, rank in {"image": 4, "hole": 3, "filled": 4}.items()}
+        parts = self._parts()
+        self._singly = opened.session.get_inputs()[0].shape[0] == 1  # takes one image at a time
+        if {name: (part.type, len(part.shape)) for name, part in parts.items()} != says or self.card.scale != 1:
+            raise ModelError(
+                f"{self.path}: its card says {self.card.layout}, but it has "
+                + ", ".join(f"{name} {part.type} {part.shape}" for name, part in parts.items())
+            )
+        height, width = self._smallest()
+        image, hole = np.zeros((1, height, width, 3), np.uint8), np.ones((1, height, width), np.uint8)
+        self._expect(self._run(["filled"], {"image": image, "hole": hole})[0], image.shape)
+
+    def __call__(self, images: NDArray[np.uint8], holes: NDArray[np.uint8]) -> NDArray[np.uint8]:  # type: ignore[override]
+        """Images ``(n, h, w, 3)`` uint8 BGR, with `holes` ``(n, h, w)`` uint8 filled where they are not 0."""
+        self._check_images(images)
+        if holes.dtype != np.uint8 or holes.shape != images.shape[:3]:
+            raise ImageError(f"{self.card.name} takes holes uint8 {images.shape[:3]}, not {holes.dtype} {holes.shape}")
+        if self._singly and len(images) > 1:
+            each = (slice(index, index + 1) for index in range(len(images)))
+            return np.concatenate([self(images[one], holes[one]) for one in each])
+        with self._lock:
+            filled = self._buffers.take(images.shape)
+        given = {"image": images, "hole": holes}
+        self._bound(
+            {name: Tensor.over(np.ascontiguousarray(one)) for name, one in given.items()},
+            {"filled": Tensor.over(filled)},
+        )
+        return filled

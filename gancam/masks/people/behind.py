@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.masks.mask import Mask
-from gancam.vision.spreading import spread
+from gancam.vision.push_pull import spread
 
 _LONGEST = 960  # pixels of the longer side of the picture in which those in front are replaced by what is around them
 _LOOKS = 2  # once more for those behind these

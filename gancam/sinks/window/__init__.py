@@ -17,13 +17,11 @@ from gancam.frame import Frame, Image, check_image
 from gancam.media.live_sound import Sound
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.recorder import Recorder
-from gancam.sinks.window.comparison import Comparison
 from gancam.sinks.window.display import check_display
 from gancam.sinks.window.drawing import Drawing
-from gancam.sinks.window.figures import Figures
 from gancam.sinks.window.gallery import Gallery
-from gancam.sinks.window.keys import ControlKeys
-from gancam.sinks.window.panel import Panel
+from gancam.sinks.window.panel import ControlKeys, Panel
+from gancam.sinks.window.view import Comparison, Figures
 from gancam.vision.fit import scaled
 from gancam.vision.text import RED, YELLOW, draw_lines
 

@@ -17,8 +17,7 @@ import numpy as np
 import gancam
 from gancam.errors import GancamError
 from gancam.inference import hardware, packages
-from gancam.inference.control_groups import cores_allowed
-from gancam.inference.hardware import cpu_name, instructions, usable_cores
+from gancam.inference.hardware import cores_allowed, cpu_name, instructions, usable_cores
 from gancam.inference.packages import RUNTIMES, clash, installed
 from gancam.tools.doctor.checks import OPENCV, Check, Verdict, gigabytes
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gancam.effects.translation.plain import evened, softened
+from gancam.effects.translation.plain import evened, softened, without_noise
 from gancam.frame import Image
 from tests.helpers.small import still
 
@@ -55,6 +55,36 @@ def test_surfaces_side_by_side_keep_their_own_colours() -> None:
     for place, own, other in zip(places, owns, tones, strict=True):
         seen[place], drawn[place] = own, other
     assert np.abs(evened(drawn.copy(), seen).astype(int) - drawn).max() < 6
+
+
+def noisy_wall(seed: int) -> Image:
+    """A wall in soft light, and otters, as a webcam sees them."""
+    wall = np.tile(np.linspace(70, 130, 640)[None, :, None], (360, 1, 3))
+    wall[160:, 220:420] = cv2.resize(still("otters"), (200, 200))
+    return np.asarray((wall + np.random.default_rng(seed).normal(0, 4, wall.shape)).clip(0, 255).round(), np.uint8)
+
+
+def test_noise_is_taken_off_a_wall_so_that_a_step_between_two_tones_is_a_clean_line_that_does_not_boil() -> None:
+    def steps(image: Image) -> np.ndarray:
+        """How a network draws a step, whose place noise moves."""
+        return np.asarray(np.clip((cv2.blur(image[:150], (5, 5)).astype(float) - 100) * 8, -30, 30))
+
+    before, after = [], []
+    for seed in range(2):
+        seen = noisy_wall(seed)
+        before.append(steps(seen))
+        after.append(steps(without_noise(seen)))
+    assert after[0].std(0).mean() < 0.5 * before[0].std(0).mean()
+    assert np.abs(after[0] - after[1]).mean() < 0.4 * np.abs(before[0] - before[1]).mean()
+
+
+def test_noise_of_what_has_a_shape_is_left() -> None:
+    seen = noisy_wall(0)
+    kept, busy = seen.copy(), (slice(190, 340), slice(250, 390))
+    assert apart(without_noise(seen)[busy], seen[busy]) < 0.5
+    assert (seen == kept).all()
+    image = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
+    assert without_noise(image) is image
 
 
 def test_a_picture_full_of_shapes_is_left() -> None:
@@ -120,6 +150,7 @@ def test_any_size_will_do(shape: tuple[int, int], grey: bool) -> None:
     assert made.shape == image.shape
     assert (made == 120).all()
     assert softened(image, np.full_like(image, 250)).shape == image.shape
+    assert np.abs(without_noise(image).astype(int) - image).max() <= 1
 
 
 def test_clouds_are_taken_off_a_grey_wall_beside_other_surfaces_and_stay_on_a_blue_one() -> None:

@@ -2,7 +2,9 @@
 
 import cv2
 import numpy as np
+import pytest
 
+import gancam
 from gancam.effects.translation.strokes import (
     broad,
     enlarged,
@@ -63,3 +65,30 @@ def test_broad_strokes_are_enlarged_in_steps_and_nothing_shines_through_them() -
         made = enlarged(drawn, small, image, Planes(), np.empty_like(image), strokes, fine=False)
         assert np.ptp(made[100:-100, 360:]) <= 1
         assert np.count_nonzero((made[240, :, 0] > 40) & (made[240, :, 0] < 180)) <= 8  # the edge is steep
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_lines_of_a_pen_stay_and_those_of_a_texture_go(*, dark: bool) -> None:
+    """An oil painting of a drawing was an empty sheet."""
+    sheet = np.full((240, 320, 3), 245, np.uint8)
+    cv2.rectangle(sheet, (40, 60), (120, 180), (30, 20, 20), 1)
+    cv2.line(sheet, (40, 60), (80, 20), (30, 20, 20), 1, cv2.LINE_AA)
+    sheet = 255 - sheet if dark else sheet
+    left = np.asarray(cv2.absdiff(broad(sheet), sheet[0, 0]), np.uint8).max(2)
+    lines = cv2.absdiff(sheet, np.full_like(sheet, sheet[0, 0])).max(2) > 100
+    assert np.median(left[lines]) > 200
+    assert left[cv2.dilate(lines.view(np.uint8), np.ones((7, 7), np.uint8)) == 0].max() == 0
+    grass = np.full_like(sheet, 150)
+    rng = np.random.default_rng(0)
+    for _ in range(2500):
+        x, y = rng.integers(0, (320, 240)).tolist()
+        cv2.line(grass, (x, y), (x + int(rng.integers(-4, 5)), y - 14), rng.integers(20, 240, 3).tolist(), 1)
+    bare = cv2.medianBlur(cv2.medianBlur(grass, 5), 5)
+    assert (cv2.absdiff(broad(grass), bare).max(2) > 0).mean() < 0.005
+
+
+def test_an_oil_painting_of_a_drawing_shows_its_lines() -> None:
+    sheet = np.full((240, 320, 3), 255, np.uint8)
+    cv2.rectangle(sheet, (60, 60), (240, 180), (0, 0, 0), 1)
+    made = gancam.load("style-oil", device="cpu")(sheet)
+    assert int(made[120, 57:64].max(1).min()) < 170 < 230 < int(np.median(made[100:140, 100:200]))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gancam.effects.translation.tint import Tint, spread, vivid
+from gancam.effects.translation.tint import Tint, evened, vivid
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
 from tests.helpers.small import still
@@ -21,12 +21,20 @@ def grey_of(image: Image) -> Image:
     return np.asarray(cv2.merge([cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)] * 3), np.uint8)
 
 
+def on_floor(image: Image) -> Image:
+    """`image` (180, 320, 3) with a chequered floor, as of a picture without edges no colours are known."""
+    rows, columns = np.mgrid[:44, :320] // 8
+    floored = image.astype(np.int16)
+    floored[136:] += np.where((rows + columns) % 2, 30, -30).astype(np.int16)[..., None]
+    return np.asarray(floored.clip(0, 255), np.uint8)
+
+
 def scene(left: int = 70, right: int = 160, edge: int = 160) -> Image:
     """A dark thing before a light wall, with some grain."""
     image = np.full((180, 320), right, np.int16)
     image[:, :edge] = left
     image += np.random.default_rng(0).integers(-3, 4, image.shape, np.int16)
-    return np.asarray(cv2.merge([image.astype(np.uint8)] * 3), np.uint8)
+    return on_floor(np.asarray(cv2.merge([image.astype(np.uint8)] * 3), np.uint8))
 
 
 def saying(paint: Callable[[Chroma], None]) -> Callable[[Image], Image]:
@@ -63,7 +71,7 @@ def test_black_and_white_take_next_to_nothing_of_a_cast() -> None:
         canvas[:] = RED
 
     image = np.repeat(np.array([8, 120, 248], np.uint8), 107)[None, :320, None].repeat(180, 0).repeat(3, 2)
-    image = np.ascontiguousarray(image)
+    image = on_floor(image)
     found = chroma_of(Tint()(image, image, saying(paint), 1.0))[60:120]
     black, middle, white = (np.abs(found[:, at : at + 60]).mean() for at in (20, 130, 240))
     assert middle > 20
@@ -90,7 +98,7 @@ def test_a_surface_has_one_colour_from_end_to_end_or_little() -> None:
     image = scene(edge=0)
     image[:60] = scene(edge=320)[:60]
     found = chroma_of(Tint()(image, image, saying(paint), 1.0)).astype(float)
-    above, left, right = found[:50].mean((0, 1)), found[90:, :110].mean((0, 1)), found[90:, 210:].mean((0, 1))
+    above, left, right = found[:50].mean((0, 1)), found[90:122, :110].mean((0, 1)), found[90:122, 210:].mean((0, 1))
     assert above[2] > 0.8 * RED[2]
     assert np.abs(left - right).max() < 0.5 * 1.7 * BLUE[0]
     assert np.abs(left).max() < 0.6 * BLUE[0]
@@ -173,13 +181,36 @@ def test_colours_come_with_a_slow_fade() -> None:
     assert chroma_of(out)[..., 2].mean() > 0.8 * fresh
 
 
+def test_light_that_flickers_or_fades_leaves_colours_and_light_that_stays_is_how_it_is() -> None:
+    """Faces went from cream to rust as the light fell."""
+
+    def look(seen: Image) -> Image:
+        rusty = (200 - float(seen.mean())) / 100  # the darker the picture, the redder
+        return np.asarray(np.clip(seen + rusty * np.array(RED), 0, 255), np.uint8)
+
+    def redness(share: float) -> float:
+        frame = np.asarray(np.round(image * share), np.uint8)
+        found = tint(frame, frame, look, 1.0)[:130, 10:150].astype(float).mean((0, 1))
+        return float((found[2] - found[0]) / found.mean())
+
+    image, tint = scene(90, 150), Tint()
+    begins = [redness(1.0) for _ in range(4)][-1]
+    shown = [redness(1 + 0.18 * np.sin(2.1 * index)) for index in range(8)]
+    shown += [redness(share) for share in np.linspace(0.95, 0.3, 10)]
+    assert max(abs(one - begins) for one in shown) < 0.15 * begins
+    for _ in range(120):
+        stays = redness(0.5)
+    tint = Tint()
+    assert abs(stays - [redness(0.5) for _ in range(8)][-1]) < 0.2 * stays
+
+
 def test_spreading_solves_the_equation() -> None:
     rng = np.random.default_rng(3)
     grey = np.asarray(cv2.GaussianBlur(rng.normal(128, 200, (32, 48)), (0, 0), 4), np.float32)
     grey[:, 20:] += 60
     wanted = rng.normal(0, 20, (2, 32, 48)).astype(np.float32)
-    found = spread(wanted, grey)
-    assert np.abs(spread(np.full_like(wanted, 7), grey) - 7).max() < 1e-3
+    found = evened(wanted, grey)
+    assert np.abs(evened(np.full_like(wanted, 7), grey) - 7).max() < 1e-3
     assert wanted.min() <= found.min() <= found.max() <= wanted.max()
     own, through, edge = 4e-3, 1e-3, 8.0
     places = np.arange(grey.size).reshape(grey.shape)
@@ -200,6 +231,27 @@ def test_spreading_solves_the_equation() -> None:
 def test_a_frame_that_shows_nothing_stays_grey(hold: float) -> None:
     image = np.full((90, 160, 3), 128, np.uint8)
     assert np.array_equal(Tint()(image, image, lambda seen: seen[..., ::-1] // 2 + 60, hold), image)
+
+
+def test_a_wall_in_soft_light_has_no_colour_nor_has_a_bare_room_and_a_landscape_has_a_sky() -> None:
+    """A network made a blue sky of seven of eight grey pictures."""
+    rng = np.random.default_rng(0)
+
+    def lit(image: NDArray[np.float64]) -> Image:
+        noisy = image + np.linspace(-20, 20, 320) + rng.normal(0, 5, image.shape)
+        return np.asarray(cv2.merge([noisy.clip(0, 255).round().astype(np.uint8)] * 3), np.uint8)
+
+    def chroma(image: Image) -> float:
+        blue = np.array([40, 0, 0], np.uint8)
+        return float(np.abs(chroma_of(Tint()(image, image, lambda seen: seen + blue, 1.0))[:80]).mean())
+
+    wall = np.full((180, 320), 110.0)
+    room, landscape = wall.copy(), wall.copy()
+    room[70:160, 220:270], room[160:] = 80, 60
+    landscape[100:] += cv2.GaussianBlur(rng.normal(0, 200, (80, 320)), (0, 0), 3)
+    assert max(chroma(lit(wall)), chroma(lit(room))) < 3
+    assert chroma(lit(landscape)) > 20
+    assert chroma(np.asarray(lit(landscape) // 4, np.uint8)) > 6  # a dark one too, which has less
 
 
 def test_sure_colours_become_stronger_faint_ones_fainter_and_none_another() -> None:

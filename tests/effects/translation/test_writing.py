@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from gancam.effects.translation.writing import Writing, in_ink, on_ground, written
+from gancam.effects.translation.writing import Writing, in_ink, written
 from gancam.frame import Image
 from gancam.vision.scenes import Scenes
 from gancam.vision.text import draw_text
@@ -148,29 +148,6 @@ def test_a_title_stays_where_it_is_when_the_scene_behind_it_moves() -> None:
     assert np.ptp(places, axis=0).max() < 3
 
 
-def test_letters_are_laid_on_the_ground_that_is_drawn() -> None:
-    image = _slide(200)
-    seen = written(image)
-    drawn = np.clip(image.astype(int) + np.array([30, -20, -60]), 0, 255).astype(np.uint8)
-    drawn[90:175] = cv2.blur(drawn[90:175], (31, 31))
-    laid = on_ground(image, drawn, seen)
-    paper = (seen == 255) & (image.min(2) == 200)
-    assert np.abs(laid[paper].astype(int) - (230, 180, 140)).max() <= 2
-    assert np.ptp(laid[seen == 255].min(1)) > 100
-    assert np.array_equal(on_ground(image, image, seen), image)
-
-
-def test_white_letters_stay_white_on_a_bar_that_is_drawn_much_darker() -> None:
-    """They went as dark as the bar did."""
-    image = _slide(150, (250, 250, 250))
-    seen = written(image)
-    dark = np.full_like(image, (90, 40, 20))
-    laid = on_ground(image, dark, seen)
-    letters, bar = (seen == 255) & (image.min(2) > 240), (seen == 255) & (image.max(2) == 150)
-    assert laid[letters].min() > 215
-    assert np.abs(laid[bar].astype(int) - (90, 40, 20)).max() <= 2
-
-
 def test_frames_of_another_size_begin_anew() -> None:
     writing = Video()
     for image in (_slide(), _slide()[:180], _slide()[:180]):
@@ -187,3 +164,35 @@ def test_ink_is_on_paper() -> None:
     assert np.ptp(grey, axis=2).max() == 0
     coloured = in_ink(_slide(245, (210, 140, 90)))
     assert coloured.min() < 110, "pale letters are ink, too"
+
+
+def test_a_table_is_found_as_a_whole_with_its_rules() -> None:
+    """Some of its cells were, and some of their digits."""
+    sheet = np.full((540, 960, 3), 255, np.uint8)
+    for line in range(4):
+        draw_text(sheet, "The quick brown fox jumps over the lazy dog", (40, 60 + 24 * line), 12, (30, 30, 30))
+    table = sheet.copy()
+    for row in range(9):
+        cv2.line(table, (500, 240 + 26 * row), (900, 240 + 26 * row), (200, 200, 200), 1)
+    for column in range(5):
+        cv2.line(table, (500 + 100 * column, 240), (500 + 100 * column, 448), (200, 200, 200), 1)
+    for row in range(8):
+        for column in range(4):
+            text = f"{91.1 * column + 37 * row:.1f}"
+            draw_text(table, text, (508 + 100 * column, 259 + 26 * row), 12, (30, 30, 30))
+    found = written(table)
+    assert found[240:449, 500:901].min() > 200
+    assert written(sheet)[230:].max() == 0
+    assert found[460:].max() == 0
+
+
+def test_a_line_goes_on_to_its_last_sign_beside_an_outline() -> None:
+    """Signs that are joined to the outline of a balloon were no part of it, and were drawn as blobs."""
+    image = np.full((360, 640, 3), (240, 190, 120), np.uint8)
+    cv2.ellipse(image, (220, 100), (190, 60), 0, 0, 360, (255, 255, 255), cv2.FILLED)
+    cv2.ellipse(image, (220, 100), (190, 60), 0, 0, 360, (0, 0, 0), 3)
+    draw_text(image, "WHERE IS THE CAT NOW?!", (80, 108), 20, (0, 0, 0))
+    box = (slice(85, 115), slice(60, 399))
+    ink = image[box].max(2) < 60
+    x = np.flatnonzero(ink.any(0))
+    assert (written(image)[box][ink] > 200).mean() > 0.97, (x.min(), x.max())

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 import gancam
-from export import saturation
+from export import check
 from export.graph import Graph
 from gancam.errors import ModelError
 from gancam.frame import Image
@@ -57,7 +57,7 @@ def test_both_are_kept_beside_it_and_saturate_nowhere(tmp_path: Path) -> None:
             "psnr": pytest.approx(offers[precision].psnr, abs=0.01)
         }
     model = onnx.load(variants(path)["int8"])
-    saturation.refuse(model)  # raises where a CPU could
+    check.refuse(model)  # raises where a CPU could
     codes = [numpy_helper.to_array(one) for one in model.graph.initializer if one.data_type == onnx.TensorProto.INT8]
     assert len([one for one in codes if one.ndim == 4]) == 3
     image = photos()[0]

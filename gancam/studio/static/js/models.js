@@ -51,6 +51,10 @@ function timeText(time) {
 }
 
 function card(model) {
+  if (model.error) { // it is there and cannot be used: that hides no other
+    return el("li", { class: "model-card", "data-model": model.name },
+      el("header", {}, el("h3", {}, model.name)), el("p", {}, `cannot be used: ${model.error}`))
+  }
   const speed = el("dd", {}, model.time ? timeText(model.time) : "not tried yet")
   const task = told.models.find((one) => one.name === model.name)?.task ?? model.task // as the menu of effects calls it
   const measure = button("test", "Measure", { class: "button small", onclick: async () => {
