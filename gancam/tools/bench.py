@@ -390,7 +390,7 @@ def picture(results: Results) -> Image:
     sheet = np.full((height * len(rows) + 70, 1100, 3), 250, np.uint8)
     ink, scale = (40, 40, 40), 520 / max(row.p95_ms for row in rows)
     about = f"{results.machine['cpu']}, {results.machine['cores']} cores"
-    _write(sheet[:60], f"ms a frame (blue: network, grey: rest, line: to the 95th percentile); {about}", 34, 12)
+    _write(sheet[:60], f"{about}: ms a frame (blue: network, grey: rest, line: to the 95th percentile)", 34, 12)
     for number, row in enumerate(rows):
         y = 60 + height * number
         end, within = left + round(row.median_ms * scale), left + round(row.median_ms * row.network * scale)
@@ -404,11 +404,11 @@ def picture(results: Results) -> Image:
 
 
 def _write(place: Image, words: str, baseline: int, height: int) -> None:
-    """Write `words` into `place`, in place, 20 pixels from its sides; where they do not fit, smaller, then shorter."""
+    """Write `words` into `place`, 20 pixels from its sides: smaller where they do not fit, then cut in front."""
     room = place.shape[1] - 40
     while text_width(words, height) > room:
         if height > 8:  # pixels of a capital letter, below which it is read with pains
             height -= 1
         else:
-            words = words.removesuffix("..")[:-1] + ".."
+            words = ".." + words.removeprefix("..")[1:]
     draw_text(place, words, (20, baseline), height, (40, 40, 40))
