@@ -176,7 +176,7 @@ def draw(run: Path) -> Path:
         if panel.name == "lr":
             axes.set_ylim(bottom=0)
         axes.set_title(panel.name, fontsize=10)
-        axes.tick_params(labelsize=8)
+        axes.tick_params(which="both", labelsize=8)
         axes.grid(alpha=0.3)
     grey = f" (grey: to be expected, {about})" if about else ""
     figure.suptitle(f"{run.resolve().name}{grey}", fontsize=10)

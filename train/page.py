@@ -15,9 +15,9 @@ from train.report import NEWEST, Every
 from train.watch import Progress, Watcher
 
 FILE = "page.html"  # in the run's folder
-WIDTH, HEIGHT = 300, 150  # of a panel, in pixels
+WIDTH, HEIGHT, ROOM = 300, 160, 20  # of a panel, and above and below its curve for figures, in pixels
 SECONDS = 15.0  # between pages, at least
-MEANT = {  # said where the pointer rests
+MEANT = {  # said below each curve
     "discriminator": "What the discriminator loses: near 0 it is never wrong, and the generator learns nothing",
     "adversarial": "What the generator loses to the discriminator: it rises and falls with the other's skill",
     "real": "The discriminator's mean answer to real pictures: above 0 is real",
@@ -36,11 +36,17 @@ MEANT = {  # said where the pointer rests
 }
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #222 }
-.warn { background: #fff3cd; border-left: 4px solid #d39e00; padding: .5rem 1rem; margin: .5rem 0 }
-.panels { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0 } figcaption { font-size: 13px }
-svg { background: #fafafa; border: 1px solid #ddd }
-img { max-width: 100%; min-width: 420px; image-rendering: pixelated }
-.grey { color: #777 }
+h1 { overflow-wrap: anywhere }
+.warn { background: #fff3cd; color: #222; border-left: 4px solid #d39e00; padding: .5rem 1rem; margin: .5rem 0 }
+.panels { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; width: 302px; max-width: 100% }
+figcaption { font-size: 13px; line-height: 1.4 } small { display: block } .grey, small { color: #666 }
+svg { display: block; max-width: 100%; height: auto; background: #fafafa; border: 1px solid #ddd }
+img { max-width: 100%; min-width: min(420px, 100%); image-rendering: pixelated }
+@media (prefers-color-scheme: dark) {
+  body { background: #14181a; color: #e2e6e7 } .grey, small { color: #a3adb0 }
+  svg { background: #1c2124; border-color: #363e41 } svg text { fill: #a3adb0 }
+  [stroke="#ccc"] { stroke: #4a5357 } [stroke="#9cc3e6"] { stroke: #3f6a94 } [stroke="#1f77b4"] { stroke: #62b0ee }
+}
 """
 
 
@@ -75,21 +81,22 @@ class Page(Watcher):
     def close(self) -> None:
         """Write how it ended, unless it was refused before it began: the folder may be another run's."""
         if self._progress is not None:
-            self._write()
+            self._write(goes_on=False)
 
-    def _write(self) -> None:
+    def _write(self, *, goes_on: bool = True) -> None:
         with suppress(OSError, ValueError):  # as before the first line of the log: the console tells of the folder
-            write(self._run, self._name, self._progress)
+            write(self._run, self._name, self._progress, goes_on=goes_on)
             self._written = time.monotonic()
 
 
-def write(run: Path, name: str, progress: Progress | None = None) -> Path:
+def write(run: Path, name: str, progress: Progress | None = None, *, goes_on: bool = False) -> Path:
     """Write ``page.html`` into `run`.
 
     Args:
         run: The run's folder.
         name: The name of its recipe.
         progress: How far it is; None: as its log has it.
+        goes_on: Whether the page is to look for a newer one by itself, every 20 seconds.
 
     Raises:
         FileNotFoundError: There is no log, nor `progress`.
@@ -114,18 +121,22 @@ def write(run: Path, name: str, progress: Progress | None = None) -> Path:
     ]
     grey = f"Grey: what is to be expected of {name}, {about}." if about else ""
     figures = [
-        f'<figure title="{MEANT.get(panel.name, "")}">{plot(panel)}'
-        f"<figcaption>{html.escape(_caption(panel))}</figcaption></figure>"
+        f"<figure>{plot(panel)}<figcaption>{html.escape(_caption(panel))}"
+        f"<small>{html.escape(MEANT.get(panel.name, ''))}</small></figcaption></figure>"
         for panel in shown
     ]
     if not shown:
         figures = [f"<p>The first point comes after {Every().log} iterations.</p>"]
     samples = f'<h2>Newest samples</h2><img src="{NEWEST}" alt="samples">' if (run / NEWEST).is_file() else ""
     parts = [
-        f'<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="20"><title>{title}</title>',
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+        '<meta http-equiv="refresh" content="20">' if goes_on else "",
+        f'<meta name="color-scheme" content="light dark"><title>{title}</title>',
         f"<style>{STYLE}</style><h1>{title}</h1>",
         *(warnings or ["<p>Nothing is seen to go wrong.</p>"]),
-        f'<h2>Curves</h2><p class="grey">{html.escape(grey)}</p><div class="panels">{"".join(figures)}</div>{samples}',
+        "<h2>Curves</h2>",
+        f'<p class="grey">{html.escape(grey)}</p>' if grey else "",
+        f'<div class="panels">{"".join(figures)}</div>{samples}',
     ]
     partial = run / f".{FILE}.part"
     partial.write_text("\n".join(parts), encoding="utf-8")
@@ -138,7 +149,7 @@ def _caption(panel: Panel) -> str:
     iterations, values = panel.expected
     if iterations and panel.own[0][-1] <= iterations[-1]:
         said += f" (to be expected: {np.interp(panel.own[0][-1], iterations, values):.3g})"
-    return said
+    return f"{said}, logarithmic" if panel.steep else said
 
 
 def plot(panel: Panel) -> str:
@@ -153,7 +164,10 @@ def plot(panel: Panel) -> str:
         places = []
         for iteration, value in zip(*points, strict=True):
             share = ((math.log(value) if panel.steep else value) - low) / (high - low or 1.0)
-            places.append(f"{6 + (WIDTH - 12) * iteration / last:.1f},{HEIGHT - 8 - (HEIGHT - 16) * share:.1f}")
+            x, y = 6 + (WIDTH - 12) * iteration / last, HEIGHT - ROOM - (HEIGHT - 2 * ROOM) * share
+            places.append(f"{x:.1f},{y:.1f}")
+        if len(places) == 1:  # a browser draws nothing for it, and a dot for a line of no length
+            places, width = places * 2, 6
         ends = 'stroke-linecap="round" stroke-linejoin="round"'
         return f'<polyline points="{" ".join(places)}" fill="none" stroke="{colour}" stroke-width="{width}" {ends}/>'
 
@@ -164,4 +178,6 @@ def plot(panel: Panel) -> str:
     marks = [(4, 14, "start", f"{max(values):.3g}"), (4, HEIGHT - 4, "start", f"{min(values):.3g}")]
     marks.append((WIDTH - 4, HEIGHT - 4, "end", f"{last:,}"))
     texts = [f'<text x="{x}" y="{y}" text-anchor="{a}" font-size="11" fill="#666">{t}</text>' for x, y, a, t in marks]
-    return f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">{"".join(drawn + texts)}</svg>'
+    said = f"{panel.name}: {panel.smooth[0]:.3g} at first, {panel.smooth[-1]:.3g} at {panel.own[0][-1]:,} iterations"
+    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    return f'<svg role="img" aria-label="{html.escape(said)}" {size}>{"".join(drawn + texts)}</svg>'

@@ -34,7 +34,7 @@ from gancam.inference.session import open_session
 from gancam.inference.variants import variants
 from gancam.sources import TestPattern
 from gancam.units import is_finite
-from gancam.vision.text import draw_text
+from gancam.vision.text import draw_text, text_width
 
 VERSION = 1  # of the JSON that `Results.to_dict` gives; other versions are refused as a baseline
 _CONVOLUTIONS = ("Conv", "FusedConv", "NhwcFusedConv", "QLinearConv", "ConvTranspose", "ConvInteger")
@@ -389,14 +389,26 @@ def picture(results: Results) -> Image:
     rows, height, left = results.rows, 44, 430
     sheet = np.full((height * len(rows) + 70, 1100, 3), 250, np.uint8)
     ink, scale = (40, 40, 40), 520 / max(row.p95_ms for row in rows)
-    about = f"{results.machine['cpu']}, {results.machine['cores']} cores: milliseconds a frame, network / rest"
-    draw_text(sheet, about, (20, 34), 12, ink)
+    about = f"{results.machine['cpu']}, {results.machine['cores']} cores"
+    _write(sheet[:60], f"{about}: ms a frame (blue: network, grey: rest, line: to the 95th percentile)", 34, 12)
     for number, row in enumerate(rows):
         y = 60 + height * number
         end, within = left + round(row.median_ms * scale), left + round(row.median_ms * row.network * scale)
         sheet[y : y + 24, left:end] = (190, 190, 190)
         sheet[y : y + 24, left:within] = (170, 120, 40)
         sheet[y + 11 : y + 13, end : left + round(row.p95_ms * scale)] = ink
-        draw_text(sheet, row.name, (20, y + 18), 11, ink)
-        draw_text(sheet, f"{row.median_ms:.1f} ({row.fps:.0f} fps)", (1080, y + 18), 11, ink, right=True)
+        _write(sheet[y : y + height, :left], row.name, 18, 11)
+        said = f"{row.median_ms:.1f} ({row.fps:.{0 if row.fps >= 10 else 1}f} fps)"
+        draw_text(sheet, said, (1080, y + 18), 11, ink, right=True)
     return sheet
+
+
+def _write(place: Image, words: str, baseline: int, height: int) -> None:
+    """Write `words` into `place`, 20 pixels from its sides: smaller where they do not fit, then cut in front."""
+    room = place.shape[1] - 40
+    while text_width(words, height) > room:
+        if height > 8:  # pixels of a capital letter, below which it is read with pains
+            height -= 1
+        else:
+            words = ".." + words.removeprefix("..")[1:]
+    draw_text(place, words, (20, baseline), height, (40, 40, 40))

@@ -13,7 +13,8 @@ NODE = shutil.which("node")
 SCRIPTS = Path(gancam.studio.__file__).parent / "static" / "js"
 PAGE = """
 const element = () => ({
-  append() {}, setAttribute() {}, addEventListener() {}, remove() {}, replaceChildren() {}, contains: () => false,
+  append() {}, setAttribute() {}, getAttribute: () => null,
+  addEventListener() {}, remove() {}, replaceChildren() {}, contains: () => false,
   querySelector: () => null, closest: () => null, play: async () => {}, children: [], dataset: {}, style: {},
   classList: { toggle() {}, add() {}, remove() {} },
 })
@@ -123,3 +124,205 @@ def test_of_two_cameras_that_are_asked_for_at_once_one_is_kept() -> None:
     """
     )
     assert told(code) == 1
+
+
+TOASTS = """
+const named = new Map()
+const made = () => {
+  const one = element()
+  const textContent = { get: () => one.children.map((child) => child.textContent ?? child).join("") }
+  Object.defineProperties(one, { children: { value: [] }, textContent })
+  one.append = (...added) => {
+    one.children.push(...added)
+    for (const child of added) if (child.style) child.parent = one
+  }
+  one.remove = () => one.parent.children.splice(one.parent.children.indexOf(one), 1)
+  return one
+}
+document.createElement = document.createElementNS = made
+document.getElementById = (id) => named.get(id) ?? named.set(id, made()).get(id)
+globalThis.setTimeout = () => 0
+const shown = () => named.get("toasts").children.map((one) => one.textContent)
+"""
+
+
+def test_an_error_that_is_shown_is_not_shown_again() -> None:
+    code = """
+      const { toast } = await load("dom.js")
+      for (const text of ["gone", "gone", "other"]) toast(text, "error")
+      tell(shown())
+    """
+    assert told(TOASTS + code) == ["gone", "other"]
+
+
+def test_an_upload_is_shown_until_it_is_over_and_names_the_file_once_where_it_fails() -> None:
+    code = """
+      const { send } = await load("api.js")
+      let sending = null
+      globalThis.XMLHttpRequest = class { upload = {}; open() {} send() { sending = this } }
+      const going = send({ name: "a.mp4" })
+      sending.upload.onprogress({ lengthComputable: true, loaded: 3, total: 4 })
+      const [text, bar] = named.get("toasts").children[0].children[0].children
+      const during = [text, bar.value]
+      sending.onerror()
+      let why = ""
+      await going.catch((error) => { why = error.message })
+      tell([...during, why, shown()])
+    """
+    assert told(TOASTS + code) == ["Uploading a.mp4 …", 0.75, "a.mp4: could not be sent", []]
+
+
+def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> None:
+    code = """
+      const taken = {}
+      globalThis.addEventListener = (name, call) => { taken[name] = call }
+      const { ignoreStrayDrops } = await load("dom.js")
+      ignoreStrayDrops()
+      const after = (name, defaultPrevented, input) => {
+        const event = { defaultPrevented, target: { closest: () => input }, dataTransfer: { dropEffect: "copy" } }
+        event.preventDefault = () => { event.defaultPrevented = true }
+        taken[name](event)
+        return [event.defaultPrevented, event.dataTransfer.dropEffect]
+      }
+      const beside = [after("dragover", false, null), after("drop", false, null)]
+      tell([...beside, after("dragover", true, null), after("drop", false, {})])
+    """
+    assert told(code) == [[True, "none"], [True, "none"], [True, "copy"], [False, "copy"]]
+
+
+STAGE = """
+let press = null  // a key, as the script that was started last hears it
+const named = new Map()
+const part = () => ({ ...element(), getContext: () => ({}), style: { setProperty() {} }, getAttribute: () => "",
+                      querySelectorAll: () => [], getBoundingClientRect: () => ({ width: 0, height: 0 }) })
+document.getElementById = (id) => named.get(id) ?? named.set(id, part()).get(id)
+document.createElement = document.createElementNS = part
+globalThis.addEventListener = (name, call) => { if (name === "keydown") press = call }
+globalThis.ResizeObserver = class { observe() {} }
+globalThis.devicePixelRatio = 1
+"""
+
+
+def test_what_acts_on_the_picture_is_out_of_reach_of_keys_too_while_there_is_none() -> None:
+    code = """
+      const { lost, startStage } = await load("stage.js")
+      const api = await load("api.js")
+      let recorded = 0
+      startStage()
+      named.get("record").click = () => { recorded += 1 }
+      const inert = (state, recording = false) => {
+        const source = { state, label: "", error: "", mirrored: false }
+        api.tell("state", { source, recording, said: [], saidCount: 0 })
+        press({ key: "r", preventDefault() {}, target: { closest: () => null } })
+        return named.get("acts").inert
+      }
+      const found = [inert("idle"), inert("playing"), inert("failed"), inert("failed", true), recorded]
+      lost(true)
+      tell([...found, named.get("acts").inert, named.get("begin").hidden])
+    """
+    assert told(STAGE + code) == [True, False, True, False, 2, True, True]
+
+
+def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_there_are() -> None:
+    code = """
+      const api = await load("api.js")
+      const { startOverlay } = await load("overlay.js")
+      const sent = []
+      globalThis.fetch = async (path, { body }) => { sent.push(JSON.parse(body).act); return answer({})() }
+      startOverlay()
+      const chosen = []
+      const brush = { dataset: { tool: "brush" }, setAttribute: (name, on) => chosen.push(on) }
+      document.getElementById("tools").querySelectorAll = () => [brush]
+      const drawer = (brushes) => api.tell("state", { effects: [{ name: "a", draws: true, on: true, brushes }] })
+      const hit = (key) => press({ key, preventDefault() {}, target: { closest: () => null } })
+      drawer(false)
+      chosen.length = 0
+      hit("b")
+      hit("x")
+      const boxes = [...chosen]
+      named.get("panel-live").hidden = true
+      hit("u")
+      const away = [...sent]
+      named.get("panel-live").hidden = false
+      hit("u")
+      tell([boxes, away, sent])
+    """
+    assert told(STAGE + code) == [[False], [], ["undo"]]
+
+
+JOBS = """
+const buttons = []
+const made = (tag) => {
+  const found = { value: 0.5 }
+  const one = { ...element(), tag, addEventListener: (name, call) => { one.press = call }, querySelector: () => found }
+  if (tag === "button") buttons.push(one)
+  return one
+}
+const named = new Map()
+document.getElementById = (id) => named.get(id) ?? named.set(id, made(id)).get(id)
+document.createElement = document.createElementNS = made
+const list = document.getElementById("jobs-list")
+list.replaceChildren = (...rows) => { list.querySelector = () => rows[0]; list.children = rows }
+list.querySelector = () => null
+globalThis.setTimeout = () => 0
+const sent = []
+let frame = 1
+const fixed = { number: "1", name: "a.mp4", options: ["-e", "sketch"], state: "running", eta: null, notes: [] }
+const job = () => ({ ...fixed, frame, frames: 9 })
+globalThis.fetch = async (path, { method }) => { sent.push(method); return answer({ jobs: [job()] })() }
+const settle = async () => { for (let times = 0; times < 20; times += 1) await new Promise(setImmediate) }
+const jobs = await load("jobs.js")
+jobs.watchJobs(true)
+await settle()
+"""
+
+
+def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_pointer() -> None:
+    code = """
+      const before = [...buttons]
+      frame = 5
+      jobs.watchJobs(true)
+      await settle()
+      tell([before.length, buttons.length, list.children[0].querySelector().textContent])
+    """
+    assert told(JOBS + code) == [2, 2, "sketch · 5 of 9 frames"]
+
+
+def test_what_is_processed_is_not_deleted_unasked() -> None:
+    code = """
+      const asked = []
+      globalThis.confirm = (text) => { asked.push(text); return asked.length > 1 }
+      sent.length = 0
+      buttons[1].press()
+      await settle()
+      const kept = [...sent]
+      buttons[1].press()
+      await settle()
+      tell([kept, sent[0], asked[0]])
+    """
+    assert told(JOBS + code) == [[], "DELETE", "Remove a.mp4, and delete what is processed of it?"]
+
+
+def test_results_of_one_name_are_told_apart() -> None:
+    code = """
+      document.getElementById("files-list").querySelectorAll = () => []
+      globalThis.addEventListener = () => {}
+      const now = Date.now() / 1000
+      const entry = (name, place, changed) => ({ name, reference: `results/${place}/${name}`, size: 2e6, changed })
+      const entries = [entry("a.mp4", 1, now), entry("a.mp4", 2, now - 864000), entry("b.mp4", 3, now)]
+      const roots = ["results"]
+      const answers = { "/api/files": { roots }, "/api/files/results?all=1": { entries }, "/api/jobs": { jobs: [] } }
+      globalThis.fetch = async (path) => answer(answers[path])()
+      let rows = []
+      document.getElementById("files-list").replaceChildren = (...groups) => { rows = groups[0].children[1].children }
+      const { startFiles } = await load("files.js")
+      startFiles()
+      for (let times = 0; times < 30; times += 1) await new Promise(setImmediate)
+      tell(rows.map((row) => row.textContent))
+    """
+    found = told(TOASTS + code)
+    assert isinstance(found, list)
+    first, second, other = found
+    assert other == "b.mp42.0 MB"
+    assert first != second
+    assert first.startswith("a.mp4")

@@ -50,6 +50,15 @@ def test_a_picture_of_it(results: Results) -> None:
     assert image.std() > 5
 
 
+def test_a_long_name_leaves_the_bars_of_the_picture_free(results: Results) -> None:
+    rows = [replace(results.rows[0], model=name) for name in ("m", "a-long-name-" * 9)]
+    image = picture(Results({**results.machine, "cpu": "a processor " * 20}, rows))
+    above, below = image[60:104, 430:], image[104:148, 430:]
+    assert (above == below).all()  # the same bar, and nothing over it
+    assert (image[:60, 1090:] == 250).all()
+    assert (image[104:148, :420] < 100).any()
+
+
 def test_it_is_compared_with_itself_and_with_a_faster_one(results: Results, tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
     path.write_text(json.dumps(results.to_dict()))

@@ -68,6 +68,9 @@ def test_a_watcher_writes_it_when_something_is_wrong_and_at_the_end(run: Path, t
     watcher.progress(Progress(310, 1000, "adversarial", 1.0))
     watcher.close()
     assert "310 of 1,000" in (run / page.FILE).read_text()
+    assert "refresh" not in (run / page.FILE).read_text()  # nothing newer comes
+    watcher.alarm(310, "it collapses")
+    assert "refresh" in (run / page.FILE).read_text()
     early = page.Page(tmp_path / "nowhere", "small")
     early.progress(Progress(1, 1000, "adversarial", 1.0))
     early.close()  # before the first line of the log
@@ -126,7 +129,18 @@ def test_there_is_a_page_before_the_first_point(tmp_path: Path) -> None:
 
 
 def test_curves_say_what_they_are_and_rates_begin_at_0(run: Path) -> None:
-    assert 'title="What the discriminator loses' in page.write(run, "small").read_text()
+    text = page.write(run, "small").read_text()
+    assert "<small>What the discriminator loses" in text  # where no pointer has to rest
+    assert 'aria-label="discriminator: 10 at first, 0.' in text
+    assert "logarithmic" in text  # the axis of the loss, which falls to a thirtieth
     panel = curves.Panel("lr", ([10, 20], [0.1, 0.09]), [0.1, 0.09], ([], []), steep=False)
     heights = [float(place.split(",")[1]) for place in page.plot(panel).split('points="')[1].split('"')[0].split()]
     assert heights[1] - heights[0] < page.HEIGHT / 5
+
+
+@pytest.mark.parametrize(("values", "steep"), [([2.0], False), ([3.0, 1.0, 2.0], False), ([9.0, 1.0], True)])
+def test_a_curve_is_seen_from_its_first_point_on_and_leaves_its_figures_room(values: list[float], steep: bool) -> None:
+    panel = curves.Panel("variety", (list(range(len(values))), values), values, ([], []), steep)
+    places = page.plot(panel).split('points="')[1].split('"')[0].split()
+    assert len(places) > 1  # a browser draws nothing for a line of one point
+    assert all(16 < float(place.split(",")[1]) < page.HEIGHT - 16 for place in places)

@@ -1,5 +1,5 @@
 // Requests to the server, and what it tells by itself.
-import { toast } from "./dom.js"
+import { el, toast } from "./dom.js"
 
 export class Refused extends Error {}
 
@@ -48,9 +48,22 @@ export function upload(file, progress = () => {}) {
       if (sending.status === 200) done(said)
       else failed(new Refused(said.error || sending.responseText || `error ${sending.status}`))
     }
-    sending.onerror = () => failed(new Refused(`${file.name} could not be sent`))
+    sending.onerror = () => failed(new Refused("could not be sent"))
     sending.send(file)
   })
+}
+
+/** The same, while a toast shows how far it is; a refusal names the file. */
+export async function send(file) {
+  const bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` })
+  const over = toast(`Uploading ${file.name} …`, "note", bar)
+  try {
+    return await upload(file, (share) => { bar.value = share })
+  } catch (error) {
+    throw new Refused(`${file.name}: ${error.message}`)
+  } finally {
+    over()
+  }
 }
 
 /** Have the browser save what a path of the server gives. */

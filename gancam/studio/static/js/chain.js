@@ -1,7 +1,7 @@
 // The chain of effects: cards that are turned on and off, moved, opened and removed.
 import { attempt, listen, request, save, told, turn } from "./api.js"
 import { control } from "./controls.js"
-import { $, button, dress, el, iconButton, toast } from "./dom.js"
+import { $, button, dress, el, iconButton, say, toast } from "./dom.js"
 import { openMenu } from "./menu.js"
 
 const FIRST = 6 // parameters that a card shows at once
@@ -81,7 +81,7 @@ function makeCard(effect) {
     el("ul", { class: "notes", hidden: true }), ...nodes,
     more.length ? el("details", { class: "more" }, el("summary", {}, `${more.length} more settings`), ...more) : null,
     el("div", { class: "card-foot" }, button("trash", "Remove", { class: "button quiet danger",
-      onclick: () => attempt("DELETE", `/api/effects/${encodeURIComponent(name)}`) })))
+      onclick: async () => { if (await attempt("DELETE", `/api/effects/${encodeURIComponent(name)}`)) $("add").focus({ preventScroll: true }) } })))
   const toggle = el("button", { type: "button", class: "card-title", "aria-controls": body.id,
     onclick: () => open(toggle.getAttribute("aria-expanded") !== "true") },
     el("b", {}, name), el("small", {}, about?.task ?? effect.effect))
@@ -100,7 +100,7 @@ function makeCard(effect) {
   const show = (now) => {
     power.checked = now.on
     node.classList.toggle("is-off", !now.on)
-    body.querySelector(".error").textContent = now.error
+    say(body.querySelector(".error"), now.error)
     body.querySelector(".error").hidden = !now.error
     const notes = body.querySelector(".notes")
     notes.replaceChildren(...now.notes.slice(-2).map((note) => el("li", {}, note)))

@@ -1,5 +1,5 @@
 // A parameter's declaration as the control that suits it. Nothing here knows any effect.
-import { attempt, upload } from "./api.js"
+import { attempt, send } from "./api.js"
 import { button, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { choose } from "./overlay.js"
@@ -133,8 +133,7 @@ const MAKERS = {
       const [file] = input.files
       input.value = ""
       if (!file) return
-      toast(`Uploading ${file.name} …`)
-      try { set((await upload(file)).reference) } catch (error) { toast(error.message, "error") }
+      try { set((await send(file)).reference) } catch (error) { toast(error.message, "error") }
     } })
     const options = (references) => list.replaceChildren(el("option", { value: "" }, "None"),
       ...[...new Set([...entry.words, current, ...references])].filter(Boolean).map((one) => el("option", { value: one, selected: one === current }, one)))

@@ -36,14 +36,30 @@ export function dress(target, name, text) {
   if (label && !text) target.title = key ? `${label} (${key})` : label
 }
 
-/** Tell the user something for a while. */
-export function toast(text, kind = "note") {
-  const box = el("div", { class: `toast ${kind}` }, el("span", {}, text))
+/** Tell the user something for a while; with a `bar` of progress until the function that is given is called. */
+export function toast(text, kind = "note", bar = null) {
+  if (kind === "error" && [...$("toasts").children].some((one) => one.textContent === text)) return // it is still there to read
+  const box = el("div", { class: `toast ${kind}` }, el("span", {}, text, bar))
   const gone = () => box.remove()
   box.append(iconButton("close", "Dismiss", { onclick: gone }))
   $("toasts").append(box)
   while ($("toasts").children.length > 4) $("toasts").firstChild.remove()
-  setTimeout(gone, kind === "error" ? 9000 : 4000)
+  if (!bar) setTimeout(gone, Math.max(kind === "error" ? 9000 : 4000, 70 * text.length))
+  return gone
+}
+
+/** Have files that are dropped beside what takes them ignored: the browser would open them instead of the page. */
+export function ignoreStrayDrops() {
+  for (const name of ["dragover", "drop"]) addEventListener(name, (event) => {
+    if (event.defaultPrevented || event.target.closest?.("input")) return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = "none"
+  })
+}
+
+/** Give an alert its text, if that is another: screen readers read it aloud whenever it is set. */
+export function say(target, text) {
+  if (target.textContent !== text) target.textContent = text
 }
 
 /** Whether a key belongs to what the user is typing into, or to a sheet over the page. */

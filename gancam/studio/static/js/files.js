@@ -71,22 +71,32 @@ async function list() {
   for (const root of roots) {
     const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}?all=1`))?.entries ?? []
     if (entries.length) groups.push(el("section", {}, el("h2", { class: "group-title" }, TITLES[root] ?? root), el("ul", { class: "file-rows" },
-      ...entries.slice(0, 200).map((entry) => row(entry, root in TITLES)))))
+      ...entries.slice(0, 200).map((entry) => row(entry, root in TITLES, entries.filter(({ name }) => name === entry.name).length > 1)))))
   }
   $("files-list").replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet-text" }, "Nothing here yet.")]))
   mark()
 }
 
-function row(entry, own) {
-  return el("li", { "data-reference": entry.reference },
-    el("button", { type: "button", class: "file-row", onclick: () => choose(entry) },
-      icon(entry.kind === "video" ? "file" : "snapshot"), el("span", {}, entry.name), el("small", {}, megabytes(entry.size))),
-    el("a", { class: "icon-button small", href: download(entry.reference), download: "", "aria-label": `Download ${entry.name}`, title: "Download" }, icon("download")),
-    own ? iconButton("trash", `Delete ${entry.name}`, { class: "icon-button small", onclick: () => remove(entry) }) : null)
+/** When a file was changed: the time of today, or the day. */
+function when(entry) {
+  const changed = new Date(1000 * entry.changed)
+  const today = changed.toDateString() === new Date().toDateString()
+  return today ? changed.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : changed.toLocaleDateString()
 }
 
-async function remove(entry) {
-  if (!confirm(`Delete ${entry.name}?`)) return
+/** Make a row of the list; one of several of its name (a video that was processed twice) says when it was made. */
+function row(entry, own, among) {
+  const called = among ? `${entry.name}, ${when(entry)}` : entry.name
+  return el("li", { "data-reference": entry.reference },
+    el("button", { type: "button", class: "file-row", onclick: () => choose(entry) },
+      icon(entry.kind === "video" ? "file" : "snapshot"), el("span", {}, entry.name),
+      el("small", {}, among ? `${when(entry)} · ${megabytes(entry.size)}` : megabytes(entry.size))),
+    el("a", { class: "icon-button small", href: download(entry.reference), download: "", "aria-label": `Download ${called}`, title: "Download" }, icon("download")),
+    own ? iconButton("trash", `Delete ${called}`, { class: "icon-button small", onclick: () => remove(entry, called) }) : null)
+}
+
+async function remove(entry, called) {
+  if (!confirm(`Delete ${called}?`)) return
   await attempt("DELETE", `/api/files/${entry.reference.split("/").map(encodeURIComponent).join("/")}`)
   if (chosen?.reference === entry.reference) { chosen = null; $("prepare").hidden = true }
   list()

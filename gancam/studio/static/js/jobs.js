@@ -37,8 +37,8 @@ function show(jobs) {
   const list = $("jobs-list")
   const rows = jobs.toReversed().map((job) => {
     const old = list.querySelector(`[data-job="${job.number}"]`)
-    const text = JSON.stringify(job)
-    if (old?.dataset.text === text) return old
+    const text = JSON.stringify({ ...job, frame: 0, eta: null, seconds: 0 })
+    if (old?.dataset.text === text) { refresh(old, job); return old } // a button that is made anew loses the press that is under way
     const focus = old?.contains(document.activeElement) ? document.activeElement.dataset.act : null
     const row = make(job)
     row.dataset.text = text
@@ -51,12 +51,32 @@ function show(jobs) {
 const WORDS = { waiting: "Waiting", running: "Processing", paused: "Paused", done: "Done", failed: "Failed" }
 const time = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`)
 
+const share = (job) => (job.frames ? Math.min(job.frame / job.frames, 1) : 0)
+
+/** Say through which effects a job goes, and how far it is. */
+function about(job) {
+  const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
+  const said = { running: job.eta === null ? `${job.frame} of ${job.frames} frames` : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
+                 paused: `${job.frame} of ${job.frames} frames`, done: `in ${time(job.seconds)}` }[job.state] ?? ""
+  return [effects.join(" → "), said].filter(Boolean).join(" · ")
+}
+
+function refresh(row, job) {
+  row.querySelector("header small").textContent = about(job)
+  const bar = row.querySelector("progress")
+  if (bar) bar.value = share(job)
+}
+
+/** Remove a job; what it made is deleted with it, unless it is done. */
+async function remove(job, row) {
+  const begun = job.state !== "done" && row.querySelector("progress").value > 0
+  if (begun && !confirm(`Remove ${job.name}, and delete what is processed of it?`)) return
+  await attempt("DELETE", `/api/jobs/${job.number}`)
+  poll()
+}
+
 function make(job) {
   const act = (name) => async () => { await attempt("POST", `/api/jobs/${job.number}/${name}`); poll() }
-  const share = Math.min(job.frame / job.frames, 1)
-  const said = { running: job.eta === null ? `${job.frame} of ${job.frames} frames` : `${Math.round(100 * share)} %, ${time(job.eta)} left`,
-                 paused: `${job.frame} of ${job.frames} frames`, done: `in ${time(job.seconds)}` }[job.state] ?? ""
-  const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
   const acts = []
   if (job.state === "running" || job.state === "waiting") acts.push(button("pause", "Pause", { class: "button small", "data-act": "pause", onclick: act("pause") }))
   if (job.state === "paused") acts.push(button("play", "Go on", { class: "button small", "data-act": "resume", onclick: act("resume") }))
@@ -67,13 +87,14 @@ function make(job) {
     acts.push(button("eye", "What was kept", { class: "button small", "data-act": "verify", "aria-expanded": opened.has(job.number), onclick: () => verify(job) }))
   }
   acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",
-    onclick: async () => { await attempt("DELETE", `/api/jobs/${job.number}`); poll() } }))
-  return el("li", { class: `job ${job.state}`, "data-job": job.number },
-    el("header", {}, el("b", {}, job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, [effects.join(" → "), said].filter(Boolean).join(" · "))),
-    job.state === "done" ? null : el("progress", { max: 1, value: share, "aria-label": `Progress of ${job.name}` }),
+    onclick: () => remove(job, row) }))
+  const row = el("li", { class: `job ${job.state}`, "data-job": job.number },
+    el("header", {}, el("b", {}, job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
+    job.state === "done" ? null : el("progress", { max: 1, value: share(job), "aria-label": `Progress of ${job.name}` }),
     job.error ? el("p", { class: "error" }, job.error) : null,
     ...job.notes.map((note) => el("p", { class: "quiet-text" }, note)),
     el("footer", {}, ...acts), opened.get(job.number) ?? null)
+  return row
 }
 
 async function verify(job) {

@@ -1,7 +1,7 @@
 // The page: its sections, its theme, and what begins it all.
 import { loadModels } from "./api.js"
 import { startChain } from "./chain.js"
-import { $, dress } from "./dom.js"
+import { $, dress, ignoreStrayDrops } from "./dom.js"
 import { startFiles } from "./files.js"
 import { startMenu } from "./menu.js"
 import { startModels } from "./models.js"
@@ -69,6 +69,7 @@ function startSheets() {
   }
 }
 
+ignoreStrayDrops()
 startTheme()
 startTabs()
 startSheets()

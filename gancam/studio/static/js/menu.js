@@ -20,7 +20,13 @@ export async function openMenu() {
 function showTasks() {
   const tasks = ["All", ...new Set(told.models.map((model) => model.task))]
   $("menu-tasks").replaceChildren(...tasks.map((name) =>
-    el("button", { type: "button", class: "chip", "aria-pressed": name === task, onclick: () => { task = name; showTasks(); filter() } }, name)))
+    el("button", { type: "button", class: "chip", "aria-pressed": name === task, onclick: () => choose(name) }, name)))
+}
+
+function choose(name) {
+  task = name
+  for (const chip of $("menu-tasks").children) chip.setAttribute("aria-pressed", chip.textContent === name) // which keeps the focus
+  filter()
 }
 
 function filter() {
@@ -48,7 +54,7 @@ async function fill() {
     if (!$("menu").open || number !== newest) return
     await new Promise((done) => {
       image.onload = () => { image.classList.add("there"); done() }
-      image.onerror = done
+      image.onerror = image.onload // or it would shimmer as if it were still to come
       image.src = `/api/thumbnails/${number}/${encodeURIComponent(image.dataset.model)}`
     })
   }

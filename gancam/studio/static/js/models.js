@@ -1,5 +1,5 @@
 // The Models page: what is there, how good, how fast here; new models; and what works on this machine.
-import { attempt, loadModels, request, told, upload } from "./api.js"
+import { attempt, loadModels, request, send, told } from "./api.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
 
@@ -89,9 +89,9 @@ function long(text) {
 }
 
 async function add(file) {
-  toast(`Trying ${file.name} out; that takes a moment …`)
   try {
-    const { reference } = await upload(file)
+    const { reference } = await send(file)
+    toast(`Trying ${file.name} out; that takes a moment …`)
     const found = await request("POST", "/api/catalogue", { reference })
     toast(`${found.name} is one of your models now${found.convention.doubts?.length ? `; not certain: ${found.convention.doubts.join("; ")}` : ""}`)
     await Promise.all([fill(), loadModels()])

@@ -159,6 +159,7 @@ function down(event) {
     stage.pixel(...at).then((rgb) => end(rgb && `#${rgb.map((part) => part.toString(16).padStart(2, "0")).join("")}`))
     return
   } else if (drawer()) {
+    if (event.button === 2 && !drawer().brushes) return // nothing to erase with
     erasing = event.button === 2 || tool === "erase"
     stroke = [at]
     draw("down")
@@ -198,6 +199,7 @@ function up() {
 }
 
 function keys(event) {
+  if ($("panel-live").hidden) return // keys of another section are not for a picture that nobody sees
   if (mode && event.key === "Escape") {
     event.preventDefault()
     mode.end(mode.region ? regionText(mode.region) : null)
@@ -213,9 +215,8 @@ function keys(event) {
   }
   if (!mode && drawer() && !typing && !event.ctrlKey && !event.metaKey) {
     if (event.key === "u") draw("undo")
-    if (event.key === "b") setTool("brush")
-    if (event.key === "e") setTool("erase")
-    if (event.key === "x") setTool("box")
+    const name = { b: "brush", e: "erase", x: "box" }[event.key]
+    if (name && (name === "box" || drawer().brushes)) setTool(name)
   }
 }
 
@@ -258,6 +259,8 @@ export function startOverlay() {
     if (!drawer() || mode) return
     event.preventDefault()
     radius = Math.min(Math.max(radius * (event.deltaY > 0 ? 0.85 : 1.18), 0.005), 0.15)
+    const size = $("tools").querySelector("input")
+    if (size) size.value = radius * 1000
     render(point(event))
   }, { passive: false })
   addEventListener("keydown", keys)

@@ -1,5 +1,5 @@
 // Choosing what plays.
-import { attempt, listen, request, told, upload } from "./api.js"
+import { attempt, listen, request, send, told } from "./api.js"
 import { sendCamera } from "./camera.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
@@ -84,7 +84,7 @@ async function cameras() {
 
 function stream() {
   const url = el("input", { type: "text", id: "stream-url", placeholder: "rtsp://host/name", value: address, autocomplete: "off",
-                            spellcheck: "false", inputmode: "url" })
+                            spellcheck: "false", inputmode: "url", required: true })
   return el("div", { class: "form" },
     el("form", { class: "line", onsubmit: (event) => { event.preventDefault(); address = url.value.trim(); play("stream", address) } },
       el("label", { for: "stream-url" }, "Address"), url, el("button", { class: "button accent" }, "Play")),
@@ -99,20 +99,19 @@ async function files() {
       list.append(el("li", {}, el("button", { type: "button", class: "row", onclick: () => play("file", entry.reference) },
         icon("file"), el("span", {}, entry.name), el("small", {}, root))))
   }
-  const input = el("input", { type: "file", accept: "video/*", id: "source-file", onchange: () => send(input.files) })
+  const input = el("input", { type: "file", accept: "video/*", id: "source-file", onchange: () => playFile(input.files) })
   return el("div", { class: "form" },
     el("label", { class: "drop", for: "source-file" }, icon("upload"), el("b", {}, "Choose a video"),
       el("span", {}, "or drop one anywhere on the picture"), input),
     list, back())
 }
 
-async function send(list) {
+async function playFile(list) {
   const file = list?.[0]
   if (!file) return
   $("sources").close()
-  toast(`Uploading ${file.name} …`)
   try {
-    const stored = await upload(file)
+    const stored = await send(file)
     await request("POST", "/api/source", { kind: "file", value: stored.reference })
   } catch (error) {
     toast(error.message, "error")
@@ -128,7 +127,7 @@ export function startSources() {
   stage.addEventListener("drop", (event) => {
     event.preventDefault()
     stage.classList.remove("dropping")
-    send(event.dataTransfer.files)
+    playFile(event.dataTransfer.files)
   })
   showSource({ kind: null })
   listen("state", ({ source }) => showSource(source))

@@ -1,6 +1,6 @@
 // The picture: before and after, full screen, snapshot, recording, and the figures over it.
 import { attempt, listen, save, told, unseen } from "./api.js"
-import { $, dress, isTyping, toast } from "./dom.js"
+import { $, dress, isTyping, say, toast } from "./dom.js"
 import { wantOriginal, wantRoom } from "./socket.js"
 
 const view = $("view")
@@ -130,7 +130,7 @@ async function snapshot() {
 
 function startKeys() {
   addEventListener("keydown", (event) => {
-    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || $("panel-live").hidden) return
+    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || $("panel-live").hidden || $("acts").inert) return
     const act = { s: () => $("split").click(), m: () => $("mirror").click(), f: () => $("full").click(), p: () => $("snapshot").click(),
                   r: () => $("record").click(), o: () => event.repeat || setHeld(true) }[event.key]
     if (act) { event.preventDefault(); act() }
@@ -164,11 +164,11 @@ function showState(state) {
   const { source } = state
   const playing = source.state === "playing" || (source.state === "ended" && now)
   $("begin").hidden = source.state !== "idle" && source.state !== "failed"
-  $("begin-error").textContent = source.error
+  say($("begin-error"), source.error)
   $("begin-error").hidden = !source.error
   $("picture").hidden = !playing || !now
   $("figures").hidden = $("picture").hidden
-  $("bar").classList.toggle("off", !playing)
+  $("acts").inert = !playing && !state.recording // for keys, too
   const words = { opening: `Opening ${source.label} …`, resting: "Resting", ended: now ? "" : `${source.label} has ended`,
                   playing: now ? "" : "Waiting for the first picture …" }[source.state] ?? ""
   $("waiting").textContent = words
@@ -197,6 +197,8 @@ function showFigures() {
 /** Say that the server is gone, or back. */
 export function lost(gone) {
   if (!gone) return
+  $("begin").hidden = true // until it is back: the text would stand over the choices
+  $("acts").inert = true
   $("waiting").textContent = "The studio does not answer. If it was started anew, open the address that it printed."
   $("waiting").hidden = false
 }
