@@ -14,6 +14,7 @@ from gancam.effects import EffectSpec, check_spec
 from gancam.errors import InputError, NotFound, SinkError, SourceError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
+from gancam.inference.catalog import NONE
 from gancam.jobs.checks import deinterlace_word
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.messages import without_secrets
@@ -21,7 +22,6 @@ from gancam.media.paths import IMAGES, SequencePath, classify
 from gancam.sources.camera import cameras
 from gancam.sources.decoders import Deinterlace
 
-NONE = "none"  # the word of --effect for none
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
 _MOST_PIXELS = 16384  # of a side: that of a video in H.264; a picture as large has 805 MB
 PRESET_EFFECTS = "gancam.specs"  # key of a context under which a preset's effects are kept

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gancam.budget import Budget
-from gancam.cli.checks import NONE
 from gancam.cli.menu import Thumbnails, parse_chain
 from gancam.control import Controls, EffectMenu, LastGood
 from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, made_by
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
+from gancam.inference.catalog import NONE
 from gancam.vision.fit import fit
 
 _GIVE_UP = 2.0  # seconds that close() waits for the thread: no network can be interrupted while it is loaded or tried
