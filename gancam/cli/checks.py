@@ -166,7 +166,12 @@ def parse_moment(option: str, text: str | None) -> Fraction | None:
     parts = text.removesuffix("s").split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d{1,9}(\.\d{0,20})?|\.\d{1,20}", part) for part in parts):
         raise InputError(f"{option} {text!r}: needs seconds from the beginning, as in 10s, or HOURS:MINUTES:SECONDS")
-    return sum((Fraction(part) * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
+    numbers = [Fraction(part) for part in parts]
+    if any(number >= 60 for number in numbers[1:]) or any(number.denominator > 1 for number in numbers[:-1]):
+        raise InputError(
+            f"{option} {text!r}: behind a colon stands less than 60, before it a whole number, as in 1:02:03 or 2:39.5"
+        )
+    return sum((number * 60**power for power, number in enumerate(reversed(numbers))), Fraction(0))
 
 
 def parse_size(text: str) -> tuple[int, int]:
