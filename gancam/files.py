@@ -28,6 +28,7 @@ except ImportError:  # Windows, where a file that is open cannot be replaced any
 
 _IN_MEMORY = 64 << 20  # bytes up to which a `Spool` has no file
 AnyPath = str | os.PathLike[str]
+REPLACING = "give another name, or --overwrite (in Python overwrite=True)"  # what would do for a file that is there
 _LONGEST = 255  # bytes of a file's name
 _CLEAN = 200  # bytes of a clean name: what is made of a file adds to its name
 _SHOWN = 160  # characters of a path in a message
@@ -157,7 +158,7 @@ def partial_path(path: Path) -> Path:
 def refuse_existing(path: AnyPath, *, overwrite: bool) -> None:
     """Raise ``OutputExists`` where `path` names something, also a broken link, that may not be replaced."""
     if not overwrite and os.path.lexists(path):
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite")
+        raise OutputExists(f"{path}: exists; {REPLACING}")
 
 
 def same_file(one: AnyPath, other: AnyPath) -> bool:
@@ -219,7 +220,7 @@ def write_file(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool) ->
     try:
         _write(partial_path(path), path, data, overwrite=overwrite, durable=False)
     except FileExistsError as error:
-        raise OutputExists(f"{path}: exists; give another name, or --overwrite") from error
+        raise OutputExists(f"{path}: exists; {REPLACING}") from error
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({_cause(error)})") from error
 

@@ -369,3 +369,11 @@ def test_what_is_printed_says_file_size_and_rate(files: Path) -> None:
     with gancam.VideoCapture(path, effects=[lambda image: image]) as capture:
         assert repr(capture) == f"<gancam.VideoCapture {str(path)!r} 96x64, 30 fps through <lambda>>"
     assert repr(capture) == "<gancam.VideoCapture closed>"
+
+
+def test_none_among_the_names_of_effects_is_no_effect(files: Path) -> None:
+    with gancam.VideoCapture(files / "a.mp4", effects=["none"]) as bare, gancam.VideoCapture(files / "a.mp4") as plain:
+        first, second = bare.read()[1], plain.read()[1]
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first, second)

@@ -179,3 +179,8 @@ def test_no_two_names_are_one_to_a_disk() -> None:
     names = files.distinct_names(texts)
     assert names == ["top", "Top-2", "a_b", "a_b-2", "a_b-2-2", "caf\u00e9", names[6], "_", "_-2"]
     assert len({files.folded(name) for name in names}) == len(texts)
+
+
+def test_what_would_do_for_a_file_that_is_there_is_said_for_the_command_line_and_for_python(tmp_path: Path) -> None:
+    with pytest.raises(OutputExists, match=r"exists; give another name, or --overwrite \(in Python overwrite=True\)$"):
+        files.write_file(tmp_path, b"", overwrite=False)

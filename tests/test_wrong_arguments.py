@@ -66,6 +66,8 @@ def test_what_the_cures_say_is_right() -> None:
     [
         (lambda: ANY.load(3), InputError, r"name 3 is int: needs a model's name"),
         (lambda: ANY.load(None), InputError, r"name None is NoneType"),
+        (lambda: ANY.load("none"), GancamError, r"'none' is no model, but the word for no effect: leave it out"),
+        (lambda: ANY.VideoCapture(effects=["none", "sr-x2"]), InputError, r"'none', which is no effect, and others"),
         (lambda: ANY.load("sr-x2", kind="Morph"), InputError, r"kind 'Morph' is str: needs a class"),
         (lambda: ANY.VideoCapture(effects=FunctionEffect(lambda image: image)), InputError, r"give \[effect\]"),
         (lambda: ANY.run(None, FunctionEffect(lambda image: image), []), InputError, r"give \[effect\]"),

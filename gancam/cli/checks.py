@@ -14,6 +14,7 @@ from gancam.effects import EffectSpec, check_spec
 from gancam.errors import InputError, NotFound, SinkError, SourceError, either
 from gancam.files import check_target, refuse_existing
 from gancam.inference import providers
+from gancam.inference.catalog import NONE
 from gancam.jobs.checks import deinterlace_word
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.messages import without_secrets
@@ -21,7 +22,6 @@ from gancam.media.paths import IMAGES, SequencePath, classify
 from gancam.sources.camera import cameras
 from gancam.sources.decoders import Deinterlace
 
-NONE = "none"  # the word of --effect for none
 _PRECISIONS = ("auto", "fp32", "fp16", "int8")
 _MOST_PIXELS = 16384  # of a side: that of a video in H.264; a picture as large has 805 MB
 PRESET_EFFECTS = "gancam.specs"  # key of a context under which a preset's effects are kept
@@ -166,7 +166,12 @@ def parse_moment(option: str, text: str | None) -> Fraction | None:
     parts = text.removesuffix("s").split(":")
     if len(parts) > 3 or not all(re.fullmatch(r"\d{1,9}(\.\d{0,20})?|\.\d{1,20}", part) for part in parts):
         raise InputError(f"{option} {text!r}: needs seconds from the beginning, as in 10s, or HOURS:MINUTES:SECONDS")
-    return sum((Fraction(part) * 60**power for power, part in enumerate(reversed(parts))), Fraction(0))
+    numbers = [Fraction(part) for part in parts]
+    if any(number >= 60 for number in numbers[1:]) or any(number.denominator > 1 for number in numbers[:-1]):
+        raise InputError(
+            f"{option} {text!r}: behind a colon stands less than 60, before it a whole number, as in 1:02:03 or 2:39.5"
+        )
+    return sum((number * 60**power for power, number in enumerate(reversed(numbers))), Fraction(0))
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -18,12 +18,11 @@ from rich.console import Console
 
 import gancam
 from gancam.cli.app import Command, OverwriteOption, app
-from gancam.cli.checks import NONE
 from gancam.cli.console import errors, print_warning
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
 from gancam.files import is_reserved, write_file
 from gancam.frame import Image
-from gancam.inference.catalog import menu, user_folder
+from gancam.inference.catalog import NONE, menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
 from gancam.inference.importing.foreign import asked
 from gancam.inference.importing.formats import other_format

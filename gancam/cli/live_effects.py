@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gancam.budget import Budget
-from gancam.cli.checks import NONE
 from gancam.cli.menu import Thumbnails, parse_chain
 from gancam.control import Controls, EffectMenu, LastGood
 from gancam.effects import Effect, EffectChain, EffectSlot, EffectSpec, made_by
 from gancam.errors import GancamError
 from gancam.frame import Frame, Image
+from gancam.inference.catalog import NONE
 from gancam.vision.fit import fit
 
 _GIVE_UP = 2.0  # seconds that close() waits for the thread: no network can be interrupted while it is loaded or tried
@@ -99,7 +99,7 @@ class LiveEffects(EffectChain, EffectMenu):
         self._change = threading.Condition()  # guards what follows
         self._wanted: str = ""
         self._ready: Chain | None = None
-        self._news = ""
+        self._news = self._failed = ""
         self._closed = False
         self._loaded: Chain | None = None  # what is to be measured only
         self._newest: Image | None = None
@@ -154,7 +154,7 @@ class LiveEffects(EffectChain, EffectMenu):
                 raise
             self._warn(f"{error}; {undone}")
             with self._change:
-                self._news = str(error)
+                self._news = self._failed = str(error)
             chain = self._chain
             made = self._through(chain, image, time)
         chain.good.keep()
@@ -284,13 +284,18 @@ class LiveEffects(EffectChain, EffectMenu):
         """The name of what is being loaded."""
         return self._wanted
 
+    @property
+    def failed(self) -> str:
+        """What went wrong since something was chosen last."""
+        return self._failed
+
     def choose(self, text: str) -> str:
         """Have another chain play as soon as it is loaded; see ``EffectMenu``."""
         if text not in self._menu:
             specs = parse_chain(text)
             self._menu[text] = specs
         with self._change:
-            self._wanted = text
+            self._wanted, self._failed = text, ""
             self._change.notify_all()
         return text
 
@@ -337,7 +342,7 @@ class LiveEffects(EffectChain, EffectMenu):
             failure = f"{wanted}: {error}"
         with self._change:
             if self._wanted == wanted:
-                self._wanted = ""
+                self._wanted, self._failed = "", failure
             unwanted = chain
             if usable and not self._closed and not self._wanted:  # else there is another wish already
                 unwanted, self._ready = self._ready, chain

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gancam.cli.checks import NONE, named_after
+from gancam.cli.checks import named_after
 from gancam.effects import EffectSpec, check_spec, slots
 from gancam.frame import Image
-from gancam.inference.catalog import menu
+from gancam.inference.catalog import NONE, menu
 from gancam.jobs.preset import read_preset
 from gancam.jobs.spec import EffectChainSpec
 from gancam.pipeline import output_size, through

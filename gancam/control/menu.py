@@ -25,6 +25,11 @@ class EffectMenu(ABC):
     def coming(self) -> str:
         """The name of what is being loaded to play next; empty where nothing is."""
 
+    @property
+    @abstractmethod
+    def failed(self) -> str:
+        """What went wrong since something was chosen last, for whoever asks; empty where nothing did."""
+
     @abstractmethod
     def choose(self, text: str) -> str:
         """Have another chain play as soon as it is loaded; what plays goes on meanwhile.
@@ -41,7 +46,7 @@ class EffectMenu(ABC):
 
     @abstractmethod
     def news(self) -> str:
-        """Say once what went wrong since the last call; empty where nothing did."""
+        """Say once what went wrong since the last call, for the one who shows it; empty where nothing did."""
 
     @abstractmethod
     def look(self, *, on: bool) -> None:

@@ -24,7 +24,8 @@ class ControlServer:
         get [EFFECT.PARAMETER]        {"sr-x2.strength": 1.0}, or all of them
         set EFFECT.PARAMETER VALUE    {"set": {"sr-x2.strength": 0.5}}, from the next frame on
         set {"NAME": VALUE, ...}      the same for several in one frame
-        play                          {"playing": "sr-x2", "coming": "", "names": [...]}: what plays, and what could
+        play                          {"playing": "sr-x2", "coming": "", "failed": "", "names": [...]}: what plays, what
+                                      is being loaded, what went wrong with what was chosen last, and what could play
         play sr-x2 morph-fruits:speed=2   {"play": "..."}: other effects, as soon as they are loaded
 
     Anything wrong is answered with ``{"error": "..."}`` and changes nothing. What speaks HTTP, or sends no text, is
@@ -140,6 +141,7 @@ def _answer_steadily(controls: Controls, menu: EffectMenu | None, command: str) 
     if verb == "play" and menu is not None:
         if rest:
             return {"play": menu.choose(rest)}
-        return {"playing": menu.playing, "coming": menu.coming, "names": list(menu.names)}
+        told = {"playing": menu.playing, "coming": menu.coming, "failed": menu.failed}
+        return {**told, "names": list(menu.names)}
     verbs = 'list, get [NAME], set NAME VALUE, set {"NAME": VALUE, ...} and play [EFFECT ...]'
     raise InputError(f"{short(command)}: there are {verbs}")

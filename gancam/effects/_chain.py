@@ -11,6 +11,7 @@ from gancam.effects._spec import spec_of
 from gancam.effects._wrapper import EffectWrapper
 from gancam.errors import InputError, shown
 from gancam.frame import Image
+from gancam.inference.catalog import NONE
 from gancam.inference.model import ImageModel
 
 _RESERVED = ("source", "close")  # stages of a report that are no effects
@@ -19,14 +20,21 @@ _RESERVED = ("source", "close")  # stages of a report that are no effects
 def as_effects(effects: Sequence[EffectLike]) -> list[Effect]:
     """Give each of `effects` as an effect: itself, a plain function as one, or what a text or a path names, loaded.
 
+    The text "none", which stands alone, is no effect.
+
     Raises:
-        InputError: For a single one, which is easily given instead of a list of one, and for what is no effect.
+        InputError: For a single one, which is easily given instead of a list of one, for what is no effect, and for
+            "none" beside others.
         GancamError: As ``load`` does for a text.
     """
     if isinstance(effects, Effect | str | Path) or not isinstance(effects, Sequence):
         known, what = isinstance(effects, str | Path), type(effects).__name__
         name, cure = (repr(str(effects)), f"[{str(effects)!r}]") if known else (what, "[effect]")
         raise InputError(f"effects is {name}, not a list of effects: give {cure}, [] for none")
+    if any(isinstance(effect, str) and effect == NONE for effect in effects):
+        if len(effects) > 1:
+            raise InputError(f"effects has {NONE!r}, which is no effect, and others beside it: give one or the other")
+        return []
     return [_effect(place, effect) for place, effect in enumerate(effects)]
 
 
@@ -52,7 +60,8 @@ def playing(effects: Sequence[EffectLike]) -> Iterator[list[Effect]]:
 
 def loaded_here(effects: Sequence[EffectLike], chain: Sequence[Effect]) -> list[Effect]:
     """Choose those of `chain`, which ``as_effects`` made of `effects`, that nobody else has, to close them."""
-    return [effect for one, effect in zip(effects, chain, strict=True) if isinstance(one, str | Path)]
+    given = effects if chain else ()  # of "none" nothing was made
+    return [effect for one, effect in zip(given, chain, strict=True) if isinstance(one, str | Path)]
 
 
 class EffectSlot(EffectWrapper):

@@ -73,6 +73,9 @@ class Morph(ModelEffect):
         self._kept, self._marking = KeptSources(), masks.Union()
         self._pad: BoxPad | None = None  # what is drawn on
         self.reset()  # what is wrong with its masks is found now
+        self._memory.drive.check(params)
+        if any(params.marks):
+            self._union()  # where nothing is marked by it, too
         self._memory.layer.prepare(params)
         self._path().at(0.0)  # measures what must be measured first, now and not between two frames
 
@@ -135,7 +138,7 @@ class Morph(ModelEffect):
 
     def listen_to(self, path: pathlib.Path) -> None:
         """Follow the sound of the file `path`, unless `audio` names another."""
-        if not self.params.audio:
+        if not self.params.audio and path.exists():
             self.params.audio = str(path)
 
     def reset(self) -> None:

@@ -20,6 +20,7 @@ from gancam.inference.variants import read_card, variants
 
 log = logging.getLogger(__name__)
 MODELS = Path(__file__).parent.parent / "models"
+NONE = "none"  # stands for no effect where effects are named
 
 
 def menu() -> dict[str, Path]:
@@ -91,6 +92,8 @@ def _found(name: str | Path) -> Path:
         return _adopted(path)
     if other := other_format(path):
         raise ModelError(f"{name} is {other}")
+    if str(name) == NONE:
+        raise NotFound(f"{NONE!r} is no model, but the word for no effect: leave it out")
     if cure := _as_meant(str(name), known):
         raise NotFound(f"no model {str(name)!r}: {cure}")
     if path.suffix or path.name != str(name):

@@ -227,7 +227,7 @@ class _Batch:
             self._left.append(item)
         if blocked:
             more = f" (and {len(blocked) - 1} more such files)" if len(blocked) > 1 else ""
-            raise OutputExists(f"{blocked[0]}{more}; give another folder, or --overwrite")
+            raise OutputExists(f"{blocked[0]}{more}; give another folder, or --overwrite (in Python overwrite=True)")
 
     def _effects(self, item: BatchItem) -> list[EffectSlot]:
         return self._chain.fresh(None if item.is_image else item.source)

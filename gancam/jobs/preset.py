@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.effects import EffectSpec
 from gancam.errors import MALFORMED, InputError, NotFound, did_you_mean, first_line
+from gancam.inference.catalog import NONE
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list of texts"}
 
@@ -59,8 +60,7 @@ def parse_effects(text: str, where: str = "preset") -> list[EffectSpec]:
     found = _parsed(text, where)
     if "effect" not in found:
         raise InputError(f"{where}: has no [[effect]]")
-    value = found["effect"]
-    return [_effect(f"{where}: effect", part) for part in (value if isinstance(value, list) else [value])]
+    return _effects(f"{where}: effect", found["effect"])
 
 
 def write_effects(specs: Sequence[EffectSpec]) -> str:
@@ -99,13 +99,23 @@ def _unreadable(where: str, error: Exception) -> InputError:
 
 def _checked(where: str, value: object, kind: type) -> object:
     if kind is list:
-        return [_effect(where, part) for part in (value if isinstance(value, list) else [value])]
+        return _effects(where, value)
     if kind is str and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)  # jobs = 2, from = 5
     fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool)
     if not fits:
         raise InputError(f"{where}={_written(value)}: needs {_KINDS[kind]}")
     return value
+
+
+def _effects(where: str, value: object) -> list[EffectSpec]:
+    """Read one effect or several; "none", which stands alone, is none."""
+    found = [_effect(where, part) for part in (value if isinstance(value, list) else [value])]
+    if EffectSpec(NONE) not in found:
+        return found
+    if len(found) > 1:
+        raise InputError(f"{where}: {NONE!r} is no effect, and others stand beside it: give one or the other")
+    return []
 
 
 def _effect(where: str, part: object) -> EffectSpec:

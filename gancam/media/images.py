@@ -16,8 +16,17 @@ from gancam._native import quiet_opencv
 from gancam.errors import NotFound, SinkError, SourceError
 from gancam.files import is_film, write_file
 from gancam.frame import Image, check_image
+from gancam.media.lab import lab_to_bgr
 from gancam.media.messages import cause
-from gancam.media.metadata import ImageMetadata, count_pictures, embed, read_metadata, sample_bits, tiff_tag
+from gancam.media.metadata import (
+    ImageMetadata,
+    count_pictures,
+    embed,
+    read_metadata,
+    sample_bits,
+    tiff_tag,
+    with_tiff_tag,
+)
 from gancam.media.orientation import Orientation
 from gancam.media.paths import IMAGES
 
@@ -30,6 +39,7 @@ _ANIMATED, _PAGED = (".png", ".webp"), (".tif", ".tiff")
 _MOST = {".gif": 65535, ".webp": 16383, ".png": 1_000_000} | dict.fromkeys(_LOSSY, 65500)  # pixels of a side
 _OTHERS = 1 << 20  # what OpenCV reads again
 _CMYK, _ASSOCIATED = 5, 1  # of TIFF: its kind of colours, and opacity that is multiplied into them
+_RGB, _LAB = 2, (8, 9)  # other kinds of TIFF's colours
 _PHOTOMETRIC, _SAMPLES, _EXTRA = 262, 277, 338  # tags of TIFF
 
 
@@ -222,6 +232,8 @@ def read_pictures(path: Path) -> ImageFile:
     orientation = metadata.orientation
     metadata, other = metadata.upright().for_colours()
     notes = [f"its colour profile ({other}) is left out: the picture is read as RGB"] if other else []
+    if data[:4] in _TIFF and set(tiff_tag(data, _PHOTOMETRIC)) & set(_LAB):
+        notes = ["its colours (Lab) are turned into sRGB"]
     notes += [f"its {name} data are left out" for name in metadata.unread]
     notes += [said] if (said := said_of_depth(data)) else []
     count, kind = count_pictures(data)
@@ -307,6 +319,8 @@ def _in_bytes(samples: NDArray[np.generic]) -> Image:
 
 def _decode_tiff(path: Path, data: bytes) -> Picture:
     """The first page; OpenCV turns it, but multiplies opacity into 8-bit colours where the file says what it is."""
+    if pages := _decode_lab(data):
+        return pages[0]
     try:
         with quiet_opencv():
             buffer = np.frombuffer(data, np.uint8)
@@ -328,6 +342,25 @@ def _decode_tiff(path: Path, data: bytes) -> Picture:
     return Picture(check_image(image), _alpha_of(whole, data) if whole.shape[:2] == image.shape[:2] else None)
 
 
+def _decode_lab(data: bytes) -> list[Picture]:
+    """The pages of a TIFF file in CIELAB without opacity, none for any other: OpenCV takes its white for that of sRGB.
+
+    What is called RGB in the file is read as it is.
+    """
+    kind = next(iter(tiff_tag(data, _PHOTOMETRIC)), _RGB)
+    renamed = with_tiff_tag(data, _PHOTOMETRIC, kind, _RGB) if kind in _LAB else None
+    if renamed is None or tiff_tag(data, _SAMPLES) != [3]:
+        return []
+    try:
+        with quiet_opencv():
+            done, pages = cv2.imdecodemulti(np.frombuffer(renamed, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return []
+    if not done or any(page.dtype not in (np.uint8, np.uint16) or page.ndim != 3 for page in pages):
+        return []
+    return [Picture(lab_to_bgr(page, signed=kind == _LAB[0])) for page in pages]
+
+
 def _decode_veiled_tiff(data: bytes, associated: bool) -> Picture | None:
     """A page with opacity, by FFmpeg, which leaves the colours alone; None where it cannot read it."""
     try:
@@ -343,6 +376,8 @@ def _decode_veiled_tiff(data: bytes, associated: bool) -> Picture | None:
 
 
 def _pages(path: Path, data: bytes) -> tuple[list[Picture], int]:
+    if made := _decode_lab(data):
+        return made, 0
     try:
         with quiet_opencv():
             buffer = np.frombuffer(data, np.uint8)

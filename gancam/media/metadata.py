@@ -143,6 +143,21 @@ def tiff_tag(data: bytes, wanted: int) -> list[int]:
     return []
 
 
+def with_tiff_tag(data: bytes, wanted: int, before: int, value: int) -> bytes | None:
+    """Give a TIFF file another number under a tag of all its pages; None where one has not `before` there."""
+    order = "<" if data[:2] == b"II" else ">"
+    made = bytearray(data)
+    try:
+        for page in _directories(data):
+            found = [at for tag, kind, count, at in _entries(data, page, order) if (tag, kind, count) == (wanted, 3, 1)]
+            if not found or struct.unpack_from(order + "H", data, found[0])[0] != before:
+                return None
+            struct.pack_into(order + "H", made, found[0], value)
+    except struct.error:
+        return None
+    return bytes(made)
+
+
 def _png(data: bytes) -> Iterator[Chunk]:
     at = len(_PNG)
     while at + 8 <= len(data):

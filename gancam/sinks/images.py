@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkError
-from gancam.files import lock_file, replace_file, same_file, unlock_file
+from gancam.files import REPLACING, lock_file, replace_file, same_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_image, encoding, holds_alpha
@@ -338,4 +338,4 @@ def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath |
     if alike and source is not None and same_file(source.path.absolute().parent, names.path.absolute().parent):
         raise SinkError(f"{names}: the output has the names of the input ({source}); give it others")
     if not overwrite and (there := images_in_the_way(names)):
-        raise OutputExists(f"{there[0]}: exists; give another name, or --overwrite")
+        raise OutputExists(f"{there[0]}: exists; {REPLACING}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gancam.control import Controls
 from gancam.errors import OutputExists, SinkError
+from gancam.files import REPLACING
 from gancam.frame import Frame
 from gancam.params import Value
 from gancam.sinks.contract import Sink
@@ -39,7 +40,7 @@ class ParameterLog(Sink):
         try:
             self._file = self._path.open("a" if overwrite else "x", encoding="utf-8")
         except FileExistsError as error:
-            raise OutputExists(f"{path}: exists; give another name, or --overwrite") from error
+            raise OutputExists(f"{path}: exists; {REPLACING}") from error
         except OSError as error:
             raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
 

@@ -154,7 +154,7 @@ def _probe(path: Path, container: av.container.InputContainer, part: Part) -> Me
         if known.kind == "audio":
             known.heard = first_heard(path, index)
     end = picture_end(container, video)
-    if end is not None:
+    if end is not None and end > max(shown, default=end - 1):  # a track that says it ends before its last frame errs
         streams[video.index].end = end
     for known in streams.values():
         _begin_with(known, part)

@@ -115,7 +115,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
 
 @pytest.mark.parametrize(
     ("find", "said"),
-    [("overlay", "found no overlay: no clock, a single picture does not tell what stays while all else moves; "),
+    [("overlay", "found no overlay: it is known by what stays in its place while the rest of a video moves, "),
      ("scratches", "find=scratches compares a frame with those beside it, and there was one frame alone, ")],
 )  # fmt: skip
 def test_an_image_that_an_effect_leaves_as_it_was(find: str, said: str, tmp_path: Path) -> None:

@@ -301,10 +301,19 @@ def test_by_the_socket(play: Play) -> None:
                 assert isinstance(answer, dict)
                 return answer
 
-            assert ask("play") == {"playing": "none", "coming": "", "names": ["a", "b", "bad", "none"]}
+            assert ask("play") == {"playing": "none", "coming": "", "failed": "", "names": list(MENU)}
             assert ask("play a") == {"play": "a"}
             play.until(lambda: play.effects.playing == "a")
             assert ask("list")["effects"] == ["grey10"]
+            assert ask("play bad") == {"play": "bad"}
+            play.until(lambda: not play.effects.coming)
+            assert play.effects.news()  # whoever shows it takes it from nobody
+            for _ in range(2):
+                told = ask("play")
+                assert (told["playing"], told["failed"]) == ("a", "bad: bad: is damaged")
+            assert ask("play b") == {"play": "b"}
+            play.until(lambda: play.effects.playing == "b")
+            assert ask("play")["failed"] == ""
             assert "no model" in str(ask("play sr-x3")["error"]) or "sr-x3" in str(ask("play sr-x3")["error"])
             assert "play [EFFECT ...]" in str(ask("dance")["error"])
     finally:

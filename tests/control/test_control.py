@@ -264,7 +264,7 @@ def test_a_wrong_command_is_answered_and_changes_nothing(served: tuple[Caller, C
 class Menu(EffectMenu):
     """Chooses nothing, for a reason that nobody thought of."""
 
-    playing = coming = ""
+    playing = coming = failed = ""
 
     def choose(self, text: str) -> str:
         if text.startswith("x"):

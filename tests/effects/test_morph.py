@@ -722,3 +722,21 @@ def test_cutout_is_what_auto_is_where_pictures_have_no_plain_ground() -> None:
     disc = digits(frame, time=0.0)
     digits.params.set("shape", "cutout")
     assert (digits(frame, time=0.0) != frame).sum() < (disc != frame).sum() / 2
+
+
+@pytest.mark.parametrize(
+    "given", [{"audio": "gone.wav"}, {"mask": "gone.png"}, {"mask": "gone.png", "where": "region"}]
+)
+def test_a_file_that_is_not_there_is_refused_also_where_nothing_of_it_shows(
+    model: Generator, given: dict[str, Any]
+) -> None:
+    with pytest.raises(NotFound, match=r"gone\.(wav|png): no such file"):
+        make(model, **given)
+
+
+def test_a_sound_that_is_not_there_is_refused_while_it_plays(model: Generator) -> None:
+    effect = make(model)
+    effect(FRAME, time=0.0)
+    effect.params.audio = "gone.wav"
+    with pytest.raises(NotFound, match=r"audio=gone\.wav: no such file"):
+        effect(FRAME, time=0.1)

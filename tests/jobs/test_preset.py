@@ -101,3 +101,11 @@ def test_what_is_written_is_read_again() -> None:
     assert parse_effects(write_effects(specs)) == specs
     with pytest.raises(InputError, match=r"'a\\udcff.png': cannot be written into a preset, which is UTF-8"):
         write_effects([EffectSpec("inpaint", {"mask": "a\udcff.png"})])
+
+
+def test_none_in_a_preset_is_no_effect(tmp_path: Path) -> None:
+    preset = tmp_path / "p.toml"
+    preset.write_text('effect = ["none"]\n')
+    assert read_preset(preset, {"effect": list}) == {"effect": []}
+    with pytest.raises(InputError, match="'none' is no effect, and others stand beside it"):
+        parse_effects('effect = ["none", "sr-x2"]')

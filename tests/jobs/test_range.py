@@ -109,6 +109,17 @@ def test_what_is_no_moment(text: str) -> None:
         parse_moment("--to", text)
 
 
+@pytest.mark.parametrize("text", ["1:99", "1:60", "1:60:00", "0:75:00", "1.5:30", "1:2.5:03"])
+def test_times_that_no_clock_shows(text: str) -> None:
+    with pytest.raises(InputError, match=r"^--to .*: behind a colon stands less than 60, before it a whole number"):
+        parse_moment("--to", text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("159s", 159), ("99:30", 5970), ("100:00:59.5", 360059.5)])
+def test_the_largest_unit_has_no_limit(text: str, seconds: float) -> None:
+    assert parse_moment("--to", text) == seconds
+
+
 @pytest.mark.parametrize("ending", [".mp4", ".mkv"])
 @pytest.mark.parametrize(
     ("span", "count"),

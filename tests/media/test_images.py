@@ -19,6 +19,7 @@ from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_image, process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, read_pictures
+from gancam.media.lab import lab_to_bgr
 from gancam.media.metadata import ImageMetadata, embed, read_metadata
 from gancam.media.orientation import Orientation
 from gancam.pipeline import Report
@@ -400,3 +401,31 @@ def test_a_jpeg_by_the_name_that_windows_gives_it_is_an_image(tmp_path: Path) ->
     assert after.metadata.icc == PROFILE
     (item,) = find_inputs([str(tmp_path / "in.jfif")], tmp_path / "made").items
     assert item.target == tmp_path / "made" / "in.jfif"
+
+
+def test_a_tiff_in_lab_has_the_colours_of_the_picture(tmp_path: Path) -> None:
+    """OpenCV shows its white, of D50, as if it were that of a screen: far too warm."""
+    colours = [(255, 255, 255), (128, 128, 128), (0, 0, 0), (40, 60, 200), (200, 90, 30), (60, 160, 70)]
+    image = np.repeat(np.repeat(np.array(colours, np.uint8)[None], 8, 0), 8, 1)
+    pages = [Pillow.fromarray(one[..., ::-1]).convert("LAB") for one in (image, image[:, ::-1])]
+    path, said = tmp_path / "a.tif", list[str]()
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    read = read_pictures(path).pictures
+    assert len(read) == 2
+    for one, other in zip(read, (image, image[:, ::-1]), strict=True):
+        assert np.abs(one.image.astype(int) - other).max() <= 6  # of 33, by what 8 bits of Lab hold
+    assert np.array_equal(read_image(path)[0], read[0].image)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    pages[0].save(path, icc_profile=profile)
+    process_image(path, tmp_path / "b.png", [], notify=said.append)
+    assert said == [f"{path}: its colours (Lab) are turned into sRGB"]
+
+
+def test_lab_of_all_kinds_is_the_same_picture() -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    plain = lab_to_bgr(samples, signed=True)
+    assert np.array_equal(lab_to_bgr(samples ^ np.array([128, 128, 0], np.uint8), signed=False), plain)
+    wide = samples.astype(np.uint16) * np.array([256, 256, 257], np.uint16)
+    assert np.abs(lab_to_bgr(wide, signed=True).astype(int) - plain).max() <= 1
+    half = (samples ^ np.array([128, 128, 0], np.uint8)).astype(np.uint16) * np.uint16(256)
+    assert np.abs(lab_to_bgr(half, signed=False).astype(int) - plain).max() <= 1

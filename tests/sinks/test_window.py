@@ -590,6 +590,8 @@ class Menu(EffectMenu):
     def playing(self) -> str:
         return self.names[0]
 
+    failed = ""
+
     @property
     def coming(self) -> str:
         return "" if self.chosen == self.playing else self.chosen

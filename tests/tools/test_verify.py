@@ -302,3 +302,16 @@ def test_a_part_that_reaches_a_break_is_told_to_be_short(tmp_path: Path) -> None
     told = {one.name: one for one in verify(whole, out, first=Fraction(1, 2))}
     assert re.fullmatch(r"[45]\d frames can be read", told["end of the input"].after)  # of 60, not of the part alone
     assert "end of the input" not in {one.name for one in verify(whole, out, first=Fraction(0), end=Fraction(1, 2))}
+
+
+def test_a_track_that_says_it_ends_before_its_last_frame_is_not_believed(tmp_path: Path) -> None:
+    """FFmpeg's muxer writes such a duration where a long gap stands behind frames that are close together."""
+    images = [frame.image for frame in TestPattern((96, 64), fps=30, frames=6)]
+    ticks = [0, 33, 9000, 9001, 9002, 20000]
+    clip = make_clip(tmp_path / "a.mp4", ticks=ticks, images=images, time_base=Fraction(1, 1000))
+    with av.open(str(clip)) as container:
+        stream = container.streams.video[0]
+        assert (stream.duration or 0) * Fraction(stream.time_base or 0) < 20
+    found = {one.name: one for one in verify(clip, copied(clip, tmp_path / "b.mp4"))}
+    assert found["last frame until"].verdict == "kept"
+    assert float(found["last frame until"].before.removesuffix(" s")) > 20

@@ -67,8 +67,12 @@ class Overlay(MaskSource):
         """That nothing was found, where frames were seen."""
         if not self._seen or self.found.any():
             return []
-        why = "a single picture does not tell what stays" if self._seen == 1 else "nothing stays"
-        return [f"found no overlay: no clock, {why} while all else moves; box= or mask= marks it"]
+        why = "neither a clock that ticks nor anything that stays in its place while the rest of the picture moves"
+        if self._seen == 1:
+            why = (
+                "it is known by what stays in its place while the rest of a video moves, and there was one frame alone"
+            )
+        return [f"found no overlay: {why}; mark it with box= or mask="]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the overlay is, by what was seen so far, else 0."""

@@ -1,13 +1,14 @@
 """How far a morph has come: in seconds of what drives it, which is time itself, motion, a sound, or a level."""
 
 import math
+import os
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from gancam.effects.morphing.settings import MorphParams
-from gancam.errors import InputError
+from gancam.errors import InputError, NotFound
 from gancam.frame import Image
 from gancam.media.audio import Loudness
 
@@ -50,6 +51,8 @@ class Drive:
         Returns:
             Its time, a thirtieth of a second after the one before where it tells none; and the seconds since that.
         """
+        if self._turned is None or params.audio != self._turned[2]:
+            self.check(params)
         time = self._time + STEP if time is None else float(time)
         if params.drive == "motion":
             self._watch(image, time)
@@ -64,6 +67,11 @@ class Drive:
             self._anchor = self._seconds(time, *now[1:]), position
         self._turned = now
         return time, step
+
+    def check(self, params: MorphParams) -> None:
+        """Refuse a file of sound that is not there, also where it does not drive. Raises ``NotFound``."""
+        if params.audio and not os.path.exists(params.audio):
+            raise NotFound(f"{self._name}: audio={params.audio}: no such file")
 
     def position(self, time: float) -> float:
         """Seconds of path at a `time`, to the microsecond, so that a loop closes exactly."""

@@ -5,6 +5,7 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -297,7 +298,9 @@ def _doubts(near: list[_Candidate], lit: list[_Candidate], answers: Answers) -> 
 def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     """`base` with the constants for further inputs under which the picture is nearest to what was shown.
 
-    What names tell stays; of levels of noise the one is taken under which the graph does most for a noisy picture.
+    What names tell stays. Of levels of noise the one is taken under which the graph does most for a noisy picture, of
+    those that change it at all: a network that counts in 0..255 leaves it alone at 0.1, and one that makes little
+    better would seem to do best so.
     """
     if not base.extras or "extras" in answers:
         return base
@@ -307,15 +310,24 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
         open_to_trial = is_level(name) or values_of(name) is UNKNOWN
         if name in base.states or is_state(name, outputs) or isinstance(base.extras[name], list) or not open_to_trial:
             continue
-        found: list[tuple[float, int, Convention]] = []
-        for value in values_of(name):
-            meant = replace(base, extras={**base.extras, name: value})
-            for one in _tried(graph, meant, image, answers):
-                score = _score(graph, one) if is_level(name) else round(one.off, 1)
-                found.append((score, len(found), one.convention))
+        found: list[tuple[bool, float, int, Convention]] = []
+        still = [0.0] if is_level(name) else []
+        without = [one.made for one in _with(graph, base, name, still, image, answers)]
+        for one in _with(graph, base, name, values_of(name), image, answers):
+            unchanged = any(pictures.difference(one.made, made) <= _SEEN / 4 for made in without)
+            score = _score(graph, one) if is_level(name) else round(one.off, 1)
+            found.append((unchanged, score, len(found), one.convention))
         if found:
-            base = replace(base, extras=min(found, key=lambda one: one[:2])[2].extras)
+            base = replace(base, extras=min(found, key=lambda one: one[:3])[3].extras)
     return base
+
+
+def _with(
+    graph: Foreign, base: Convention, name: str, values: Iterable[float], image: Image, answers: Answers
+) -> Iterator[_Candidate]:
+    """What the graph makes of `image` with each of these constants for its input `name`."""
+    for value in values:
+        yield from _tried(graph, replace(base, extras={**base.extras, name: value}), image, answers)
 
 
 def _inner(image: Image, cut: int) -> Image:

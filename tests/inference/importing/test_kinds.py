@@ -149,6 +149,20 @@ def test_levels_of_noise_are_not_holes(kind: str, tmp_path: Path) -> None:
         assert "sigma = 0." in convention.describe()
 
 
+@pytest.mark.parametrize(("most", "levels"), [(0.2, (0.03, 0.06, 0.1)), (50.0, (8.0, 15.0, 25.0))])
+def test_levels_of_noise_that_change_nothing_do_not_win(most: float, levels: tuple[float, ...], tmp_path: Path) -> None:
+    """A plain blur makes photos worse at every level: the best of a level counted in 0..50 is none at all."""
+    graph = Graph()
+    kernel = graph.constant(np.full((3, 1, 3, 3), 1 / 9), np.float32)
+    low = graph.add("Conv", "x", kernel, group=3, pads=[1] * 4)
+    share = clipped(graph, graph.add("Div", "sigma", number(graph, most)))
+    graph.add("Add", "x", graph.add("Mul", graph.add("Sub", low, "x"), share), name="y")
+    takes: dict[str, Any] = {"x": BOTH, "sigma": (np.float32, (1, 1, 1, 1))}
+    convention = adapted(written(graph, tmp_path, takes, {"y": BOTH})).convention
+    assert convention.extras["sigma"] in levels
+    assert not any("does anything" in doubt for doubt in convention.doubts)
+
+
 def test_states_that_nothing_fits_are_left_out_and_said(tmp_path: Path) -> None:
     graph = Graph()
     weights = graph.constant(np.full((8, 19, 1, 1), 0.01), np.float32)
