@@ -44,7 +44,7 @@ from gancam.cli.pipes import PICTURES, image_to_stdout, refuse_still_on_stdout, 
 from gancam.effects import EffectSpec
 from gancam.errors import InputError, OutputExists
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
-from gancam.jobs.checks import check, check_options
+from gancam.jobs.checks import check, check_options, classify_input
 from gancam.jobs.events import FileProgress, JobEvent, Note
 from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import find_inputs, is_batch
@@ -172,7 +172,8 @@ def _process_single(request: _Request) -> None:
     """Make one file of one input."""
     options, make_pool = request.options, _pool_maker(request)
     with ExitStack() as opened:
-        source, target = classify(request.inputs[0]), classify(request.output)
+        target = classify(request.output)
+        source = classify_input(request.inputs[0], target)
         if request.output == "-" and request.form in PICTURES:
             target = opened.enter_context(image_to_stdout(request.form))
         elif request.output == "-":

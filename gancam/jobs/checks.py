@@ -10,9 +10,18 @@ from gancam.errors import InputError, NotFound, SourceError
 from gancam.files import check_target
 from gancam.jobs.spec import ProcessOptions
 from gancam.jobs.stdio import NAME, OUT
-from gancam.media.animated import is_animated
+from gancam.media.animated import is_animated, is_still_gif
 from gancam.media.info import check_rate
-from gancam.media.paths import IMAGES, OTHER_IMAGES, MediaPath, SequencePath, StillPath, VideoPath, misnumbered
+from gancam.media.paths import (
+    IMAGES,
+    OTHER_IMAGES,
+    MediaPath,
+    SequencePath,
+    StillPath,
+    VideoPath,
+    classify,
+    misnumbered,
+)
 from gancam.sinks import images, sink_word
 from gancam.sinks.video import ANIMATIONS, check_codec, check_output, check_quality
 from gancam.sources.decoders import Deinterlace
@@ -158,6 +167,13 @@ def check_writing(target: MediaPath, options: ProcessOptions) -> None:
             )
     elif isinstance(target, VideoPath) or target.path.suffix.lower() in ANIMATIONS:
         check_codec(target, options.codec, options.encoder, options.chroma)
+
+
+def classify_input(path: str | os.PathLike[str], target: MediaPath) -> MediaPath:
+    """Say what kind of input `path` names, as ``classify`` does; a GIF of one frame is an image where one is made."""
+    media = classify(path)
+    gif = isinstance(media, VideoPath) and media.path.suffix.lower() == ".gif"
+    return StillPath(media.path) if gif and isinstance(target, StillPath) and is_still_gif(media.path) else media
 
 
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:

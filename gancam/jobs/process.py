@@ -16,6 +16,7 @@ from gancam.frame import Frame
 from gancam.jobs.checks import (
     check_reading,
     check_writing,
+    classify_input,
     late_searches,
     refuse_drawing,
     refuse_idle,
@@ -362,7 +363,7 @@ def process_image(
         SinkError: When `target` cannot be written.
         OutputExists: When it exists and may not be replaced.
     """
-    refuse_mixture(classify(path), classify(target))
+    refuse_mixture(classify_input(path, classify(target)), classify(target))
     path, target = Path(path), Path(target)
     check_target(target, overwrite=overwrite, sources=[path])
     with playing(effects) as chain:

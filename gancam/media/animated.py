@@ -1,5 +1,6 @@
 """How long animated pictures play: GIF, APNG and WebP."""
 
+import itertools
 import mmap
 import os
 import struct
@@ -20,6 +21,14 @@ def is_animated(path: Path) -> bool:
     with suppress(OSError):
         count, kind = count_pictures(path.read_bytes())
         return count > 1 and kind == "frames"
+    return False
+
+
+def is_still_gif(path: Path) -> bool:
+    """Say whether `path` is a GIF of one frame; not where it cannot be read."""
+    with suppress(OSError, av.FFmpegError, IndexError), av.open(os.path.abspath(path), format="gif") as container:
+        packets = (packet for packet in container.demux(container.streams.video[0]) if packet.size)
+        return sum(1 for _ in itertools.islice(packets, 2)) == 1
     return False
 
 

@@ -296,6 +296,8 @@ def _may_have_alpha(data: bytes) -> bool:
     """Whether it is worth looking for opacity, which takes a second decoding."""
     if data[1:4] == b"PNG":
         return data[25] not in (0, 2) or b"tRNS" in data[: max(data.find(b"IDAT"), 0)]
+    if data[:3] == b"GIF":
+        return True
     return data[:4] == b"RIFF" and data[12:16] != b"VP8 "
 
 

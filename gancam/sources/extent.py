@@ -70,12 +70,12 @@ class Extent:
 def frame_rate(stream: av.VideoStream) -> float:
     """Give frames a second: the average, else what FFmpeg guesses; 25 where neither makes sense.
 
-    Guesses above 1000 are clocks, not rates.
+    Guesses above 1000 are clocks, not rates, and so is that of a GIF of one frame: 100, its hundredths of a second.
     """
     average, guessed = stream.average_rate, stream.guessed_rate
     if average and 0 < average <= MOST_FPS:
         return possible_rate(average)
-    return possible_rate(guessed) if guessed and 0 < guessed <= 1000 else 25.0
+    return possible_rate(guessed) if guessed and 0 < guessed <= 1000 and stream.frames != 1 else 25.0
 
 
 def end_of(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:

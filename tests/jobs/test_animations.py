@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from gancam.capture import VideoCapture
 from gancam.errors import InputError, SinkError
@@ -412,3 +413,26 @@ def test_a_slide_may_last_longer_than_webp_can_say(tmp_path: Path) -> None:
         writer.write(Frame(TestPattern((64, 48)).image(0), 0, 0.0, duration=40_000.0))
         writer.write(Frame(TestPattern((64, 48)).image(1), 1, 40_000.0, duration=20_000.0))
     assert shown_for(out) == 60_000
+
+
+@pytest.mark.parametrize("veiled", [False, True])
+def test_a_gif_of_one_frame_is_a_picture(veiled: bool, tmp_path: Path) -> None:
+    whole = np.zeros((32, 48, 4), np.uint8)
+    whole[..., 1], whole[..., 3] = 200, 255
+    whole[:, :16, 3] = 0 if veiled else 255
+    Pillow.fromarray(whole).save(tmp_path / "a.gif")
+    said = list[str]()
+    process_image(tmp_path / "a.gif", tmp_path / "b.png", [], notify=said.append)
+    made = read_pictures(tmp_path / "b.png").pictures[0]
+    assert (np.abs(made.image[:, 20:].astype(int) - (0, 200, 0)) <= 2).all()
+    assert (made.alpha is not None and not made.alpha[:, :16].any() and made.alpha[:, 16:].all()) == veiled
+    assert here("process", tmp_path / "a.gif", tmp_path / "c.png").returncode == 0
+    with VideoFile(tmp_path / "a.gif") as source:
+        assert source.fps <= 25  # not 100, of which half were left out
+
+
+def test_a_gif_that_moves_is_no_picture(tmp_path: Path) -> None:
+    frames = [Pillow.new("RGB", (32, 32), (index * 60, 0, 0)) for index in range(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="is one image, so the input must be one too"):
+        process_image(tmp_path / "a.gif", tmp_path / "b.png", [])
