@@ -1,5 +1,6 @@
 """People and faces that bundled networks find, and what is behind them."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -558,3 +559,20 @@ def test_what_is_filled_of_a_face_ends_within_the_head(people: Image) -> None:
     found = source(people)
     assert found[95:106, 95:108].all()
     assert found[155:166, 100:110].all()
+
+
+@pytest.mark.parametrize(("found", "kept"), [(range(3), set()), (range(8), set(range(8))), ({0, 5, 6, 7}, {5, 6, 7})])
+def test_who_is_found_far_before_the_end_alone_was_not_lost(
+    found: Iterable[int], kept: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two lobsters went after a cut: seen backwards, they were taken for people in the first frames of their scene."""
+    times, seen = [index / 10 for index in range(8)], iter(reversed(range(8)))
+    picture, nobody = np.zeros((96, 128, 3), np.uint8), np.zeros((96, 128), np.uint8)
+    somebody = nobody.copy()
+    somebody[30:60, 40:60] = 255
+    retrace = Retrace()
+    monkeypatch.setattr(retrace._person, "opacity", lambda image, *, time: somebody if next(seen) in found else nobody)
+    for time in times:
+        retrace.look(picture, nobody, time)
+    retrace.finish()
+    assert {index for index, time in enumerate(times) if retrace.earlier.with_them(nobody, time).any()} == kept

@@ -96,7 +96,8 @@ class Retrace:
         """Look for people in the last frames of a scene backwards; call it where a clip ends, too.
 
         The last one is an image by itself, in which nobody is overlooked. What else is taken for somebody there is told
-        from them in the third or so that is looked at.
+        from them in the third or so that is looked at. Who is not found in these, but farther back, is none of those
+        who were lost.
         """
         last, self._left = list(reversed(self._last)), 0
         self._last.clear()
@@ -108,8 +109,14 @@ class Retrace:
         if len(found) > _FANCIED:
             sure = np.bitwise_or.reduce(found[_FANCIED : 2 * _FANCIED + 1])
             found[:_FANCIED] = (_near(people, sure) for people in found[:_FANCIED])
-            for (time, _), people in zip(last, found, strict=True):
-                self.earlier.put(time, people)
+            known, missed = sure, 0
+            for place, ((time, _), people) in enumerate(zip(last, found, strict=True)):
+                theirs = _near(people, known) if place >= _FANCIED else people
+                missed = 0 if theirs.any() else missed + 1
+                if missed > _GAPS:
+                    break
+                known = theirs if place >= _FANCIED and theirs.any() else known
+                self.earlier.put(time, theirs)
 
     def _follow(self, image: Image, people: Mask, time: float) -> None:
         """Follow new `people` (1) in `image`, that of `time`, backwards."""

@@ -19,6 +19,7 @@ _BRUSH = 5  # pixels of a window whose median a dab shows
 _LINE, _STRONG = 9, 60  # of pen lines: pixels that they are narrower than, levels by which they stand out at least
 _AROUND, _PAPER, _PLAIN = 25, 10, 0.865  # pixels around one, levels of what is plain there, and its share at least
 _WHOLE = 0.3  # share of what hangs together that is so, from which on all of it is kept
+_RIM = 3  # pixels of a border that is no line
 _DARK = 100.0  # mean level under which lines are light
 _SEEN, _BUSY, _WIDE = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
@@ -108,13 +109,16 @@ def _lines(grey: NDArray[np.uint8], fill: int) -> NDArray[np.uint8] | None:
     plain = cv2.erode(
         cv2.threshold(plain, 255 * _PLAIN, 255, cv2.THRESH_BINARY)[1], np.ones(side, np.uint8)
     )  # the end of a weave, too
-    wide = cv2.resize(plain, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    clear = cv2.bitwise_and(lines, wide)
+    clear = cv2.bitwise_and(lines, cv2.resize(plain, grey.shape[::-1], interpolation=cv2.INTER_NEAREST))
     if not cv2.countNonZero(clear):
         return None
     count, labels, boxes, _ = groups(np.asarray(lines, np.uint8))
     share = np.bincount(labels[clear > 0], minlength=count) / boxes[:, cv2.CC_STAT_AREA]
     share[0] = 0.0
+    left, top, wide, tall = boxes[:, :4].T
+    height, width = grey.shape
+    share[(tall <= _RIM) & ((top == 0) | (top + tall == height))] = 0.0  # a border that cameras and scans leave dark
+    share[(wide <= _RIM) & ((left == 0) | (left + wide == width))] = 0.0
     return (share >= _WHOLE)[labels].view(np.uint8)
 
 

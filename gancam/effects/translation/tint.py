@@ -39,7 +39,7 @@ _LESS = 0.7  # of the size at which a network is shown the mirrored picture
 _WINDOW, _FLAT = (3, 3), 30.0  # of the guided filter, and the variance under which there is no edge
 _FINE = 640  # pixels of the longer side up to which colours follow luma: the eye is coarse for them
 _EDGES, _LIT = (3.0, 8.0), 80.0  # grey levels that make an edge in the dark, and in a picture of that mean
-_DULL, _RICH = 0.09, 0.18  # shares of a picture that are edges, from none of the colours found to all of them
+_DULL, _RICH = 0.04, 0.12  # shares of a picture that are edges, from none of the colours found to all of them
 _BLACK, _WHITE = (15.0, 60.0), (195.0, 248.0)  # grey levels between which a place is ever less black, ever more white
 _NEUTRAL = 0.8  # of its colour that such a place loses
 _FAINT, _SURE = 2.0, 25.0  # grey levels of chroma: what is found by chance, and what is mostly right
@@ -282,7 +282,7 @@ def _richness(grey: Grey) -> np.float32:
     """How far a picture, on the grid, shows anything to tell colours from, 0 to 1; of a wall in soft light it does not.
 
     A network makes a sky of a plain picture. What counts is how much of it has edges, which soft light and noise have
-    not, however strong: nothing of walls, 9 per cent of a bare room, 14 and more of landscapes with much sky.
+    not, however strong: nothing of walls, 8 per cent of birds before a sky or a bare room, 14 and more of landscapes.
     """
     calm, window = cv2.GaussianBlur(grey, (5, 5), 0), np.ones((3, 3), np.uint8)
     least = min(max(_EDGES[1] * float(grey.mean()) / _LIT, _EDGES[0]), _EDGES[1])
