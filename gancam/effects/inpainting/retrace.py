@@ -3,6 +3,7 @@
 Nobody is found later in its last frames, so that all of these are looked at once more, backwards.
 """
 
+import itertools
 from collections import deque
 
 import cv2
@@ -102,21 +103,23 @@ class Retrace:
         last, self._left = list(reversed(self._last)), 0
         self._last.clear()
         self._person.reset()
-        found = [
+        if len(last) <= _FANCIED:
+            return
+        seen = (  # as long as somebody may be there
             Trail()(self._person.opacity(image, time=last[0][0] - time if place else None), 0.0)
             for place, (time, image) in enumerate(last)
-        ]
-        if len(found) > _FANCIED:
-            sure = np.bitwise_or.reduce(found[_FANCIED : 2 * _FANCIED + 1])
-            found[:_FANCIED] = (_near(people, sure) for people in found[:_FANCIED])
-            known, missed = sure, 0
-            for place, ((time, _), people) in enumerate(zip(last, found, strict=True)):
-                theirs = _near(people, known) if place >= _FANCIED else people
-                missed = 0 if theirs.any() else missed + 1
-                if missed > _GAPS:
-                    break
-                known = theirs if place >= _FANCIED and theirs.any() else known
-                self.earlier.put(time, theirs)
+        )
+        found = list(itertools.islice(seen, 2 * _FANCIED + 1))
+        known, missed = np.bitwise_or.reduce(found[_FANCIED:]), 0
+        for place, ((time, _), people) in enumerate(zip(last, itertools.chain(found, seen), strict=True)):
+            theirs = _near(people, known)
+            there = bool(theirs.any())
+            missed = 0 if there else missed + 1
+            if missed > _GAPS:
+                return
+            if there and place >= _FANCIED:
+                known = theirs
+            self.earlier.put(time, theirs)
 
     def _follow(self, image: Image, people: Mask, time: float) -> None:
         """Follow new `people` (1) in `image`, that of `time`, backwards."""
