@@ -127,11 +127,12 @@ class _Reader:
         while not self.stop.is_set():
             if self.next_feed is not None:
                 self.feed, self.next_feed = self.next_feed, None
-            lost = "no picture came" if self.size is None else "the connection was lost"
-            error, failed = SourceError(f"{self.feed.name}: {lost}"), False
+            failed = False
             try:
                 self.feed.open()
                 came = self._read_connected()
+                lost = "no picture came" if self.size is None else "the connection was lost"
+                error = SourceError(f"{self.feed.name}: {lost}")
             except SourceError as reason:
                 error, came, failed = reason, False, True
             finally:
@@ -271,7 +272,7 @@ class LiveSource(Source):
         reader = self._reader
         with reader.change:
             known = reader.change.wait_for(lambda: reader.size is not None or reader.over, _FIRST_WAIT)
-            if reader.error is not None:
+            if reader.error is not None and reader.size is None:  # else what came is given first
                 raise reader.error
             if not known or reader.size is None:
                 raise SourceError(f"{reader.feed.name}: no picture came" + (f" in {_FIRST_WAIT:g} s" * (not known)))

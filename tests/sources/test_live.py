@@ -267,6 +267,21 @@ def test_gives_up_after_so_many_attempts() -> None:
         LiveSource(lines, patience=0)
 
 
+class Late(LiveSource):
+    """One that is slower to look than its reader is to come to the end, as on a busy machine."""
+
+    def _settle(self, measure: bool) -> float:
+        self._reader.thread.join()
+        return super()._settle(measure)
+
+
+def test_what_came_is_given_before_a_loss_is_told() -> None:
+    source, frames = Late(CaptureBackend("the wire", lambda _: Wire(2)), reconnect=0), list[Frame]()
+    with source, pytest.raises(SourceError, match="the wire: the connection was lost"):
+        frames.extend(source)
+    assert [frame.image.shape for frame in frames] == [(64, 96, 3)]
+
+
 def test_size_change_is_scaled_to_the_first_and_told() -> None:
     with CaptureSource(Wire(60, grows_at=20)) as source:
         assert {frame.image.shape for frame in source} == {(64, 96, 3)}
