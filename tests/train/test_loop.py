@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from PIL import Image as Pillow
 from tests.helpers.children import interruptible, uninterruptible
 from tests.helpers.training import JUDGE, NEVER, go, restorer, same
 from train import __main__ as command
-from train import checkpoint, loop, recipe
+from train import checkpoint, loop, old_names, recipe
 from train.watch import Watcher
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -386,3 +387,9 @@ settled = true
     likely = torch.tensor(0.25)
     checkpoint.save(tmp_path, {"recipe": text, "name": "old", "iteration": 1, "discriminator": {"likely": likely}})
     assert checkpoint.load(tmp_path)["discriminator"] == {"augment_p": likely}
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_bundled_recipes_have_the_names_of_today(name: str) -> None:
+    table = tomllib.loads((recipe.RECIPES / f"{name}.toml").read_text())
+    assert old_names.current_recipe(table) == table
