@@ -99,7 +99,7 @@ model(numpy.zeros((1, 32, 32, 3), numpy.uint8))
 def changed(code: str, *arguments: str, before: str = "") -> tuple[dict[str, object], str]:
     """What `code` changed in a process, each with what it was before and after; and what was written to stderr."""
     words = [sys.executable, "-c", STATE.format(code=code, before=before), *arguments]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 1, done.stdout
     found: dict[str, object] = json.loads(done.stdout)

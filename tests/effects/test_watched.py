@@ -208,7 +208,7 @@ def test_drops_are_counted_by_whether_a_model_is_being_loaded() -> None:
 
 
 def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path], tmp_path: Path) -> None:
-    """The first frame that the new one plays takes 0.3 s of a source of 60 frames a second."""
+    """The first frame that the new one plays takes as long as ten of the source."""
     file = tmp_path / "playing.onnx"
     put(two[0], file)
     opened: list[list[int]] = []
@@ -221,7 +221,8 @@ def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path],
             if image.any():  # a black one is made beside the loop
                 calls.append(len(calls))
                 if len(opened) == 2 and len(calls) == 1:
-                    time.sleep(0.3)
+                    dropped = source.dropped
+                    until(lambda: source.dropped >= dropped + 10)
             return image
 
         return FunctionEffect(effect)
@@ -261,7 +262,7 @@ def test_live_says_what_loading_anew_cost(two: tuple[Path, Path], tmp_path: Path
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as player:
         until(lambda: stats.is_file() and len(stats.read_text().splitlines()) > 40)
         put(two[1], file)
-        report = json.loads(player.communicate(timeout=60)[0])
+        report = json.loads(player.communicate(timeout=300)[0])
     lines = [json.loads(line) for line in stats.read_text().splitlines()]
     assert [lines[0]["version"], lines[-1]["version"]] == [1, 2]
     assert 0 <= lines[-1]["reload_dropped"] <= report["dropped"]

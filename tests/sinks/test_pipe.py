@@ -125,7 +125,7 @@ def test_what_came_through_stdin_goes_on_after_a_break(tmp_path: Path, clip: Pat
     command = [*COMMAND, "-", str(out), "-q"]
     for more in ([], ["--resume"]):
         with clip.open("rb") as file, subprocess.Popen(PASS_ON, stdin=file, stdout=subprocess.PIPE) as cat:
-            done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=60)
+            done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert len(times_of(out)) == 150
 

@@ -593,7 +593,7 @@ def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path: Path, name
         [sys.executable, "-W", "error", "-c", FULL_DISK, str(tmp_path / name), str(frames)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     said, threads, files = json.loads(done.stdout)

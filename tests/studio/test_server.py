@@ -44,7 +44,7 @@ def serving(folder: Path) -> Iterator[Address]:
 
 
 def ask(port: int, method: str, path: str, body: str | None = None) -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, dict(BEARER))
         answer = connection.getresponse()
@@ -161,10 +161,10 @@ def test_the_command_line_serves_until_it_is_interrupted(tmp_path: Path) -> None
         assert process.stdout is not None
         url = process.stdout.readline().removeprefix("gancam studio: ").strip()
         jar = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-        with jar.open(url, timeout=10) as answer:
+        with jar.open(url, timeout=60) as answer:
             assert b"gancam studio" in answer.read()
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(url.partition("?")[0], timeout=10)
+            urllib.request.urlopen(url.partition("?")[0], timeout=60)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stderr is not None
