@@ -24,6 +24,13 @@ _EXTRAS = {  # packages that not every installation has, and the extras that bri
 }  # fmt: skip
 _trials: list[tuple[object, int]] = []  # the process in which graphs are tried, and how many tests had it
 gc.disable()  # until all is imported and collected
+if find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # The same examples everywhere, refused neither for how long they take nor for how slowly they are made up, which
+    # is about the machine. Other ones: pytest --hypothesis-profile=default
+    settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("same")
 
 
 def _skip_without(error: BaseException | None) -> None:

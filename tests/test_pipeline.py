@@ -263,7 +263,7 @@ def test_sinks_are_told_that_frames_are_missing_where_a_source_was_closed_early(
     assert (whole.closings, part.closings, len(part.frames)) == ([False], [True], 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     where=st.sampled_from(["source", "effect", "sink", "progress", "close", "nowhere"]),
     at=st.integers(0, 9),

@@ -23,6 +23,7 @@ from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
 from tests.helpers.clips import psnr
 from tests.helpers.command import here
+from tests.helpers.live import ends_after
 from tests.helpers.servers import free_port
 
 SIZE = (160, 96)
@@ -314,7 +315,8 @@ def test_bad_values() -> None:
         sink.write(Frame(np.zeros((96, 160, 3), np.uint8), 0, 0.0))
 
 
-def test_on_the_command_line() -> None:
+def test_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_after(4, monkeypatch)
     command = ["live", "test", "-e", "none", "--seconds", "1"]
     url = f"rtmp://me:hidden@127.0.0.1:{free_port()}/live/hidden"
     done = here(*command, "--to", url)

@@ -143,10 +143,10 @@ def test_on_the_command_line_it_is_one_line() -> None:
     assert INSTALL in done.stderr
 
 
-def test_without_its_package_the_other_outputs_go_on(tmp_path: Path) -> None:
+def test_without_its_package_the_other_outputs_go_on(clip: Path, tmp_path: Path) -> None:
     code = "import sys; sys.modules['pyvirtualcam'] = None; from gancam.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "live", "test", "-e", "none", "--to", "virtualcam"]
-    command += ["--to", str(tmp_path / "a.mp4"), "--seconds", "0.5"]
+    command = [sys.executable, "-c", code, "live", str(clip), "-e", "none", "--to", "virtualcam"]
+    command += ["--to", str(tmp_path / "a.mp4")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
     assert done.returncode == 1, done.stderr
     (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]

@@ -546,7 +546,7 @@ def test_still_refuses_what_is_no_image(tmp_path: Path) -> None:
         Still(scenery()[0], frames=-1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(width=st.integers(1, 150), height=st.integers(1, 150), index=st.integers(0, 65535))
 def test_pattern_of_any_size_is_deterministic_and_moves(width: int, height: int, index: int) -> None:
     pattern = TestPattern((width, height))
