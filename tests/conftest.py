@@ -148,7 +148,7 @@ def shared_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_thread_left() -> Iterator[None]:
     """Every gancam thread that a test started must be gone when the test ends."""
     yield
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while left := [t.name for t in threading.enumerate() if t.name.startswith("gancam-")]:
         assert time.monotonic() < deadline, f"threads left behind: {left}"
         time.sleep(0.01)

@@ -659,7 +659,7 @@ def test_measuring_waits_for_the_frame_that_is_made() -> None:
         def __call__(self, image: Image, *, time: float | None = None) -> Image:
             if time is not None:
                 entered.set()
-                leave.wait(30)
+                leave.wait(120)
                 made.append("frame")
             return super().__call__(image, time=time)
 
@@ -670,13 +670,13 @@ def test_measuring_waits_for_the_frame_that_is_made() -> None:
     budget.prepare((5, 3))
     frame = threading.Thread(target=lambda: budget(SMALL, time=0.0))
     frame.start()
-    assert entered.wait(30)
+    assert entered.wait(120)
     measuring = threading.Thread(target=lambda: budget.prepare((5, 3)))
     measuring.start()
     measuring.join(0.05)
     leave.set()
-    frame.join(30)
-    measuring.join(30)
+    frame.join(120)
+    measuring.join(120)
     assert made == ["measured", "frame", "measured"]
 
 
@@ -860,7 +860,7 @@ class Tint(Effect):
         self.may.set()
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
-        self.may.wait(30)
+        self.may.wait(120)
         self.calls += 1
         half = np.array(image, np.uint8)
         half[:, : half.shape[1] // 2] += 40

@@ -144,12 +144,12 @@ def test_opencv_is_quiet_for_as_long_as_anybody_wants() -> None:
     def other() -> None:
         with quiet_opencv():
             inside.set()
-            leave.wait(10)
+            leave.wait(120)
 
     thread = threading.Thread(target=other)
     with quiet_opencv(), quiet_opencv():
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(120)
     assert level() == silent
     leave.set()
     thread.join()
@@ -182,7 +182,7 @@ def test_threads_share_a_value_and_wait_for_another() -> None:
     start = threading.Barrier(8)
 
     def one(value: str) -> None:
-        start.wait(10)
+        start.wait(120)
         for _ in range(200):
             with environment({"GANCAM_OURS": value}):
                 seen.append((value, os.environ["GANCAM_OURS"]))
@@ -191,7 +191,7 @@ def test_threads_share_a_value_and_wait_for_another() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert len(seen) == 1600
     assert all(wanted == found for wanted, found in seen)
     assert "GANCAM_OURS" not in os.environ

@@ -407,7 +407,7 @@ for number in range(2000):
         pass
 signal.signal(signal.SIGALRM, signal.SIG_IGN)
 put(None)
-thread.join(20)
+thread.join(120)
 print(thread.is_alive(), taken == sorted(taken), len(taken) > 99)
 """
 

@@ -315,17 +315,34 @@ def test_help_and_version() -> None:
     assert gancam("--version").stdout.startswith("gancam ")
 
 
+HELD = """
+import threading
+from gancam.__main__ import start
+from gancam.sinks._encoder import Encoder
+from gancam.sinks.piece_store import PieceStore
+closing, close, end = threading.Event(), Encoder.close, PieceStore.end
+def held(self):
+    end(self)
+    closing.wait(300)
+def let(self, **how):
+    closing.set()
+    close(self, **how)
+PieceStore.end, Encoder.close = held, let
+start()
+"""
+
+
 def at_work(long: Path, out: Path, model: Path) -> subprocess.Popen[str]:
-    """A job of `FRAMES` frames that has finished a piece, and needs a while for the others."""
+    """A job of `FRAMES` frames that has finished a piece, and begins no other before it is interrupted."""
     with av.open(str(long), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
         stream.width, stream.height = 320, 180
         for frame in TestPattern((320, 180), frames=FRAMES):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
         container.mux(stream.encode())
-    command = [sys.executable, "-m", "gancam", "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
+    command = [sys.executable, "-c", HELD, "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
         time.sleep(0.01)
     return process

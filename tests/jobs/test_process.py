@@ -229,7 +229,7 @@ def test_killed_at_any_time_it_goes_on(tmp_path: Path, long: Path, model: Path) 
     for _ in range(30):
         with subprocess.Popen([*command, str(out), *effect], stderr=subprocess.DEVNULL) as job:
             had = len(list(pieces_of(out).glob("*.piece")))
-            until = time.monotonic() + 60
+            until = time.monotonic() + 120
             while job.poll() is None and time.monotonic() < until:
                 if len(list(pieces_of(out).glob("*.piece"))) > had:
                     time.sleep(rng.random() * 0.1)

@@ -208,7 +208,7 @@ def test_an_animation_takes_no_time_from_others(tmp_path: Path, monkeypatch: pyt
     write, given = PieceStore.write, threading.Event()
 
     def slow(*arguments: Any) -> None:
-        assert given.wait(60)
+        assert given.wait(120)
         write(*arguments)
 
     monkeypatch.setattr(PieceStore, "write", slow)

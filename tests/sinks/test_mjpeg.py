@@ -221,7 +221,7 @@ def test_who_left_while_no_picture_came_makes_room(path: str, monkeypatch: pytes
         clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(32)]
         for client in clients:
             client.sendall(f"GET /{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while server.places.acquire(blocking=False):
             server.places.release()
             assert time.monotonic() < until

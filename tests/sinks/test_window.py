@@ -141,10 +141,10 @@ def display() -> Iterator[str]:
         number = answer.readline().strip()
     yield f":{number}"
     server.terminate()
-    server.wait(10)
+    server.wait(120)
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, what

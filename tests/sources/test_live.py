@@ -55,7 +55,7 @@ class Wire:
         time.sleep(0.01)
         if self.count == self.hangs_at:
             self.hangs.set()
-            self.let_go.wait(60)
+            self.let_go.wait(120)
         self.count += 1
         return self.count <= self.frames
 
@@ -112,7 +112,7 @@ class Kept(Sink):
 
 def first(frames: Iterator[Frame], true: Callable[[Frame], object]) -> Frame:
     """The next frame of which something is true."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     for frame in frames:
         if true(frame):
             return frame
@@ -226,14 +226,14 @@ def test_a_picture_that_is_due_and_not_there_yet_is_no_loss(monkeypatch: pytest.
         made.append(image)
         if len(made) == 2:
             due.set()
-            assert go.wait(60)
+            assert go.wait(120)
         return image
 
     monkeypatch.setattr(realtime, "squared", squared)
     with RealtimeSource(TestPattern((96, 64), frames=2), patience=0.05) as source:
         frames = iter(source)
         assert TestPattern.index_in(next(frames).image) == 0
-        assert due.wait(60)
+        assert due.wait(120)
         again = next(frames)
         assert (TestPattern.index_in(again.image), again.placeholder) == (0, False)
         go.set()
@@ -260,13 +260,13 @@ def test_a_file_begins_when_frames_are_asked_for_not_while_models_are_loaded(cli
 def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() -> None:
     wire = Wire(hangs_at=5)
     source = CaptureSource(wire, patience=0.2)
-    assert wire.hangs.wait(60)
+    assert wire.hangs.wait(120)
     frame = first(iter(source), lambda frame: frame.captured is None)
     assert frame.image.shape == (64, 96, 3)
     source.close()
     assert (wire.count, wire.released) == (5, 0)  # the read hangs all the while
     wire.let_go.set()
-    source._reader.thread.join(60)
+    source._reader.thread.join(120)
     assert wire.released == 1
 
 
@@ -279,7 +279,7 @@ def test_a_placeholder_is_shown_as_it_is_in_the_size_of_what_effects_make() -> N
 
     wire = Wire(hangs_at=5)
     with CaptureSource(wire, patience=0.2) as source, gancam.VideoCapture(source, effects=[doubled]) as capture:
-        assert wire.hangs.wait(60)
+        assert wire.hangs.wait(120)
         placeholder = first(iter(source), lambda frame: frame.placeholder)
         ok, read = capture.read()
         assert ok
@@ -348,7 +348,7 @@ def test_a_slow_source_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPat
 def test_closing_is_no_loss() -> None:
     with LiveSource(Lines(), patience=60) as source:
         assert shown_at_least(source, 3)
-    source._reader.thread.join(60)
+    source._reader.thread.join(120)
     assert not [note for note in source.notes if "lost" in note]
 
 
@@ -576,7 +576,7 @@ def test_close_after_exceptions_anywhere(tmp_path: Path) -> None:
         assert all(sink.closed for sink in sinks)
         for thread in threading.enumerate():
             if thread.name.startswith("gancam-"):
-                thread.join(60)
+                thread.join(120)
                 assert not thread.is_alive(), thread.name
 
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent.parent
 rtsp = needs_rtsp_server()
 
 
-def wait_for(frames: Iterator[Frame], true: Callable[[Frame], bool], seconds: float = 60) -> Frame:
+def wait_for(frames: Iterator[Frame], true: Callable[[Frame], bool], seconds: float = 120) -> Frame:
     deadline = time.monotonic() + seconds
     for frame in frames:
         if true(frame):
@@ -161,7 +161,7 @@ def sees_both_sizes(url: str) -> bool:
     """Whether pictures from 0 and from 100 on are seen, all at one size."""
     with Stream(url) as source:
         kept, seen = source.size, set()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         for frame in source:
             assert (frame.image.shape[1], frame.image.shape[0]) == kept
             if shown(frame):

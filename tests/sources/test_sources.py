@@ -397,7 +397,7 @@ def test_close_frees_who_waits_in_another_thread(clip: Path) -> None:
     thread.start()
     time.sleep(0.1)
     source.close()
-    thread.join(60)
+    thread.join(120)
     assert not thread.is_alive()
     assert seen == list(range(len(seen)))
 

@@ -90,7 +90,7 @@ def test_no_preview_is_made_that_nobody_waits_for(tmp_path: Path, clip: Path, mo
         return image
 
     def all_gone() -> bool:
-        return all(asyncio.run_coroutine_threadsafe(gone(), loops[0]).result(60) for gone in asked[1:4])
+        return all(asyncio.run_coroutine_threadsafe(gone(), loops[0]).result(120) for gone in asked[1:4])
 
     monkeypatch.setattr(Previews, "make", noted)
     monkeypatch.setattr(Previews, "_make", slowly)

@@ -42,7 +42,7 @@ def test_what_waits_when_the_loop_ends_is_still_done() -> None:
     with ThreadPoolExecutor(1) as other:
         with one.running():
             asked = other.submit(one.do, lambda: 5)
-        assert asked.result(60) == 5
+        assert asked.result(120) == 5
 
 
 def test_a_loop_that_hangs_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_loop_that_hangs_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     done = list[int]()
     with one.running(), ThreadPoolExecutor(1) as other:
         with pytest.raises(GancamError, match="no frame"):
-            other.submit(one.do, lambda: done.append(5)).result(60)
+            other.submit(one.do, lambda: done.append(5)).result(120)
         one(FRAME)  # it goes on after all
     assert done == []  # as was told
 
@@ -63,7 +63,7 @@ def test_what_is_slow_itself_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
         """Waited for until the loop does it, and no longer."""
 
         def result(self, timeout: float | None = None) -> int:
-            assert begun.wait(60)
+            assert begun.wait(120)
             return super().result(timeout and 0.0)
 
         def cancel(self) -> bool:
@@ -75,7 +75,7 @@ def test_what_is_slow_itself_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
 
     def slowly() -> int:
         begun.set()
-        assert given_up.wait(60)
+        assert given_up.wait(120)
         return 5
 
     with one.running(), ThreadPoolExecutor(1) as other:

@@ -132,9 +132,9 @@ def test_what_fails_tells_why_and_what_is_removed_is_gone(
 
 
 _STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('{}', flush=True); time.sleep(60)"
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('{}', flush=True); time.sleep(300)"
 )
-_SLEEPING = "import time; print('{}', flush=True); time.sleep(60)"
+_SLEEPING = "import time; print('{}', flush=True); time.sleep(300)"
 _POPEN = subprocess.Popen
 _MADE = """print('{"event": "summary", "made": 1, "done": 0, "seconds": 1}')"""
 
@@ -176,7 +176,7 @@ def test_a_running_job_that_is_removed_does_not_come_back(
         wait_for(lambda: not [one for one in threading.enumerate() if one.name == "gancam-studio-jobs"])
         assert list((tmp_path / "jobs").iterdir()) == []
         assert list((tmp_path / "results").iterdir()) == []
-        assert not children_of("time.sleep(60)")
+        assert not children_of("time.sleep(300)")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
@@ -198,8 +198,8 @@ def test_a_job_is_ended_that_does_not_end_by_itself(tmp_path: Path, monkeypatch:
         time.sleep(0.1)
         began = time.monotonic()
         queue.close()
-        assert time.monotonic() - began < 50
-        assert not children_of("time.sleep(60)")
+        assert time.monotonic() - began < 200
+        assert not children_of("time.sleep(300)")
 
 
 def children_of(word: str) -> list[psutil.Process]:

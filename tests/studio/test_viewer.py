@@ -213,7 +213,7 @@ def test_a_viewer_who_comes_while_a_source_is_let_go_sees_it(tmp_path: Path, mon
 
     def slowly(self: Player) -> None:
         resting.set()
-        let.wait(60)
+        let.wait(120)
         rest(self)
 
     monkeypatch.setattr(Player, "rest", slowly)
@@ -221,7 +221,7 @@ def test_a_viewer_who_comes_while_a_source_is_let_go_sees_it(tmp_path: Path, mon
         play_test(client)
         with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
             picture(socket)
-        assert resting.wait(60)
+        assert resting.wait(120)
         with client.websocket_connect(f"{SOCKETS}/api/live") as socket:
             threading.Timer(0.1, let.set).start()
             time.sleep(0.3)
