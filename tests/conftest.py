@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,23 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             with suppress(OSError):  # Windows has links for administrators alone
                 trials.folder().symlink_to(tried, target_is_directory=True)
         patch.setenv("GANCAM_MODELS", str(tmp_path_factory.mktemp("models")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Unless a test says how long one is waited for, no picture of a live source is missed where a machine is busy."""
+    from gancam.sources import camera, open, realtime, stream
+    from gancam.sources.live import LiveSource
+
+    opening: list[Any] = [
+        LiveSource.__init__, camera.Camera.__init__, stream.Stream.__init__, realtime.CaptureSource.__init__,
+        realtime.RealtimeSource.__init__, open.open_live,
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for function in opening:
+            patch.setitem(function.__kwdefaults__, "patience", 60.0)
+        patch.setattr("gancam.sources.live._FIRST_WAIT", 120.0)
         yield
 
 

@@ -539,7 +539,7 @@ def test_an_http_stream_that_dies_and_comes_back() -> None:
 
     server = serve(0)
     try:
-        with Stream(f"{server.url}stream.mjpg") as source:
+        with Stream(f"{server.url}stream.mjpg", patience=0.8) as source:
             frames = iter(source)
             assert TestPattern.index_in(next(frames).image) < 1000
             server.close()

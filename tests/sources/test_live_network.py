@@ -85,7 +85,7 @@ class Pages:
 def test_an_rtsp_server_killed_and_started_again(tmp_path: Path) -> None:
     clip = repeated(tmp_path / "long.mp4", 5)
     with rtsp_server(clip) as port:
-        source = Stream(f"rtsp://127.0.0.1:{port}/clip")
+        source = Stream(f"rtsp://127.0.0.1:{port}/clip", patience=0.8)
         frames = iter(source)
         assert source.size == (640, 360)
         assert source.fps == pytest.approx(30, abs=0.1)
@@ -128,7 +128,7 @@ def test_rtmp(tmp_path: Path) -> None:
             deadline, source = time.monotonic() + 60, None
             while source is None:
                 try:
-                    source = Stream(url)
+                    source = Stream(url, patience=0.8)
                 except SourceError:
                     assert time.monotonic() < deadline
                     time.sleep(0.1)
