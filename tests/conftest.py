@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,13 @@ _EXTRAS = {  # packages that not every installation has, and the extras that bri
 }  # fmt: skip
 _trials: list[tuple[object, int]] = []  # the process in which graphs are tried, and how many tests had it
 gc.disable()  # until all is imported and collected
+if find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # The same examples everywhere, refused neither for how long they take nor for how slowly they are made up, which
+    # is about the machine. Other ones: pytest --hypothesis-profile=default
+    settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("same")
 
 
 def _skip_without(error: BaseException | None) -> None:
@@ -120,6 +128,23 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Unless a test says how long one is waited for, no picture of a live source is missed where a machine is busy."""
+    from gancam.sources import camera, open, realtime, stream
+    from gancam.sources.live import LiveSource
+
+    opening: list[Any] = [
+        LiveSource.__init__, camera.Camera.__init__, stream.Stream.__init__, realtime.CaptureSource.__init__,
+        realtime.RealtimeSource.__init__, open.open_live,
+    ]  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        for function in opening:
+            patch.setitem(function.__kwdefaults__, "patience", 60.0)
+        patch.setattr("gancam.sources.live._FIRST_WAIT", 120.0)
+        yield
+
+
 @pytest.fixture
 def shared_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try somebody else's graphs in the process of the test before: one takes a quarter of a second to begin.
@@ -141,7 +166,7 @@ def shared_trials(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_thread_left() -> Iterator[None]:
     """Every gancam thread that a test started must be gone when the test ends."""
     yield
-    deadline = time.monotonic() + 1
+    deadline = time.monotonic() + 120
     while left := [t.name for t in threading.enumerate() if t.name.startswith("gancam-")]:
         assert time.monotonic() < deadline, f"threads left behind: {left}"
         time.sleep(0.01)

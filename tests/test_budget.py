@@ -34,6 +34,7 @@ from gancam.pipeline import run
 from gancam.sinks import Sink
 from gancam.sources import TestPattern
 from tests.helpers.command import here, refused
+from tests.helpers.live import ends_after
 from tests.helpers.small import lightest, network, still, translator_network, write_models, write_translator
 
 SMALL = np.zeros((3, 5, 3), np.uint8)
@@ -375,17 +376,19 @@ def test_what_failed_is_tried_again_ever_more_seldom() -> None:
 
 @pytest.mark.parametrize("examples", [8, pytest.param(30, marks=pytest.mark.slow)])
 def test_always_settles(examples: int) -> None:
-    settings(max_examples=examples, deadline=None)(settles)()
+    settings(max_examples=examples)(given(**SETTLING)(settles))()
 
 
-@given(
-    first=st.floats(0.5, 3.0),
-    steps=st.lists(st.floats(0.4, 0.85), min_size=1, max_size=4),
-    noise=st.floats(0.0, 0.3),
-    outputs=st.floats(0.0, 0.3),
-    load=st.floats(0.5, 2.0),
-    seed=st.integers(0, 1000),
-)
+SETTLING: dict[str, st.SearchStrategy[Any]] = {
+    "first": st.floats(0.5, 3.0),
+    "steps": st.lists(st.floats(0.4, 0.85), min_size=1, max_size=4),
+    "noise": st.floats(0.0, 0.3),
+    "outputs": st.floats(0.0, 0.3),
+    "load": st.floats(0.5, 2.0),
+    "seed": st.integers(0, 1000),
+}
+
+
 def settles(first: float, steps: list[float], noise: float, outputs: float, load: float, seed: int) -> None:
     """Whatever it costs, however noisy, and however much the machine changes after it was measured.
 
@@ -414,7 +417,7 @@ def settles(first: float, steps: list[float], noise: float, outputs: float, load
         assert not better, (took, kept)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sizes=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=2, max_size=30),
     seed=st.integers(0, 1000),
@@ -656,7 +659,7 @@ def test_measuring_waits_for_the_frame_that_is_made() -> None:
         def __call__(self, image: Image, *, time: float | None = None) -> Image:
             if time is not None:
                 entered.set()
-                leave.wait(30)
+                leave.wait(120)
                 made.append("frame")
             return super().__call__(image, time=time)
 
@@ -667,13 +670,13 @@ def test_measuring_waits_for_the_frame_that_is_made() -> None:
     budget.prepare((5, 3))
     frame = threading.Thread(target=lambda: budget(SMALL, time=0.0))
     frame.start()
-    assert entered.wait(30)
+    assert entered.wait(120)
     measuring = threading.Thread(target=lambda: budget.prepare((5, 3)))
     measuring.start()
     measuring.join(0.05)
     leave.set()
-    frame.join(30)
-    measuring.join(30)
+    frame.join(120)
+    measuring.join(120)
     assert made == ["measured", "frame", "measured"]
 
 
@@ -738,7 +741,7 @@ def test_all_quality_levels_hold_the_contract(name: str) -> None:
             assert out.flags.c_contiguous
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(width=st.integers(1, 50), height=st.integers(1, 50), place=st.integers(0, 100))
 def test_sizes_of_real_ways(path: Path, width: int, height: int, place: int) -> None:
     if path not in _kept:
@@ -820,7 +823,8 @@ def test_a_budget_on_a_real_model(path: Path) -> None:
     assert chosen.notes  # what had not changed was not computed, by whatever plays
 
 
-def test_on_the_command_line(tmp_path: Path) -> None:
+def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_after(4, monkeypatch)
     command = ["live", "test", "--size", "48x32", "--to", "mjpeg:0"]
     rest = ["-e", "sr-x2", "--target-fps", "10", "--seconds", "3", "--json"]
     rest += ["--stats", str(tmp_path / "stats.jsonl")]
@@ -856,7 +860,7 @@ class Tint(Effect):
         self.may.set()
 
     def __call__(self, image: ImageLike, *, time: float | None = None) -> Image:
-        self.may.wait(30)
+        self.may.wait(120)
         self.calls += 1
         half = np.array(image, np.uint8)
         half[:, : half.shape[1] // 2] += 40

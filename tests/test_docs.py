@@ -83,7 +83,7 @@ def write_programs(folder: Path) -> None:
 def python(*arguments: str, cwd: Path, fails: int = 0) -> str:
     """What a program says: on stdout, or on stderr where it must end with the exit code `fails`."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, env=_environment()
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, env=_environment()
     )
     assert done.returncode == fails, done.stdout + done.stderr
     return done.stderr if fails else done.stdout
@@ -320,7 +320,7 @@ def test_the_web_server_answers(tmp_path: Path) -> None:
         try:
             assert it.stdout is not None
             url = it.stdout.readline().strip()
-            with urlopen(url, data=_small(tmp_path).read_bytes(), timeout=60) as answer:
+            with urlopen(url, data=_small(tmp_path).read_bytes(), timeout=300) as answer:
                 image = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
         finally:
             it.kill()

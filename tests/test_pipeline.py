@@ -263,7 +263,7 @@ def test_sinks_are_told_that_frames_are_missing_where_a_source_was_closed_early(
     assert (whole.closings, part.closings, len(part.frames)) == ([False], [True], 3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     where=st.sampled_from(["source", "effect", "sink", "progress", "close", "nowhere"]),
     at=st.integers(0, 9),
@@ -407,7 +407,7 @@ for number in range(2000):
         pass
 signal.signal(signal.SIGALRM, signal.SIG_IGN)
 put(None)
-thread.join(20)
+thread.join(120)
 print(thread.is_alive(), taken == sorted(taken), len(taken) > 99)
 """
 
@@ -415,7 +415,7 @@ print(thread.is_alive(), taken == sorted(taken), len(taken) > 99)
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_an_exception_from_a_signal_leaves_no_lane_locked() -> None:
     """With ``queue.Queue`` in its place, this hangs within a second."""
-    done = subprocess.run([sys.executable, "-W", "error", "-c", STORM], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", STORM], capture_output=True, text=True, timeout=300)
     assert (done.stdout, done.stderr) == ("False True True\n", "")
 
 
@@ -460,7 +460,7 @@ def test_a_signal_leaves_a_video_that_plays(tmp_path: Path, number: signal.Signa
     assert process.stdout.readline() == "running\n"
     process.send_signal(number)
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     finally:
         process.kill()
     assert err == ""
@@ -487,7 +487,7 @@ def test_impatient_interrupts_leave_neither_a_torn_file_nor_a_hang(tmp_path: Pat
         for _ in range(2 + 3 * trial):
             process.send_signal(signal.SIGINT)
             time.sleep(0.004)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         if target.exists():
             assert len(times_of(target)) > 0
 

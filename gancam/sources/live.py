@@ -185,6 +185,8 @@ class _Reader:
                 if self.newest is not None:
                     self.dropped += 1
                 self.newest = read._replace(image=image)
+                if self.pace is not None:
+                    self.pace.holding = False  # not before: what is due, and not given yet, is no loss
                 if self.sound.origin is None and (self.pace is None or self.pace.running):
                     self.sound.origin = captured
                 if len(self.arrivals) <= 60:

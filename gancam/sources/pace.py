@@ -17,7 +17,7 @@ class Pace:
         self._go = threading.Event()
         self._began = 0.0  # time.monotonic() of `begin`
         self._first: float | None = None
-        self.holding = False  # whether a picture is there, and held back
+        self.holding = False  # whether a picture is there, and held back, until who gives it on says otherwise
 
     @property
     def running(self) -> bool:
@@ -42,7 +42,6 @@ class Pace:
         self.holding = True
         due = self._began + moment - self._first - time.monotonic()
         stop.wait(min(max(due, 0), threading.TIMEOUT_MAX))  # a damaged time may be any
-        self.holding = False
 
     def now(self) -> float:
         """Seconds on the source's own clock, once it runs."""

@@ -315,17 +315,34 @@ def test_help_and_version() -> None:
     assert gancam("--version").stdout.startswith("gancam ")
 
 
+HELD = """
+import threading
+from gancam.__main__ import start
+from gancam.sinks._encoder import Encoder
+from gancam.sinks.piece_store import PieceStore
+closing, close, end = threading.Event(), Encoder.close, PieceStore.end
+def held(self):
+    end(self)
+    closing.wait(300)
+def let(self, **how):
+    closing.set()
+    close(self, **how)
+PieceStore.end, Encoder.close = held, let
+start()
+"""
+
+
 def at_work(long: Path, out: Path, model: Path) -> subprocess.Popen[str]:
-    """A job of `FRAMES` frames that has finished a piece, and needs a while for the others."""
+    """A job of `FRAMES` frames that has finished a piece, and begins no other before it is interrupted."""
     with av.open(str(long), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
         stream.width, stream.height = 320, 180
         for frame in TestPattern((320, 180), frames=FRAMES):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, "bgr24")))
         container.mux(stream.encode())
-    command = [sys.executable, "-m", "gancam", "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
+    command = [sys.executable, "-c", HELD, "process", str(long), str(out), "-e", str(model), "--precision", "fp32"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not list(pieces_of(out).glob("*.piece")):
         time.sleep(0.01)
     return process
@@ -340,7 +357,7 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
         process = at_work(tmp_path / "long.mp4", out, model)
     with process:
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert re.search(r"interrupted; \d+ frames are kept, and the same command with --resume goes on after them", said)
@@ -368,7 +385,7 @@ def test_in_the_background_ctrl_c_is_for_others(tmp_path: Path, model: Path) -> 
         time.sleep(0.3)
         assert process.poll() is None
         process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=300)
     assert process.returncode == 143, said
 
 
@@ -447,7 +464,7 @@ def test_what_was_tried_is_told_in_words() -> None:
 def test_a_command_loads_what_it_needs_and_no_other() -> None:
     lines = ["import sys", "from gancam.cli.main import main", "try: main(['models'])", "finally: print(*sys.modules)"]
     command = [sys.executable, "-c", "\n".join(lines)]
-    loaded = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout.split()
+    loaded = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False).stdout.split()
     assert {"gancam.cli.models", "gancam.effects"} <= set(loaded)
     heavy = {
         "av",
@@ -462,7 +479,7 @@ def test_a_command_loads_what_it_needs_and_no_other() -> None:
 
 def test_the_list_of_commands_loads_none_and_says_of_each_what_its_help_begins_with() -> None:
     code = "import sys; from gancam.cli.main import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     listed, _, loaded = done.stdout.strip().rpartition("\n")
     assert not {"av", "gancam.effects", "gancam.cli.models"} & set(loaded.split())
     load_commands()

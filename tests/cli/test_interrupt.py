@@ -87,7 +87,7 @@ def test_one_ctrl_c_ends_the_process(case: str, tmp_path: Path) -> None:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             process.send_signal(signal.SIGINT)
-            out, said = process.communicate(timeout=30)
+            out, said = process.communicate(timeout=300)
         finally:
             process.kill()
     assert (process.returncode, out, said) == (130, "closed\n", "")
@@ -162,7 +162,7 @@ def test_ctrl_c_while_a_stream_closes_leaves_no_thread() -> None:
         )
     with process:
         try:
-            out, said = process.communicate(timeout=60)
+            out, said = process.communicate(timeout=300)
         finally:
             process.kill()
     assert (out, said) == ("interrupted []\n", "")

@@ -26,6 +26,7 @@ from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip
 from tests.helpers.command import here, refused
 from tests.helpers.links import can_link
+from tests.helpers.live import ends_after
 
 
 def test_the_timer_has_a_name_and_is_gone_afterwards() -> None:
@@ -40,7 +41,7 @@ def test_the_timer_has_a_name_and_is_gone_afterwards() -> None:
     assert timers() == []
     assert not stopped.is_set()
     with _stop_after(0.01, stopped.set):
-        assert stopped.wait(10)
+        assert stopped.wait(120)
     assert timers() == []
     with _stop_after(None, stopped.set):
         assert timers() == []
@@ -107,8 +108,9 @@ def test_a_slow_output_is_named_in_a_run_too_short_for_a_budget(stage: float, wo
 @pytest.mark.slow
 @pytest.mark.parametrize(("size", "made"), [("320x180", (640, 360)), ("1280x720", (1280, 720))])
 def test_what_plays_without_an_effect_makes_no_large_picture_larger(
-    tmp_path: Path, size: str, made: tuple[int, int]
+    tmp_path: Path, size: str, made: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ends_after(3, monkeypatch)
     out = tmp_path / "out.mp4"
     assert here("live", "test", "--size", size, "--to", str(out), "--seconds", "0.3").returncode == 0
     with VideoFile(out) as video:
@@ -166,8 +168,9 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     refused("live", "-", "-e", "none", says="-: standard input is not played live; gancam process - OUT takes it")
 
 
-def test_an_animated_picture_is_made_in_the_end(tmp_path: Path) -> None:
+def test_an_animated_picture_is_made_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the frames of before the effects, too; and it is told that it takes a while."""
+    ends_after(9, monkeypatch)
     out, before = tmp_path / "a.webp", tmp_path / "b.gif"
     done = here("live", "test", "-e", "none", "--to", out, "--to", f"source:{before}", "--seconds", "0.3")
     assert done.returncode == 0, done.stderr
@@ -176,10 +179,11 @@ def test_an_animated_picture_is_made_in_the_end(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [out, before]
     for path in (out, before):
         with Pillow.open(path) as picture:
-            assert ImageSequence.all_frames(picture)[3:]
+            assert ImageSequence.all_frames(picture)[1:]
 
 
-def test_what_was_recorded_is_named(tmp_path: Path) -> None:
+def test_what_was_recorded_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends_after(3, monkeypatch)
     out, before = tmp_path / "a.mp4", tmp_path / "b.mkv"
     done = here("live", "test", "-e", "none", "--to", out, "--to", f"source:{before}", "--seconds", "0.5")
     assert done.returncode == 0, done.stderr
@@ -264,4 +268,6 @@ def test_numbered_images_are_played(tmp_path: Path) -> None:
     done = here("live", tmp_path / "a-%03d.png", "-e", "none", "--to", tmp_path / "a.mkv")
     assert done.returncode == 0, done.stderr
     with VideoFile(tmp_path / "a.mkv") as made:
-        assert 7 <= len(list(made)) <= 9
+        indices = [TestPattern.index_in(frame.image) for frame in made]
+    assert indices == sorted(indices)
+    assert (indices[0], indices[-1]) == (0, 8)  # a busy machine may leave out some between

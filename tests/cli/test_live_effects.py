@@ -59,7 +59,7 @@ class Loader:
         self.made: list[Grey] = []
 
     def __call__(self, specs: tuple[EffectSpec, ...]) -> list[EffectSlot]:
-        self.may.wait(30)
+        self.may.wait(120)
         if any(spec.name == "bad" for spec in specs):
             raise ModelError("bad: is damaged")
         new = [Grey(10 if spec.name == "a" else 20, 2) for spec in specs]
@@ -81,7 +81,7 @@ class Play:
         return self.effects(IMAGE, time=frame.time)
 
     def until(self, true: Callable[[], bool]) -> Image:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             out = self.frame()
             if true():
@@ -408,7 +408,7 @@ def test_what_was_loaded_and_never_played_is_closed(loader: Loader) -> None:
     said, controls = list[str](), Controls([])
 
     def load(specs: tuple[EffectSpec, ...]) -> list[EffectSlot]:
-        loader.may.wait(30)
+        loader.may.wait(120)
         return slots([Watchful(spec.name, said) for spec in specs])
 
     effects = LiveEffects(MENU, load, controls, size=SIZE)
@@ -426,7 +426,7 @@ def test_what_was_loaded_and_never_played_is_closed(loader: Loader) -> None:
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.002)

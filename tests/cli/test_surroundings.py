@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 def test_what_the_console_cannot_write_ends_no_command(tmp_path: Path, encoding: str) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gancam", "sample", "mnist", "größe 🦦.png", "-n", "1"]
-    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, timeout=60)
+    done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     said = done.stdout.decode(encoding.partition(":")[0])
     assert ("größe \\U0001f9a6.png" if "cp" in encoding else "gr\\xf6\\xdfe \\U0001f9a6.png") in said
@@ -32,7 +32,7 @@ def test_what_the_console_cannot_write_ends_no_command(tmp_path: Path, encoding:
 @pytest.mark.parametrize("closed", [pytest.param("stdin", marks=pytest.mark.slow), "stdout", "stderr"])
 def test_a_closed_stream_ends_no_command(tmp_path: Path, closed: str) -> None:
     code = f"import sys; sys.{closed} = None; from gancam.cli.main import main; main(['models', 'mnist'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert ("28x28" in done.stdout) == (closed != "stdout")
@@ -85,13 +85,13 @@ def test_a_full_stdout_for_pictures_is_one_error_and_a_reader_that_goes_a_note(t
     command = [sys.executable, "-m", "gancam", "process", *words.split(), "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, timeout=60)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, timeout=300)
     assert (done.returncode, done.stderr.count(b"gancam: ")) == (2, 1), done.stderr
     assert b"No space left on device" in done.stderr or b"no room left" in done.stderr
     assert b"fault" not in done.stderr
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, timeout=60)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, timeout=300)
     os.close(writing)
     assert done.returncode == 0
     assert b"gancam: " not in done.stderr
@@ -105,7 +105,7 @@ def test_without_a_home_folder_what_is_bundled_plays(tmp_path: Path) -> None:
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gancam", *words]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
 
     cv2.imwrite(str(tmp_path / "in.png"), still("sign")[:32, :32])
     done = run("process", "in.png", "out.png", "-e", "sr-x2-fast")

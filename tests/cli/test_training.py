@@ -117,7 +117,7 @@ def test_a_signal_to_the_command_alone_ends_the_training(name: str, tmp_path: Pa
                     break
             process.send_signal(number)
             rest = process.stderr.read()
-            assert process.wait(timeout=60) == 128 + number
+            assert process.wait(timeout=300) == 128 + number
         finally:
             process.kill()
     assert rest.splitlines()[-1].startswith(f"gancam: stopped by {name}")

@@ -189,11 +189,11 @@ def test_what_a_thread_holds_is_free_in_a_forked_process() -> None:
     def hold() -> None:
         with lock:
             held.set()
-            over.wait(30)
+            over.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(30)
+    held.wait(120)
     child = os.fork()
     if child == 0:
         signal.alarm(10)  # ends a child that waits for ever

@@ -100,9 +100,9 @@ def test_a_forked_process_can_go_on(effect: ModelEffect) -> None:
     receiver, sender = context.Pipe(duplex=False)
     child = context.Process(target=lambda: sender.send(played(effect, images)))
     child.start()
-    assert receiver.poll(60), "the forked process gave nothing"
+    assert receiver.poll(300), "the forked process gave nothing"
     assert same(receiver.recv(), wanted)
-    child.join(10)
+    child.join(120)
     assert child.exitcode == 0
 
 

@@ -49,7 +49,7 @@ def reach(mask: np.ndarray, pixels: int) -> np.ndarray:
     return cv2.dilate((mask != 0).astype(np.uint8), disc) > 0
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_outside_the_mask_and_its_grow_not_a_byte_changes(path: Path, data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 120))
@@ -539,7 +539,7 @@ def test_the_mask_track_of_another_clip_is_refused_before_work(path: Path, tmp_p
 # How holes are cut up
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_every_hole_is_in_one_window_and_every_pixel_in_a_crop(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 500)), data.draw(st.integers(1, 700))

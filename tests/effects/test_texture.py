@@ -121,7 +121,7 @@ def test_strength_mixes_what_is_fine_more_than_colours() -> None:
     assert 0.2 < (fine * made).sum() / np.square(fine).sum() < 0.7
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_only_the_hole_changes_whatever_its_place_and_the_size(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 150)), data.draw(st.integers(1, 170))

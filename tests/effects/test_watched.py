@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from gancam.pipeline import run
 from gancam.sinks import Sink
 from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
+from tests.helpers.children import interruptible
 from tests.helpers.command import gancam, refused
 from tests.helpers.small import network, save
 
@@ -44,7 +46,7 @@ def put(model: Path, path: Path) -> None:
 
 
 def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -208,7 +210,7 @@ def test_drops_are_counted_by_whether_a_model_is_being_loaded() -> None:
 
 
 def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path], tmp_path: Path) -> None:
-    """The first frame that the new one plays takes 0.3 s of a source of 60 frames a second."""
+    """The first frame that the new one plays takes as long as ten of the source."""
     file = tmp_path / "playing.onnx"
     put(two[0], file)
     opened: list[list[int]] = []
@@ -221,7 +223,8 @@ def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path],
             if image.any():  # a black one is made beside the loop
                 calls.append(len(calls))
                 if len(opened) == 2 and len(calls) == 1:
-                    time.sleep(0.3)
+                    dropped = source.dropped
+                    until(lambda: source.dropped >= dropped + 10)
             return image
 
         return FunctionEffect(effect)
@@ -253,24 +256,33 @@ def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path],
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_live_says_what_loading_anew_cost(two: tuple[Path, Path], tmp_path: Path) -> None:
     file, stats = tmp_path / "playing.onnx", tmp_path / "stats.jsonl"
     put(two[0], file)
     command = [sys.executable, "-m", "gancam", "live", "test", "-e", str(file), "--watch", "new", "--size", "96x64"]
-    command += ["--to", str(tmp_path / "out.mp4"), "--stats", str(stats), "--seconds", "8", "--threads", "1", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as player:
-        until(lambda: stats.is_file() and len(stats.read_text().splitlines()) > 40)
+    command += ["--to", str(tmp_path / "out.mp4"), "--stats", str(stats), "--threads", "1", "--json"]
+
+    def shown() -> list[str]:
+        return stats.read_text().splitlines() if stats.is_file() else []
+
+    with interruptible():
+        player = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with player:
+        until(lambda: len(shown()) > 4)
         put(two[1], file)
-        report = json.loads(player.communicate(timeout=60)[0])
+        until(lambda: any('"version": 2' in line for line in shown()[-9:]))
+        player.send_signal(signal.SIGINT)
+        report = json.loads(player.communicate(timeout=300)[0])
     lines = [json.loads(line) for line in stats.read_text().splitlines()]
     assert [lines[0]["version"], lines[-1]["version"]] == [1, 2]
     assert 0 <= lines[-1]["reload_dropped"] <= report["dropped"]
     assert any("loaded anew 1 time, its picture" in note for note in report["notes"])
 
 
-def test_live_watches(two: tuple[Path, Path], tmp_path: Path) -> None:
+def test_live_watches(two: tuple[Path, Path], clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    done = gancam("live", "test", "-e", two[0], "--watch", "split", "--to", out, "--seconds", "1", "--size", "96x64")
+    done = gancam("live", clip, "-e", two[0], "--watch", "split", "--to", out)
     assert done.returncode == 0, done.stderr
     assert out.stat().st_size > 0
     refused("live", "test", "-e", two[0], "--watch", "always", says="must be new or split")

@@ -68,8 +68,8 @@ def test_it_plays_what_is_learnt(tmp_path: Path) -> None:
     out, said = tmp_path / "out.mkv", io.StringIO()
     watcher = LivePicture(PLAN, tmp_path, "test", [str(out)], Console(said, terminal=False))
     watcher.weights(1, generator(1))
-    deadline = time.monotonic() + 60
-    while not out.exists() and not list(tmp_path.glob(".out*")):
+    deadline = time.monotonic() + 120
+    while not out.exists():  # which it does from half a second of pictures on
         assert time.monotonic() < deadline
         time.sleep(0.1)
     watcher.step()
@@ -88,7 +88,7 @@ def test_a_picture_that_fails_is_told_from_one_that_was_closed(tmp_path: Path) -
     watcher = LivePicture(PLAN, tmp_path, str(source), [str(tmp_path / "out.mkv")], Console(said, terminal=False))
     source.unlink()
     watcher.weights(1, generator(1))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not said.getvalue():
         assert time.monotonic() < deadline
         time.sleep(0.1)

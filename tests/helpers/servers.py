@@ -50,7 +50,7 @@ def needs_rtsp_server() -> pytest.MarkDecorator:
     """Skips where GStreamer's RTSP server is not installed."""
     code = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
     try:
-        there = subprocess.run([_PYTHON, "-c", code], capture_output=True, timeout=60, check=False).returncode == 0
+        there = subprocess.run([_PYTHON, "-c", code], capture_output=True, timeout=300, check=False).returncode == 0
     except OSError:
         there = False
     return pytest.mark.skipif(

@@ -30,7 +30,7 @@ def state(client: TestClient) -> dict[str, Any]:
     return found
 
 
-def wait_for(what: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_for(what: Callable[[], object], seconds: float = 120.0) -> None:
     """Wait until `what` gives something true."""
     deadline = time.monotonic() + seconds
     while not what():

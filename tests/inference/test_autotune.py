@@ -127,7 +127,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path, path: Path, monkeypatch:
 def test_two_processes_at_once(cache: Path, path: Path) -> None:
     code = f"from gancam.inference.model import Model; Model({str(path)!r}, device='cpu')"
     both = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) for _ in range(2)]
-    assert [one.wait(60) for one in both] == [0, 0]
+    assert [one.wait(120) for one in both] == [0, 0]
     (file,) = cache.iterdir()
     assert json.loads(file.read_text())["trials"]
 

@@ -219,7 +219,7 @@ def test_the_next_frame_is_made_while_one_is_encoded(tmp_path: Path, monkeypatch
 
     def held(self: WholeVideo, *arguments: Any) -> None:
         index = next(order)
-        if not begun[index + 1].wait(10):
+        if not begun[index + 1].wait(120):
             late.append(index)
         encode(self, *arguments)
 

@@ -52,7 +52,7 @@ def test_every_variant_is_the_network(tmp_path: Path, scale: int, precision: str
     assert cv2.PSNR(result[0], np.ascontiguousarray(truth)) >= least
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(image=arrays.arrays(np.uint8, st.tuples(st.integers(1, 2), st.integers(1, 40), st.integers(1, 40), st.just(3))))
 def test_any_size_and_content(path: Path, image: np.ndarray) -> None:
     for precision in ("fp32", "int8"):
@@ -433,7 +433,7 @@ def test_a_generator_takes_a_w_for_each_layer(tiny: Path) -> None:
     assert model.layers == made.layers == 5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(z=arrays.arrays(np.float32, st.tuples(st.integers(0, 3), st.just(12)), elements=st.floats(-50, 50, width=32)))
 def test_any_latents(tiny: Path, z: np.ndarray) -> None:
     model = _model(tiny, "fp32")

@@ -28,7 +28,7 @@ def spread(image: Image, reach: int = 3) -> Image:
     return largest.repeat(2, axis=0).repeat(2, axis=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     height=st.integers(1, 60), width=st.integers(1, 60), limit=st.integers(1, 900), multiple=st.integers(1, 5),
     seed=st.integers(0, 9),
@@ -150,7 +150,7 @@ def moving(count: int, size: tuple[int, int], *, noise: int = 0, seed: int = 0) 
     return frames
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(height=st.integers(1, 150), width=st.integers(1, 150), seed=st.integers(0, 99), changes=st.integers(0, 4))
 def test_threshold_0_is_computing_everything(height: int, width: int, seed: int, changes: int) -> None:
     dice = np.random.default_rng(seed)

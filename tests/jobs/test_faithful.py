@@ -343,7 +343,7 @@ def lossless(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("lossless") / "a.mkv", codec="ffv1", options={})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(place=st.integers(0, 700), value=st.integers(0, 255), cut=st.integers(0, 2000))
 @example(place=366, value=0, cut=632)  # a width of hundreds of digits
 def test_a_head_that_is_not_understood_is_left_alone(lossless: Path, place: int, value: int, cut: int) -> None:

@@ -254,7 +254,7 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, name: str, room: int
     source = make_clip(tmp_path / "a.mp4", images=list(noise), options={"crf": "20"})
     (tmp_path / "out").mkdir()
     command = [sys.executable, "-c", FULL_DISK, str(source), str(tmp_path / "out" / name), str(room)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "no room left" in done.stdout
     assert done.stdout.count("\n") == 1
@@ -271,7 +271,7 @@ def test_a_full_disk_between_images_keeps_those_that_are_there(tmp_path: Path) -
     source = make_clip(tmp_path / "a.mp4", images=images, options={"crf": "20"})
     out, whole = tmp_path / "out" / "%d.png", tmp_path / "whole" / "%d.png"
     command = [sys.executable, "-c", FULL_DISK, str(source), str(out), "3000"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "20 are kept, --resume goes on" in done.stdout
     report, _ = process(source, out, quality=95, resume=True)

@@ -224,12 +224,12 @@ def test_killed_at_any_time_it_goes_on(tmp_path: Path, long: Path, model: Path) 
     whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     command = [sys.executable, "-m", "gancam", "process", str(long)]
     effect = ["-e", f"{model}:strength=0.5", "--precision", "fp32", "-q", "--resume"]
-    subprocess.run([*command, str(whole), *effect], check=True, timeout=120)
+    subprocess.run([*command, str(whole), *effect], check=True, timeout=300)
     rng, kills = random.Random(7), 0
     for _ in range(30):
         with subprocess.Popen([*command, str(out), *effect], stderr=subprocess.DEVNULL) as job:
             had = len(list(pieces_of(out).glob("*.piece")))
-            until = time.monotonic() + 60
+            until = time.monotonic() + 120
             while job.poll() is None and time.monotonic() < until:
                 if len(list(pieces_of(out).glob("*.piece"))) > had:
                     time.sleep(rng.random() * 0.1)
@@ -251,7 +251,7 @@ def test_a_full_disk_keeps_the_pieces(tmp_path: Path, long: Path) -> None:
     process(long, whole, quality=95)
     room = whole.stat().st_size * 2 // 3  # for each piece, but not for all together
     command = [sys.executable, "-c", FULL_DISK, str(long), str(out), str(room)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert "no room left" in done.stdout
     assert "400 are kept, --resume goes on" in done.stdout
     assert not out.exists()

@@ -102,7 +102,7 @@ def test_a_walk_among_seeds_has_them_all_in_every_round(space: str) -> None:
     assert 1 < len(begins) <= 4  # another seed, another order
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(phases=st.lists(st.floats(-40, 40), min_size=1, max_size=6), walk=st.booleans(), z=st.booleans())
 def test_a_path_is_a_function(phases: list[float], walk: bool, z: bool) -> None:
     """Whatever was asked before, and however much was prepared."""

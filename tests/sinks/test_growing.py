@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -71,7 +72,7 @@ ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".ts")
 def child(code: str, *paths: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, paths)],
-        cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, timeout=120, check=False,
+        cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 
@@ -204,24 +205,23 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
 
 def test_an_animation_takes_no_time_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its frames wait without loss, which takes long: it leaves out its own, where all waited for it."""
-    write = PieceStore.write
+    write, given = PieceStore.write, threading.Event()
 
     def slow(*arguments: Any) -> None:
-        time.sleep(0.03)
+        assert given.wait(120)
         write(*arguments)
 
     monkeypatch.setattr(PieceStore, "write", slow)
     path = tmp_path / "a.webp"
     sink = VideoWriter(path, fps=30, size=(160, 96), live=True)
-    began = time.monotonic()
     for frame in frames(30):
         sink.write(frame)
-    assert time.monotonic() - began < 0.5
+    given.set()
     sink.close()
     (said,) = [note for note in sink.notes if "left out" in note]
     lost = int(said.removeprefix("a.webp: ").partition(" ")[0])
     with Pillow.open(path) as picture:
-        assert 4 <= len(ImageSequence.all_frames(picture)) == 30 - lost
+        assert 3 <= len(ImageSequence.all_frames(picture)) == 30 - lost
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mov"])
@@ -274,7 +274,7 @@ def test_closing_the_terminal_finishes_the_files(tmp_path: Path, name: str) -> N
         while not path.exists() and live.poll() is None:
             time.sleep(0.005)
         live.send_signal(number := signal.Signals[name])
-        said, errors = live.communicate(timeout=60)
+        said, errors = live.communicate(timeout=300)
     assert live.returncode == 128 + number, said + errors
     assert "(interrupted)" in said
     assert "moof" not in boxes(path)

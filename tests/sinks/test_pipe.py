@@ -107,7 +107,7 @@ def test_one_after_the_other(tmp_path: Path, clip: Path) -> None:
         second = subprocess.Popen([*COMMAND, "-", str(tmp_path / "b.mkv"), "--codec", "ffv1"], stdin=first.stdout)
         assert first.stdout is not None
         first.stdout.close()
-        assert (first.wait(60), second.wait(60)) == (0, 0)
+        assert (first.wait(120), second.wait(120)) == (0, 0)
     for was, now in zip(planes_of(clip), planes_of(tmp_path / "b.mkv"), strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(was, now, strict=True))
 
@@ -125,7 +125,7 @@ def test_what_came_through_stdin_goes_on_after_a_break(tmp_path: Path, clip: Pat
     command = [*COMMAND, "-", str(out), "-q"]
     for more in ([], ["--resume"]):
         with clip.open("rb") as file, subprocess.Popen(PASS_ON, stdin=file, stdout=subprocess.PIPE) as cat:
-            done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=60)
+            done = subprocess.run([*command, *more], stdin=cat.stdout, capture_output=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert len(times_of(out)) == 150
 
@@ -137,7 +137,7 @@ def test_a_reader_that_goes_away_is_no_error(clip: Path) -> None:
         job.stdout.read(100)
         job.stdout.close()
         said = job.stderr.read().decode()
-        assert job.wait(60) == 0
+        assert job.wait(120) == 0
     assert "the reader of stdout went away after" in said
     assert "Traceback" not in said
 

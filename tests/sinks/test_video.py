@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError
@@ -142,7 +142,7 @@ def test_aspect_ratio_is_kept(tmp_path: Path) -> None:
             assert container.streams.video[0].sample_aspect_ratio == Fraction(15, 16)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(width=st.integers(1, 70), height=st.integers(1, 70), ending=st.sampled_from([".mp4", ".mkv"]))
 def test_any_size_can_be_written_and_shows_what_it_should(width: int, height: int, ending: str) -> None:
     y, x = np.mgrid[0:height, 0:width]
@@ -593,7 +593,7 @@ def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path: Path, name
         [sys.executable, "-W", "error", "-c", FULL_DISK, str(tmp_path / name), str(frames)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     said, threads, files = json.loads(done.stdout)

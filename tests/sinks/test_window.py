@@ -141,10 +141,10 @@ def display() -> Iterator[str]:
         number = answer.readline().strip()
     yield f":{number}"
     server.terminate()
-    server.wait(10)
+    server.wait(120)
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, what
@@ -195,7 +195,7 @@ class Watched:
 
     def end(self) -> str:
         """What it said, once it has ended by itself."""
-        said, errors = self.player.communicate(timeout=60)
+        said, errors = self.player.communicate(timeout=300)
         assert self.player.returncode == 0, errors
         return said
 
@@ -206,7 +206,7 @@ class Watched:
     def tool(self, *arguments: object) -> str:
         done = subprocess.run(
             list(map(str, arguments)), env={**os.environ, "DISPLAY": self.display}, capture_output=True, text=True,
-            timeout=60, check=False,
+            timeout=300, check=False,
         )  # fmt: skip
         return done.stdout
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,10 +27,11 @@ from gancam.pipeline import LatencyHistogram, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, open_sink
 from gancam.sinks.mjpeg import MjpegServer
 from gancam.sinks.stats import StatsLog
-from gancam.sources import TestPattern, VideoFile, camera
+from gancam.sources import TestPattern, VideoFile, camera, live, realtime
 from gancam.sources.camera import Camera, CaptureBackend, camera_called, cameras
 from gancam.sources.live import LivePicture, LiveSource
 from gancam.sources.open import open_live
+from gancam.sources.pace import Pace
 from gancam.sources.realtime import CaptureSource, RealtimeSource
 from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip
@@ -45,7 +46,7 @@ class Wire:
     def __init__(self, frames: int = 10_000, *, hangs_at: int = -1, grows_at: int = -1, bad: Any = None) -> None:
         self.pattern, self.frames, self.hangs_at, self.grows_at = TestPattern((96, 64)), frames, hangs_at, grows_at
         self.bad, self.count, self.released = bad, 0, 0
-        self.let_go = threading.Event()
+        self.hangs, self.let_go = threading.Event(), threading.Event()
 
     def isOpened(self) -> bool:  # noqa: N802
         return True
@@ -53,7 +54,8 @@ class Wire:
     def grab(self) -> bool:
         time.sleep(0.01)
         if self.count == self.hangs_at:
-            self.let_go.wait(20)
+            self.hangs.set()
+            self.let_go.wait(120)
         self.count += 1
         return self.count <= self.frames
 
@@ -108,20 +110,43 @@ class Kept(Sink):
         self.frames.append(frame)
 
 
-def slow(image: Image, *, time: float | None = None) -> Image:
-    threading.Event().wait(0.1)
-    return image
+def first(frames: Iterator[Frame], true: Callable[[Frame], object]) -> Frame:
+    """The next frame of which something is true."""
+    deadline = time.monotonic() + 120
+    for frame in frames:
+        if true(frame):
+            return frame
+        assert time.monotonic() < deadline
+    raise AssertionError("the source ended")
+
+
+class Bursts(TestPattern):
+    """A test pattern of which one frame comes, and five more whenever an effect is at work."""
+
+    def __init__(self, bursts: int) -> None:
+        super().__init__((96, 64), fps=100, frames=1 + 5 * bursts)
+        self.asked, self.came = threading.Semaphore(0), threading.Semaphore(0)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in super().__iter__():
+            if frame.index % 5 == 1:
+                assert self.asked.acquire(timeout=300)
+            yield frame
+            if frame.index and frame.index % 5 == 0:  # asked for the next: the one before was taken
+                self.came.release()
+
+    def effect(self, image: Image, *, time: float | None = None) -> Image:
+        self.asked.release()
+        assert TestPattern.index_in(image) == (self.frames or 0) - 1 or self.came.acquire(timeout=300)
+        return image
 
 
 def test_a_slow_effect_makes_frames_fewer_not_older() -> None:
-    kept = Kept()
-    report = run(RealtimeSource(TestPattern((96, 64), fps=100, frames=200)), [slow], [kept])
-    assert report.frames + report.dropped == 200
-    assert report.dropped > 100
+    kept, source = Kept(), Bursts(20)
+    report = run(RealtimeSource(source, patience=60), [source.effect], [kept])
+    assert (report.frames, report.dropped) == (21, 80)
     assert report.age_p95 is not None
-    assert report.age_p95 < 0.17 * 5
-    shown = [TestPattern.index_in(frame.image) for frame in kept.frames]
-    assert shown == sorted(set(shown))
+    assert [TestPattern.index_in(frame.image) for frame in kept.frames] == list(range(0, 101, 5))
     assert [frame.index for frame in kept.frames] == list(range(len(kept.frames)))
     times = [frame.time for frame in kept.frames]
     assert all(late > early for early, late in pairwise(times))
@@ -130,34 +155,89 @@ def test_a_slow_effect_makes_frames_fewer_not_older() -> None:
 
 def test_a_file_is_played_at_its_own_pace(clip: Path) -> None:
     began = time.monotonic()
-    with open_live(clip) as source:
+    with open_live(clip, patience=60) as source:
         frames = list(source)
     assert time.monotonic() - began > 23 / 30
     assert len(frames) + source.dropped == 24
 
 
-def test_a_slide_stays_as_long_as_it_is_shown(tmp_path: Path) -> None:
+class Clock(Pace):
+    """A pace whose time is told by the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time, self.change = 0.0, threading.Condition()
+
+    def go_on_to(self, moment: float) -> None:
+        """Let it be `moment`, once a picture is held back."""
+        with self.change:
+            assert self.change.wait_for(lambda: self.holding, 60)
+            self.time = moment
+            self.change.notify_all()
+
+    def wait(self, moment: float, stop: threading.Event) -> None:
+        if self._first is None:
+            self._first = moment
+            return
+        with self.change:
+            self.holding = True
+            self.change.notify_all()
+            self.change.wait_for(lambda: self.time >= moment, 60)
+
+    def now(self) -> float:
+        return self.time
+
+
+def test_a_slide_stays_as_long_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gave way to `no picture` after a while, and the last one was gone at once."""
     levels = (40, 120, 200)
     images = [np.full((64, 96, 3), level, np.uint8) for level in levels]
     clip = make_clip(tmp_path / "a.mp4", images=images, ticks=[0, 1, 8], time_base=Fraction(1, 10), fps=10)
     kept, began = Kept(), time.monotonic()
-    run(open_live(clip, patience=0.1), [], [kept])
+    run(open_live(clip, patience=60), [], [kept])
     assert time.monotonic() - began > 0.85
-    told = [
-        (frame.time, min(levels, key=lambda level: np.abs(frame.image - float(level)).max())) for frame in kept.frames
-    ]
-    assert all(
-        np.abs(frame.image - float(level)).max() < 6 for frame, (_, level) in zip(kept.frames, told, strict=True)
-    )
-    slide = [moment for moment, level in told if level == 120]
-    assert 0.0999 < slide[0] < 0.3  # a busy machine may drop the picture itself, and show it again
-    assert 0.4 < slide[-1] < 0.8 <= told[-1][0]
     with VideoFile(clip) as file:
         *_, last = file
-    late = [frame for frame in kept.frames if frame.duration is None]
-    assert len(late) <= 2  # shown again, on a busy machine, when the next was due
-    assert kept.frames[-1].time + (kept.frames[-1].duration or 0) == pytest.approx(last.time + (last.duration or 0))
+    assert last.duration is not None
+    assert kept.frames[-1].time == last.time
+    assert kept.frames[-1].duration == pytest.approx(last.duration)
+    monkeypatch.setattr(realtime, "Pace", Clock)
+    with RealtimeSource(VideoFile(clip), patience=0.05) as source:
+        frames, clock = iter(source), source._pace
+        assert isinstance(clock, Clock)
+        shown = [next(frames)]
+        for moment in (0.1, 0.3, 0.5, 0.79, 0.8):
+            clock.go_on_to(moment)
+            while shown[-1].time < moment:
+                shown.append(next(frames))
+        clock.go_on_to(0.9)
+        shown += frames
+    assert not any(frame.placeholder for frame in shown)
+    told = [(frame.time, min(levels, key=lambda level: np.abs(frame.image - float(level)).max())) for frame in shown]
+    assert [level for moment, level in told if moment in (0.3, 0.5, 0.79)] == [120] * 3
+    assert told[-1][1] == 200
+
+
+def test_a_picture_that_is_due_and_not_there_yet_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it took its time between the two, `no picture` was shown."""
+    due, go, made = threading.Event(), threading.Event(), list[Image]()
+
+    def squared(image: Image, aspect: Fraction) -> Image:
+        made.append(image)
+        if len(made) == 2:
+            due.set()
+            assert go.wait(120)
+        return image
+
+    monkeypatch.setattr(realtime, "squared", squared)
+    with RealtimeSource(TestPattern((96, 64), frames=2), patience=0.05) as source:
+        frames = iter(source)
+        assert TestPattern.index_in(next(frames).image) == 0
+        assert due.wait(120)
+        again = next(frames)
+        assert (TestPattern.index_in(again.image), again.placeholder) == (0, False)
+        go.set()
+        assert first(frames, lambda frame: TestPattern.index_in(frame.image) == 1)
 
 
 @pytest.mark.parametrize("given", ["path", "capture", "again"])
@@ -180,17 +260,13 @@ def test_a_file_begins_when_frames_are_asked_for_not_while_models_are_loaded(cli
 def test_stalled_source_gives_placeholders_and_close_returns_while_read_hangs() -> None:
     wire = Wire(hangs_at=5)
     source = CaptureSource(wire, patience=0.2)
-    began = time.monotonic()
-    frames: Iterator[Frame] = iter(source)
-    frame = next(frame for frame in frames if frame.captured is None)
-    assert time.monotonic() - began < 3
+    assert wire.hangs.wait(120)
+    frame = first(iter(source), lambda frame: frame.captured is None)
     assert frame.image.shape == (64, 96, 3)
-    began = time.monotonic()
     source.close()
-    assert time.monotonic() - began < 1
-    assert wire.released == 0
+    assert (wire.count, wire.released) == (5, 0)  # the read hangs all the while
     wire.let_go.set()
-    source._reader.thread.join(5)
+    source._reader.thread.join(120)
     assert wire.released == 1
 
 
@@ -203,7 +279,8 @@ def test_a_placeholder_is_shown_as_it_is_in_the_size_of_what_effects_make() -> N
 
     wire = Wire(hangs_at=5)
     with CaptureSource(wire, patience=0.2) as source, gancam.VideoCapture(source, effects=[doubled]) as capture:
-        placeholder = next(frame for frame in source if frame.placeholder)
+        assert wire.hangs.wait(120)
+        placeholder = first(iter(source), lambda frame: frame.placeholder)
         ok, read = capture.read()
         assert ok
         assert read.shape == (128, 192, 3)
@@ -217,9 +294,9 @@ def test_a_connection_without_a_picture_is_given_more_time() -> None:
 
     def connect(longer: int) -> Wire:
         asked.append(longer)
-        return Wire(0 if longer < 4 else 20)
+        return Wire(0) if longer < 4 else Wire()
 
-    with LiveSource(CaptureBackend("the wire", connect, longest=4), reconnect=0) as source:
+    with LiveSource(CaptureBackend("the wire", connect, longest=4), reconnect=0, patience=60) as source:
         assert shown_at_least(source, 5)
     with pytest.raises(SourceError, match="gives no picture"):
         LiveSource(CaptureBackend("the wire", connect, longest=2))
@@ -237,18 +314,41 @@ def test_reconnects_when_it_comes_back() -> None:
         assert next(frames).captured is not None
         lines.cut = True
         # one that came of a busy machine alone is not meant
-        placeholder = next(frame for frame in frames if frame.captured is None and lines.refused)
+        placeholder = first(frames, lambda frame: frame.captured is None and lines.refused)
         assert placeholder.image.std() > 1  # there is a text on it
-        lines.cut, mended = False, time.monotonic()
-        assert next(frame for frame in frames if frame.captured is not None)
-        assert time.monotonic() - mended < 3 * 5
+        lines.cut = False
+        assert first(frames, lambda frame: frame.captured is not None)
         assert any("lost once" in note for note in source.notes)
 
 
+class Rare(Lines):
+    """A feed that says of pictures a fifth of a second apart that they were captured a minute apart."""
+
+    fps = 5.0
+
+    def read(self, stop: threading.Event) -> LivePicture | None:
+        stop.wait(0.2 if self.count else 0.0)
+        self.count += 1
+        return LivePicture(self.pattern.image(self.count), 60.0 * self.count)
+
+
+def test_a_slow_source_is_not_taken_for_a_dead_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Placeholders come between the first two pictures only, before it is known how far apart they are."""
+    monkeypatch.setattr(live, "_MOST_PATIENCE", 60.0)
+    kinds: list[bool] = []
+    with LiveSource(Rare(), patience=0.05) as source:
+        for frame in source:
+            kinds.append(frame.captured is not None)
+            if sum(kinds) == 5:
+                break
+    second = [place for place, there in enumerate(kinds) if there][1]
+    assert all(kinds[second:]), kinds
+
+
 def test_closing_is_no_loss() -> None:
-    with LiveSource(Lines()) as source:
+    with LiveSource(Lines(), patience=60) as source:
         assert shown_at_least(source, 3)
-    source._reader.thread.join(5)
+    source._reader.thread.join(120)
     assert not [note for note in source.notes if "lost" in note]
 
 
@@ -300,7 +400,7 @@ class Shapes:
         """Nothing to connect to."""
 
     def read(self, stop: threading.Event) -> LivePicture | None:
-        self.taken.acquire(timeout=10)  # the one before was looked at
+        self.taken.acquire(timeout=300)  # the one before was looked at
         if not self.sizes:
             return None
         width, height = self.sizes.pop(0)
@@ -340,7 +440,7 @@ def test_mirrored_pictures() -> None:
 def test_a_file_that_is_played_in_a_loop(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "a.mp4", images=[TestPattern((64, 48)).image(index) for index in range(6)])
     seen = []
-    with open_live(clip, loop=True) as source:
+    with open_live(clip, loop=True, patience=60) as source:
         for frame in source:
             if frame.captured is not None:
                 seen.append((TestPattern.index_in(frame.image), frame.time))
@@ -439,17 +539,13 @@ def test_an_http_stream_that_dies_and_comes_back() -> None:
 
     server = serve(0)
     try:
-        with Stream(f"{server.url}stream.mjpg") as source:
+        with Stream(f"{server.url}stream.mjpg", patience=0.8) as source:
             frames = iter(source)
             assert TestPattern.index_in(next(frames).image) < 1000
             server.close()
-            died = time.monotonic()
-            assert next(frame for frame in frames if frame.captured is None)
-            assert time.monotonic() - died < 3 * 5
+            assert first(frames, lambda frame: frame.captured is None)
             server = serve(server.port)
-            back = time.monotonic()
-            assert next(frame for frame in frames if frame.captured is not None)
-            assert time.monotonic() - back < 3 * 5
+            assert first(frames, lambda frame: frame.captured is not None)
     finally:
         stop.set()
         server.close()
@@ -475,12 +571,13 @@ def test_close_after_exceptions_anywhere(tmp_path: Path) -> None:
         sinks = [open_sink(target, SinkContext(fps=100, size=(160, 96))) for target in targets]
         failing = Kept(30, fails_at=at if kind == "sink" else -1)
         lines.cut = kind == "source"
-        began = time.monotonic()
         with suppress(ValueError, SourceError, SinkError):
             run(source, [effect], [*sinks, failing])
-        assert time.monotonic() - began < 1.5 * 5
-        assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("gancam-")]
         assert all(sink.closed for sink in sinks)
+        for thread in threading.enumerate():
+            if thread.name.startswith("gancam-"):
+                thread.join(120)
+                assert not thread.is_alive(), thread.name
 
 
 def test_a_failing_sink_is_left_out_and_the_others_go_on(tmp_path: Path) -> None:
@@ -554,15 +651,14 @@ def test_capture_takes_any_source_and_never_raises_for_one() -> None:
     assert isinstance(capture.error, NotFound)
 
 
-def test_gancam_live_on_the_command_line(tmp_path: Path) -> None:
-    command = ["gancam", "live", "test", "-e", "none", "--seconds", "1", "--to", "mjpeg:0", "--to", "out.mp4"]
-    command = ["python", "-m", *command, "--stats", "stats.jsonl", "--json"]
-    command[0] = sys.executable
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+def test_gancam_live_on_the_command_line(clip: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gancam", "live", str(clip), "-e", "none", "--to", "mjpeg:0", "--to", "out.mp4"]
+    command += ["--stats", "stats.jsonl", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     lines = (tmp_path / "stats.jsonl").read_text().splitlines()
-    assert report["frames"] == len(lines) > 3
+    assert report["frames"] == len(lines) > 0
     assert {"frame", "time", "age_ms", "dropped"} <= set(json.loads(lines[0]))
     with VideoFile(tmp_path / "out.mp4") as video:
         assert sum(1 for _ in video) == report["frames"]

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from gancam.frame import Image
 from gancam.studio import menu
 from gancam.studio.jobs_api import Previews
 from tests.helpers.browser import serving
-from tests.helpers.studio import BEARER, play_test, studio
+from tests.helpers.studio import BEARER, play_test, studio, wait_for
 
 
 def test_no_request_reads_the_disk_in_the_event_loop(
@@ -75,13 +75,24 @@ def test_no_request_reads_the_disk_in_the_event_loop(
 
 
 def test_no_preview_is_made_that_nobody_waits_for(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    let, made = threading.Event(), list[float]()
+    let, made, loops = threading.Event(), list[float](), list[asyncio.AbstractEventLoop]()
+    asked: list[Callable[[], Coroutine[object, object, bool]]] = []
+    make = Previews.make
+
+    async def noted(self: Previews, chain: Any, image: Image, moment: float, gone: Any) -> Image:
+        loops.append(asyncio.get_running_loop())
+        asked.append(gone)
+        return await make(self, chain, image, moment, gone)
 
     def slowly(self: Previews, chain: object, image: Image, moment: float) -> Image:
         made.append(moment)
-        let.wait(5)
+        let.wait(120)
         return image
 
+    def all_gone() -> bool:
+        return all(asyncio.run_coroutine_threadsafe(gone(), loops[0]).result(120) for gone in asked[1:4])
+
+    monkeypatch.setattr(Previews, "make", noted)
     monkeypatch.setattr(Previews, "_make", slowly)
     with serving(tmp_path) as url:
         port = int(url.split(":")[2].partition("/")[0])
@@ -90,10 +101,10 @@ def test_no_preview_is_made_that_nobody_waits_for(tmp_path: Path, clip: Path, mo
         pages = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
         for place, page in enumerate(pages):  # as a slider is dragged
             page.sendall(f"GET /api/previews/uploads/a.mp4?at=0.{place} HTTP/1.1\r\n{head}".encode())
-            time.sleep(0.1)
+            wait_for(lambda place=place: len(asked) > place and made)  # type: ignore[misc]
         for page in pages[:4]:
             page.close()
-        time.sleep(0.2)
+        wait_for(all_gone)
         let.set()
         assert pages[4].recv(12) == b"HTTP/1.1 200"
         pages[4].close()
@@ -106,7 +117,7 @@ def test_what_waits_for_its_turn_holds_up_nothing_else(
     let = threading.Event()
 
     def slowly(name: str, frame: Image) -> Image:
-        let.wait(60)
+        let.wait(300)
         return frame
 
     monkeypatch.setattr(menu, "_shown", slowly)
@@ -119,4 +130,4 @@ def test_what_waits_for_its_turn_holds_up_nothing_else(
         took = time.monotonic() - began
         let.set()
         assert {one.result().status_code for one in asked} == {200}
-        assert took < 30  # of the 60 that they may wait for
+        assert took < 200  # of the 300 that they may wait for

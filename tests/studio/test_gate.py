@@ -1,8 +1,7 @@
 """What other threads want done between two frames."""
 
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -43,7 +42,7 @@ def test_what_waits_when_the_loop_ends_is_still_done() -> None:
     with ThreadPoolExecutor(1) as other:
         with one.running():
             asked = other.submit(one.do, lambda: 5)
-        assert asked.result(5) == 5
+        assert asked.result(120) == 5
 
 
 def test_a_loop_that_hangs_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,17 +51,31 @@ def test_a_loop_that_hangs_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     done = list[int]()
     with one.running(), ThreadPoolExecutor(1) as other:
         with pytest.raises(GancamError, match="no frame"):
-            other.submit(one.do, lambda: done.append(5)).result(5)
+            other.submit(one.do, lambda: done.append(5)).result(120)
         one(FRAME)  # it goes on after all
     assert done == []  # as was told
 
 
 def test_what_is_slow_itself_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate, "_PATIENCE", 0.05)
+    begun, given_up = threading.Event(), threading.Event()
+
+    class Impatient(Future[int]):
+        """Waited for until the loop does it, and no longer."""
+
+        def result(self, timeout: float | None = None) -> int:
+            assert begun.wait(120)
+            return super().result(timeout and 0.0)
+
+        def cancel(self) -> bool:
+            given_up.set()
+            return super().cancel()
+
+    monkeypatch.setattr(gate, "Future", Impatient)
     one = FrameGate()
 
     def slowly() -> int:
-        time.sleep(0.2)
+        begun.set()
+        assert given_up.wait(120)
         return 5
 
     with one.running(), ThreadPoolExecutor(1) as other:

@@ -47,7 +47,7 @@ def test_a_studio_that_ends_waits_for_no_model_that_is_tried(tmp_path: Path, mon
 
     def popen(_: list[str], **options: Any) -> "subprocess.Popen[str]":
         begun.set()
-        return real([sys.executable, "-I", "-S", "-c", "import time; time.sleep(20)"], **options)
+        return real([sys.executable, "-I", "-S", "-c", "import time; time.sleep(120)"], **options)
 
     monkeypatch.setattr(subprocess, "Popen", popen)
     with ThreadPoolExecutor(1) as page:
@@ -58,9 +58,9 @@ def test_a_studio_that_ends_waits_for_no_model_that_is_tried(tmp_path: Path, mon
                 f"{url.partition('?')[0]}api/catalogue", b'{"reference": "uploads/net.onnx"}', headers
             )
             page.submit(urllib.request.urlopen, asking)
-            assert begun.wait(5)
+            assert begun.wait(120)
             began = time.monotonic()
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 100
 
 
 @pytest.mark.slow

@@ -39,14 +39,15 @@ def play_test(session: Session) -> None:
     wait_for(lambda: session.player.state == "playing" and session.screen.newest.frame is not None)
 
 
-def test_a_change_of_source_waits_for_nothing(tmp_path: Path) -> None:
+def test_a_change_of_source_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player, "_JOIN", 120.0)
     with session_in(tmp_path) as session:
         play_test(session)
         again: Callable[[], None] = lambda: session.play("test", "")
         for act in (again, session.player.rest, session.player.wake, session.player.stop):
             began = time.monotonic()
             act()
-            assert time.monotonic() - began < 0.7
+            assert time.monotonic() - began < 60
             if session.player.state == "opening":
                 wait_for(lambda: session.player.state == "playing")
         assert session.screen.newest.frame is None
@@ -60,25 +61,28 @@ class Waiting(SourceRequest):
 
     def open(self) -> LiveSource:
         self.opens.set()
-        self.gate.wait(10)
+        self.gate.wait(120)
         return open_live("test")
 
 
 def test_what_is_done_while_a_source_hangs_does_not_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(player, "_JOIN", 0.5)
+    let = threading.Event()
+    monkeypatch.setattr(player._Playing, "join", lambda self: let.wait(120))
     monkeypatch.setattr(Waiting, "gate", threading.Event())
     monkeypatch.setattr(Waiting, "opens", threading.Event())
     with session_in(tmp_path) as session:
         session.player.play(Waiting("camera", "test", "slow"))
-        assert Waiting.opens.wait(1)
+        assert Waiting.opens.wait(120)
         stopping = threading.Thread(target=session.player.stop)
         stopping.start()
-        time.sleep(0.05)
+        wait_for(lambda: session.player.request is None)
         began = time.monotonic()
         session.player.mirror(on=True)
         session.player.play(SourceRequest("test", "test", "Test pattern"))
-        assert time.monotonic() - began < 0.5
-        wait_for(lambda: session.player.state == "playing" and session.screen.newest.frame is not None, 2)
+        assert time.monotonic() - began < 60
+        wait_for(lambda: session.player.state == "playing" and session.screen.newest.frame is not None)
+        assert stopping.is_alive()  # it waits for what hangs all the while
+        let.set()
         Waiting.gate.set()
         stopping.join()
         assert session.player.request is not None  # what was stopped is not what plays now
@@ -92,12 +96,12 @@ def test_one_camera_is_opened_by_one_at_a_time(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Waiting, "opens", threading.Event())
     with session_in(tmp_path) as session:
         session.player.play(Waiting("camera", "0", "slow"))
-        assert Waiting.opens.wait(1)
+        assert Waiting.opens.wait(120)
         session.player.play(SourceRequest("camera", "test", "perhaps the same, under another name"))
         time.sleep(0.1)
         assert session.player.state == "opening"
         Waiting.gate.set()
-        wait_for(lambda: session.player.state == "playing", 2)
+        wait_for(lambda: session.player.state == "playing")
 
 
 def test_a_browser_whose_camera_was_never_opened_is_told_that_another_plays(
@@ -108,10 +112,10 @@ def test_a_browser_whose_camera_was_never_opened_is_told_that_another_plays(
     told = threading.Event()
     with session_in(tmp_path) as session:
         session.player.play(Waiting("browser", "0", "slow"))
-        assert Waiting.opens.wait(1)
+        assert Waiting.opens.wait(120)
         session.play_browser(BrowserCamera(30.0, told.set))
         session.play("test", "")
-        assert told.wait(1)
+        assert told.wait(120)
         Waiting.gate.set()
 
 
@@ -124,10 +128,11 @@ def test_a_file_that_begins_anew_is_recorded_on(tmp_path: Path) -> None:
         frame = session.screen.newest.frame
         assert frame is not None
         session.gate.do(lambda: session.screen.recorder.start(frame))
-        times, deadline = [frame.time], time.monotonic() + 1.0
-        while time.monotonic() < deadline:
+        times, deadline = [frame.time], time.monotonic() + 120
+        while times[-1] - times[0] < 1.0:
             newest = session.screen.newest.frame
             times += [newest.time] if newest is not None and newest.time != times[-1] else []
+            assert time.monotonic() < deadline
             time.sleep(0.005)
         assert session.screen.recorder.recording
         assert min(np.diff(times)) > 0
@@ -136,7 +141,7 @@ def test_a_file_that_begins_anew_is_recorded_on(tmp_path: Path) -> None:
         assert not session.screen.recorder.recording
         (made,) = (tmp_path / "recordings").iterdir()
         assert session.screen.said == [f"recorded {made.name}"]
-        assert video(made)[0] > 12
+        assert video(made)[0] >= len(times) - 1
 
 
 def test_a_recording_ends_with_its_source(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def told(code: str) -> object:
     text += f"const tell = (found) => {{ console.log(JSON.stringify(found)); process.exit(0) }}\n{code}"
     found = subprocess.run(
         [NODE, "--experimental-default-type=module", "--no-warnings", "--input-type=module", "-e", text],
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     if "bad option" in found.stderr:
         pytest.skip("needs Node 20")

@@ -59,7 +59,7 @@ int cuDeviceGetAttribute(int *value, int what, int device) {
 def gancam(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """A real process in an environment of `environment` alone: not even a PATH."""
     command = [sys.executable, "-m", "gancam", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ def picture(height: int, width: int, seed: int = 0) -> Pixels:
     return image
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 90), st.integers(2, 90), st.sampled_from([1, 2, 3, 4]), st.integers(0, 2**32))
 def test_any_size_comes_out_smaller_and_alike(height: int, width: int, scale: int, seed: int) -> None:
     height, width = max(height, scale), max(width, scale)
@@ -36,7 +36,7 @@ def test_any_size_comes_out_smaller_and_alike(height: int, width: int, scale: in
     assert np.array_equal(small, again)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(16, 90), st.integers(16, 90), st.sampled_from([1, 2]), st.integers(0, 2**32))
 def test_rough_is_a_smaller_picture_too(height: int, width: int, scale: int, seed: int) -> None:
     image = picture(height, width)

@@ -355,7 +355,7 @@ def test_two_processes_train_together(photos: Path, tmp_path: Path) -> None:
         "-m", "--", "train", str(plan), "--data", str(photos), "--run", str(tmp_path / "run"), "--threads", "1",
         "--device", "cpu", "--stop-after", "7",
     ]  # fmt: skip
-    done = subprocess.run(words, capture_output=True, text=True, env=environment(), timeout=120, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=environment(), timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     state = checkpoint.load(tmp_path / "run")
     assert state["iteration"] == 7

@@ -47,5 +47,5 @@ def test_without_a_display_one_line_says_what_instead(monkeypatch: pytest.Monkey
 def test_it_shows_and_closes() -> None:
     command = ["xvfb-run", "-a", sys.executable, "-W", "ignore", "-c", SCRIPT]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.stdout == "shown\n", done.stderr

@@ -91,7 +91,7 @@ def test_clone_of_the_same_is_the_same() -> None:
     assert np.array_equal(composite(image, image.copy(), "clone"), image)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=st.tuples(st.integers(1, 70), st.integers(1, 70)), width=st.floats(0, 0.5), shape=st.sampled_from(SHAPES),
     sides=st.tuples(*[st.booleans()] * 4), mode=st.sampled_from(MODES),

@@ -88,7 +88,7 @@ def test_what_the_pictures_edge_cut_off_is_round_and_a_stem_that_meets_it_stays(
     assert 0.95 * filled < alpha.sum() < 1.01 * filled
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     picture=st.integers(1, 40).flatmap(lambda side: st.sampled_from((0, 1, 2)).map(lambda kind: (side, kind))),
     size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
