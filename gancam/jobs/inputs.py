@@ -11,7 +11,7 @@ from pathlib import Path
 from gancam.errors import InputError, NotFound
 from gancam.files import folded, same_file
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES, OTHER_IMAGES, OTHER_VIDEOS, StillPath, literal
+from gancam.media.paths import IMAGES, OTHER_IMAGES, OTHER_VIDEOS, READ_IMAGES, StillPath, literal
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
 
 VIDEOS = (*CONTAINERS, *OTHER_VIDEOS, ".apng", ".gif")
@@ -86,7 +86,7 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         NotFound: For an input that is not there, or a pattern that matches nothing.
         InputError: For two inputs that would get one name, for an `out` that is an input, a file or stdout.
     """
-    if out.suffix.lower() in (*VIDEOS, *IMAGES) and not out.is_dir():
+    if out.suffix.lower() in (*VIDEOS, *READ_IMAGES) and not out.is_dir():
         raise InputError(f"{out}: several inputs, a folder or a pattern need a folder as output, and this names a file")
     if str(out) == "-":
         raise InputError("-: stdout takes one video; several inputs, a folder or a pattern need a folder as output")
@@ -96,7 +96,7 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     for text in inputs:
         for path, name in _below(text, out, found.notes, alone=len(inputs) == 1):
             ending = path.suffix.lower()
-            if ending not in (*VIDEOS, *IMAGES):
+            if ending not in (*VIDEOS, *READ_IMAGES):
                 unread[ending] += ending in OTHER_IMAGES
                 found.others += ending not in OTHER_IMAGES
                 continue
@@ -224,6 +224,6 @@ def _is_ours(path: Path, out: Path) -> bool:
 
 
 def _ending(ending: str, codec: str | None) -> str:
-    if ending.lower() in IMAGES:
-        return ending
+    if ending.lower() in READ_IMAGES:
+        return ending if ending.lower() in IMAGES else ".jpg"
     return next((one for one in (ending, ".mkv", ".mov", ".mp4", *ANIMATIONS) if holds(one, codec)), ".mkv")

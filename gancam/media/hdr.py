@@ -28,7 +28,7 @@ _WHITE = 203.0  # cd/m2 of a white sheet in HDR (ITU-R BT.2408), which becomes n
 _LEAST_PEAK, _USUAL_PEAK = 400.0, 1000.0  # cd/m2 of the brightest that a picture has
 _STEPS = 33  # samples a side of the table of colours
 _LUMA = np.array([0.2627, 0.6780, 0.0593])  # of BT.2020
-_TO_BT709 = {  # linear RGB of these primaries (H.273) in that of BT.709
+TO_BT709 = {  # linear RGB of these primaries (H.273) in that of BT.709
     9: np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]),
     11: np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]]),
     12: np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]]),
@@ -163,7 +163,7 @@ def _table(transfer: int, primaries: int, peak: float) -> NDArray[np.float64]:
     light = _light_of_hlg(coded) if transfer == HLG else _light_of_pq(coded)
     brightest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
     light *= _compressed(brightest, peak) / brightest
-    linear = light / _WHITE @ _TO_BT709.get(primaries, np.eye(3)).T
+    linear = light / _WHITE @ TO_BT709.get(primaries, np.eye(3)).T
     return np.asarray(np.clip(linear, 0, 1) ** (1 / 2.4), np.float64)
 
 
