@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import av
 import numpy as np
@@ -16,6 +16,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from gancam._native import side_data
 from gancam.frame import Image, check_image
 from gancam.media.colour import converted_as
 
@@ -53,14 +54,12 @@ class HdrMetadata:
         """Read what comes with a decoded frame."""
         display: tuple[Fraction, ...] | None = None
         light: tuple[int, int] | None = None
-        sides: Any = frame.side_data  # its type stubs know motion vectors alone
-        for side in sides:
-            data = bytes(side)
-            if side.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= _DISPLAY.size:
+        for kind, data in side_data(frame):
+            if kind == Type.MASTERING_DISPLAY_METADATA and len(data) >= _DISPLAY.size:
                 *numbers, primaries, luminance = _DISPLAY.unpack_from(data)
                 if primaries and luminance and all(numbers[1::2]):
                     display = tuple(map(Fraction, numbers[::2], numbers[1::2]))
-            elif side.type == Type.CONTENT_LIGHT_LEVEL and len(data) >= _LIGHT.size:
+            elif kind == Type.CONTENT_LIGHT_LEVEL and len(data) >= _LIGHT.size:
                 brightest, mean = _LIGHT.unpack_from(data)
                 light = (brightest, mean) if brightest or mean else None
         return cls(display, light)
