@@ -28,7 +28,6 @@ _CODECS = {  # FFmpeg's decoder, and the property that sets it up, by the kind o
     b"hvc1": ("hevc", b"hvcC"), b"av01": ("libdav1d", b"av1C"), b"avc1": ("h264", b"avcC"),
 }  # fmt: skip
 _OPACITY = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha")
-_BESIDE = {b"hdrgainmap": "HDR gain map", b"depth": "depth", b"disparity": "depth"}  # other pictures, told of by name
 _MOST = 1 << 30  # pixels, as OpenCV has it
 _BAND = 256  # rows whose primaries are changed at once
 _DAMAGED = (struct.error, IndexError, KeyError)
@@ -191,12 +190,6 @@ class Heif:
         """How many bits a sample has."""
         told = self._items[self._primary].of(b"pixi") if self._primary in self._items else b""
         return max(told[5:], default=8)
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Name the other pictures that go with it, but for opacity and thumbnails."""
-        urns = [item.of(b"auxC").lower() for item in self._linked(b"auxl", self._primary)]
-        return tuple(dict.fromkeys(name for urn in urns for word, name in _BESIDE.items() if word in urn))
 
     def decode(self) -> tuple[Image, Image | None]:
         """Decode its picture, upright and in SDR, and its opacity.

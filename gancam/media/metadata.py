@@ -89,7 +89,7 @@ def read_metadata(data: bytes) -> ImageMetadata:
             return _read_tiff(data)
         if is_heif(data):
             photo = Heif(data)  # what turns it is a part of how it is decoded
-            return ImageMetadata(photo.icc, photo.exif, photo.xmp, unread=photo.left_out).upright()
+            return ImageMetadata(photo.icc, photo.exif, photo.xmp).upright()
     return ImageMetadata()
 
 

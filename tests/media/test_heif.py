@@ -109,7 +109,7 @@ def test_what_stands_beside_is_kept(tmp_path: Path) -> None:
         assert read_image(tmp_path / name)[0].shape == (64, 64, 3)  # EXIF's orientation does not count in HEIF
 
 
-def test_ten_bits_and_a_gain_map_are_told(tmp_path: Path) -> None:
+def test_ten_bits_are_told_and_a_gain_map_is_no_opacity(tmp_path: Path) -> None:
     gain = coded([np.zeros((64, 64), np.uint8)], "gray")[0]
     gain.properties = [*gain.properties, full(b"auxC", 0, b"urn:com:apple:photo:2020:aux:hdrgainmap\0")]
     gain.links = {b"auxl": [1]}
@@ -117,7 +117,8 @@ def test_ten_bits_and_a_gain_map_are_told(tmp_path: Path) -> None:
     photo = heic(ramp(64, 64), properties=[pixi], beside=[gain], form="yuv420p10le")
     read = read_pictures(written(tmp_path / "a.heic", photo))
     assert cv2.PSNR(read.pictures[0].image, ramp(64, 64)) > 40
-    assert read.notes == ("its HDR gain map data are left out", "its 10 bits a sample are read as 8")
+    assert read.notes == ("its 10 bits a sample are read as 8",)
+    assert read.pictures[0].alpha is None
 
 
 def test_display_p3_without_a_profile_becomes_srgb(tmp_path: Path) -> None:
