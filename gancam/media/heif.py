@@ -245,7 +245,7 @@ class Heif:
             raise ValueError(f"this build of FFmpeg cannot decode {codec}, in which its picture is coded") from error
         assert isinstance(context, av.VideoCodecContext)
         context.extradata = items[0].of(setup)
-        context.thread_type = "AUTO"
+        context.thread_count = 1  # threads that log what is damaged wait for ever for who frees them
         frames = list[av.VideoFrame]()
         for place, item in enumerate(items):
             packet = av.Packet(self._bytes_of(item))
