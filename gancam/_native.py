@@ -13,16 +13,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 import cv2
 
 if TYPE_CHECKING:
     import av
+    from av.sidedata.sidedata import Type as SideDataType
 
 T = TypeVar("T")
 _SILENT = cv2.utils.logging.LOG_LEVEL_SILENT
@@ -48,6 +49,34 @@ def quiet_opencv() -> Iterator[None]:
             _quiet_calls -= 1
             if _quiet_calls == 0 and cv2.utils.logging.getLogLevel() == _SILENT:
                 cv2.utils.logging.setLogLevel(_level_before)
+
+
+def side_data(frame: "av.VideoFrame") -> "list[tuple[SideDataType, bytes]]":
+    """Give what FFmpeg has beside a decoded frame, each with its kind, also where PyAV does not know one of those.
+
+    PyAV raises ``ValueError`` for such a frame, that of a photo with EXIF (31) say, as its enumeration of kinds lacks a
+    number: here it gets one for as long as that is asked.
+    """
+    from av.sidedata.sidedata import Type
+
+    def read() -> "list[tuple[SideDataType, bytes]]":
+        beside: Any = frame.side_data  # whose stub says that it holds texts
+        return [(one.type, bytes(one)) for one in beside]
+
+    def named(cls: Any, value: int) -> Any:
+        made: Any = object.__new__(cls)
+        made._name_, made._value_ = f"KIND_{value}", value
+        return made
+
+    with suppress(ValueError):
+        return read()
+    with _lock:
+        kinds: Any = Type
+        kinds._missing_ = classmethod(named)
+        try:
+            return read()
+        finally:
+            del kinds._missing_
 
 
 def described(container: "av.container.InputContainer") -> str:

@@ -34,7 +34,7 @@ from gancam.inference.importing.sayings import again_as, confirming, plain_name
 from gancam.inference.importing.weights import SUFFIXES, holds_weights
 from gancam.inference.model import ImageModel
 from gancam.media.images import read_colours
-from gancam.media.paths import IMAGES
+from gancam.media.paths import READ_IMAGES
 from gancam.units import counted
 
 _ALL = ("super_resolution", "translate", "faces", "inpaint", "background")  # that take a picture
@@ -196,9 +196,11 @@ def _check_used(found: Adapted, answers: dict[str, Any]) -> None:
 
 def _photos(folder: Path) -> list[Image]:
     """The pictures in a folder; broken ones are skipped, and told. Raises ``InputError`` where there are none."""
-    found = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in IMAGES) if folder.is_dir() else []
+    found = (
+        sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() in READ_IMAGES) if folder.is_dir() else []
+    )
     if not found:
-        raise InputError(f"--calibrate {folder}: no folder with pictures in it ({', '.join(sorted(IMAGES))})")
+        raise InputError(f"--calibrate {folder}: no folder with pictures in it ({', '.join(sorted(READ_IMAGES))})")
     photos, broken = list[Image](), list[str]()
     for path in found:
         try:

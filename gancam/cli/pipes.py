@@ -12,8 +12,9 @@ from gancam.errors import InputError, SinkError, SourceError
 from gancam.jobs.checks import refuse_mixture
 from gancam.jobs.stdio import OUT, named_alone, spooled
 from gancam.media.animated import is_animated, is_webp
+from gancam.media.heif import is_heif
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES, MediaPath, StillPath, VideoPath
+from gancam.media.paths import IMAGES, READ_IMAGES, MediaPath, StillPath, VideoPath
 from gancam.sinks.pipe import READER_GONE
 from gancam.sinks.video import ANIMATIONS
 from gancam.sources import VideoFile
@@ -53,7 +54,8 @@ def refuse_still_on_stdout(source: MediaPath) -> None:
 
 def _is_image(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(4).startswith(_MAGIC) or is_webp(path)
+        head = file.read(256)
+        return head.startswith(_MAGIC) or is_heif(head) or is_webp(path)
 
 
 def _check_video(path: Path) -> None:
@@ -61,7 +63,7 @@ def _check_video(path: Path) -> None:
     try:
         VideoFile(path).close()
     except SourceError as error:
-        kinds = ", ".join(IMAGES)
+        kinds = ", ".join(READ_IMAGES)
         raise SourceError(f"{path}: neither an image that is read ({kinds}) nor a video, or damaged") from error
 
 

@@ -15,6 +15,7 @@ from gancam.media.info import check_rate
 from gancam.media.paths import (
     IMAGES,
     OTHER_IMAGES,
+    READ_IMAGES,
     MediaPath,
     SequencePath,
     StillPath,
@@ -179,9 +180,10 @@ def classify_input(path: str | os.PathLike[str], target: MediaPath) -> MediaPath
 def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
     """Refuse to make several images or a video of a single image, or a single image of those. Raises ``InputError``."""
     one = isinstance(path, StillPath) and not is_animated(path.path)
-    other = target if _is_other_image(target) else path if _is_other_image(path) and not _plays(target) else None
-    if other is not None:
-        raise InputError(f"{other}: images are read and written as {', '.join(IMAGES)}, not as {other.path.suffix}")
+    if target.path.suffix.lower() in (*OTHER_IMAGES, *READ_IMAGES[len(IMAGES) :]):
+        raise InputError(f"{target}: images are written as {', '.join(IMAGES)}, not as {target.path.suffix}")
+    if path.path.suffix.lower() in OTHER_IMAGES and not _plays(target):
+        raise InputError(f"{path}: images are read as {', '.join(READ_IMAGES)}, not as {path.path.suffix}")
     if one and not isinstance(target, StillPath):
         raise InputError(f"{path} is an image, so the output must be one too ({', '.join(IMAGES)}), not {target}")
     if isinstance(target, StillPath) and not isinstance(path, StillPath) and (said := misnumbered(target)):
@@ -192,10 +194,6 @@ def refuse_mixture(path: MediaPath, target: MediaPath) -> None:
             what = f"--format {target.path.suffix[1:]}: is one image, so the input must be one too, not {path}"
             raise InputError(f"{what}; a video on stdout is --format matroska, which it is without --format")
         raise InputError(f"{target} is one image, so the input must be one too, not {path}; {_numbered(target)}")
-
-
-def _is_other_image(path: MediaPath) -> bool:
-    return path.path.suffix.lower() in OTHER_IMAGES
 
 
 def _plays(target: MediaPath) -> bool:

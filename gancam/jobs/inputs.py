@@ -10,11 +10,13 @@ from pathlib import Path
 
 from gancam.errors import InputError, NotFound
 from gancam.files import folded, same_file
+from gancam.media.animated import is_still_gif
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES, OTHER_IMAGES, OTHER_VIDEOS, StillPath, literal
+from gancam.media.paths import IMAGES, OTHER_IMAGES, OTHER_VIDEOS, READ_IMAGES, StillPath, literal
 from gancam.sinks.video import ANIMATIONS, CONTAINERS, holds
 
 VIDEOS = (*CONTAINERS, *OTHER_VIDEOS, ".apng", ".gif")
+_STILL_GIF = ".png"  # what a GIF of one frame becomes
 LEDGER = ".gancam.jsonl"  # in the output folder: which file was made from what, a JSON object a line
 
 
@@ -35,7 +37,8 @@ class BatchItem:
     @property
     def is_image(self) -> bool:
         """Whether it is an image, else a video."""
-        return all(isinstance(literal(path), StillPath) for path in (self.source, self.target))
+        still = self.source.suffix.lower() == ".gif" and self.target.suffix == _STILL_GIF  # one that moves is no .png
+        return isinstance(literal(self.target), StillPath) and (still or isinstance(literal(self.source), StillPath))
 
 
 @dataclass(slots=True)
@@ -68,11 +71,11 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
 
     An input is a file, a folder (with all folders below it, and mirrored: `holiday/sea/a.mp4` of `holiday` becomes
     `out/sea/a.mp4`; of several inputs, each folder keeps its own name too) or a pattern as shells have them, `**`
-    included, mirrored below its part without wildcards. Links are followed, never in a circle. Not taken: hidden
-    names, what is in `out`, and in any folder that a batch wrote into. Endings stay where such a file can be
-    written (with `codec`), else videos become .mkv or .mov, or what holds `codec`, behind the old ending where the name
-    is taken. Names that differ in case alone, or in how accents are written, are one to many disks: the second gets its
-    ending twice.
+    included, mirrored below its part without wildcards. Links are followed, never in a circle. Not taken: hidden names,
+    what is in `out`, and in any folder that a batch wrote into. Endings stay where such a file can be written (with
+    `codec`), else videos become .mkv or .mov, or what holds `codec`, a GIF of one frame .png, and HEIC .jpg, behind the
+    old ending where the name is taken. Names that differ in case alone, or in how accents are written, are one to many
+    disks: the second gets its ending twice.
 
     Args:
         inputs: Files, folders and patterns.
@@ -86,7 +89,7 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
         NotFound: For an input that is not there, or a pattern that matches nothing.
         InputError: For two inputs that would get one name, for an `out` that is an input, a file or stdout.
     """
-    if out.suffix.lower() in (*VIDEOS, *IMAGES) and not out.is_dir():
+    if out.suffix.lower() in (*VIDEOS, *READ_IMAGES) and not out.is_dir():
         raise InputError(f"{out}: several inputs, a folder or a pattern need a folder as output, and this names a file")
     if str(out) == "-":
         raise InputError("-: stdout takes one video; several inputs, a folder or a pattern need a folder as output")
@@ -96,7 +99,7 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
     for text in inputs:
         for path, name in _below(text, out, found.notes, alone=len(inputs) == 1):
             ending = path.suffix.lower()
-            if ending not in (*VIDEOS, *IMAGES):
+            if ending not in (*VIDEOS, *READ_IMAGES):
                 unread[ending] += ending in OTHER_IMAGES
                 found.others += ending not in OTHER_IMAGES
                 continue
@@ -123,11 +126,13 @@ def _made_names(taken: Mapping[str, Path], codec: str | None) -> tuple[dict[str,
     wanted, given = {folded(text) for text in taken}, set[str]()
     for text, path in taken.items():
         name = Path(text)
-        ending = _ending(name.suffix, codec)
+        still = name.suffix.lower() == ".gif" and is_still_gif(path)
+        ending = _STILL_GIF if still else _ending(name.suffix, codec)
         made_name = name.with_suffix(ending)
         if ending != name.suffix:
-            with_codec = f" with {codec}" if codec else ""
-            changed.add(f"{name.suffix} files become {ending} files: {name.suffix} cannot be written{with_codec}")
+            why = f"{name.suffix} cannot be written{f' with {codec}' if codec else ''}"
+            of_one = " of one frame" if still else ""
+            changed.add(f"{name.suffix} files{of_one} become {ending} files: {'they are images' if still else why}")
         if ending != name.suffix or folded(text) in given:
             behind = name
             while folded(str(made_name)) in wanted or folded(str(made_name)) in given:
@@ -224,6 +229,6 @@ def _is_ours(path: Path, out: Path) -> bool:
 
 
 def _ending(ending: str, codec: str | None) -> str:
-    if ending.lower() in IMAGES:
-        return ending
+    if ending.lower() in READ_IMAGES:
+        return ending if ending.lower() in IMAGES else ".jpg"
     return next((one for one in (ending, ".mkv", ".mov", ".mp4", *ANIMATIONS) if holds(one, codec)), ".mkv")

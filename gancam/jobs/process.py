@@ -352,7 +352,7 @@ def process_image(
         target: The image to write.
         effects: Applied in this order.
         overwrite: Whether `target` may exist.
-        quality: Of JPEG, 0 (small) to 100; None for what is usual. The other formats are lossless.
+        quality: Of JPEG and AVIF, 0 (small) to 100; None for what is usual. The other formats are lossless.
         notify: Called with a note on each thing that is lost: opacity, frames, metadata.
 
     Returns:

@@ -139,14 +139,13 @@ class _Video:
         self._replay = None if order.options.params is None else Replay(order.options.params, controls)
         self._turns: list[FrameCallback] = [*([] if self._replay is None else [self._replay]), controls]
         self._turns += reads_ahead(order.source, self._effects, order.options, self._said.append)
+        ours = job_of(order.source, self._effects, order.options)  # before a first frame is made, which sets parameters
+        theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
+        if said := changes(theirs, json.loads(json.dumps(ours))):
+            raise SinkError(f"{order.source}: this worker's copy or model is another one ({said})")
         self.source, self._video_options = open_video(
             order.source, order.target, self._effects, order.options, self._turns
         )
-        ours = job_of(order.source, self._effects, order.options)
-        theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
-        if said := changes(theirs, json.loads(json.dumps(ours))):
-            self.source.close()
-            raise SinkError(f"{order.source}: this worker's copy or model is another one ({said})")
         self._frames: Any = None
         self._next = 0  # index of the frame to come
         self._before: float | None = None  # the time of the one that came

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import av
 import numpy as np
@@ -16,6 +16,7 @@ from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from gancam._native import side_data
 from gancam.frame import Image, check_image
 from gancam.media.colour import converted_as
 
@@ -28,7 +29,7 @@ _WHITE = 203.0  # cd/m2 of a white sheet in HDR (ITU-R BT.2408), which becomes n
 _LEAST_PEAK, _USUAL_PEAK = 400.0, 1000.0  # cd/m2 of the brightest that a picture has
 _STEPS = 33  # samples a side of the table of colours
 _LUMA = np.array([0.2627, 0.6780, 0.0593])  # of BT.2020
-_TO_BT709 = {  # linear RGB of these primaries (H.273) in that of BT.709
+TO_BT709 = {  # linear RGB of these primaries (H.273) in that of BT.709
     9: np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]),
     11: np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]]),
     12: np.array([[1.2249, -0.2247, 0.0], [-0.0420, 1.0419, 0.0], [-0.0197, -0.0786, 1.0979]]),
@@ -53,14 +54,12 @@ class HdrMetadata:
         """Read what comes with a decoded frame."""
         display: tuple[Fraction, ...] | None = None
         light: tuple[int, int] | None = None
-        sides: Any = frame.side_data  # its type stubs know motion vectors alone
-        for side in sides:
-            data = bytes(side)
-            if side.type == Type.MASTERING_DISPLAY_METADATA and len(data) >= _DISPLAY.size:
+        for kind, data in side_data(frame):
+            if kind == Type.MASTERING_DISPLAY_METADATA and len(data) >= _DISPLAY.size:
                 *numbers, primaries, luminance = _DISPLAY.unpack_from(data)
                 if primaries and luminance and all(numbers[1::2]):
                     display = tuple(map(Fraction, numbers[::2], numbers[1::2]))
-            elif side.type == Type.CONTENT_LIGHT_LEVEL and len(data) >= _LIGHT.size:
+            elif kind == Type.CONTENT_LIGHT_LEVEL and len(data) >= _LIGHT.size:
                 brightest, mean = _LIGHT.unpack_from(data)
                 light = (brightest, mean) if brightest or mean else None
         return cls(display, light)
@@ -163,7 +162,7 @@ def _table(transfer: int, primaries: int, peak: float) -> NDArray[np.float64]:
     light = _light_of_hlg(coded) if transfer == HLG else _light_of_pq(coded)
     brightest = np.maximum(light.max(axis=-1, keepdims=True), 1e-6)
     light *= _compressed(brightest, peak) / brightest
-    linear = light / _WHITE @ _TO_BT709.get(primaries, np.eye(3)).T
+    linear = light / _WHITE @ TO_BT709.get(primaries, np.eye(3)).T
     return np.asarray(np.clip(linear, 0, 1) ** (1 / 2.4), np.float64)
 
 

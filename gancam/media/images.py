@@ -16,6 +16,7 @@ from gancam._native import quiet_opencv
 from gancam.errors import NotFound, SinkError, SourceError
 from gancam.files import is_film, write_file
 from gancam.frame import Image, check_image
+from gancam.media.heif import Heif, is_heif
 from gancam.media.lab import lab_to_bgr
 from gancam.media.messages import cause
 from gancam.media.metadata import (
@@ -28,19 +29,25 @@ from gancam.media.metadata import (
     with_tiff_tag,
 )
 from gancam.media.orientation import Orientation
-from gancam.media.paths import IMAGES
+from gancam.media.paths import READ_IMAGES
 
 _FILM = "a video or an animation, not a picture"
 _NO_IMAGE = "not an image that OpenCV can read, or damaged"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_ALPHA = (".png", ".webp", ".tif", ".tiff")
+_ALPHA = (".png", ".webp", ".avif", ".tif", ".tiff")
 _LOSSY = (".jpg", ".jpeg", ".jfif")
-_ANIMATED, _PAGED = (".png", ".webp"), (".tif", ".tiff")
-_MOST = {".gif": 65535, ".webp": 16383, ".png": 1_000_000} | dict.fromkeys(_LOSSY, 65500)  # pixels of a side
+_ANIMATED, _PAGED = (".png", ".webp", ".avif"), (".tif", ".tiff")
+_MOST = {  # pixels of a side
+    ".gif": 65535, ".webp": 16383, ".avif": 65536, ".png": 1_000_000, **dict.fromkeys(_LOSSY, 65500)
+}  # fmt: skip
 _OTHERS = 1 << 20  # what OpenCV reads again
 _CMYK, _ASSOCIATED = 5, 1  # of TIFF: its kind of colours, and opacity that is multiplied into them
 _RGB, _LAB = 2, (8, 9)  # other kinds of TIFF's colours
+_AVIF_PARTS = cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP
 _PHOTOMETRIC, _SAMPLES, _EXTRA = 262, 277, 338  # tags of TIFF
+
+
+_NOTHING = ImageMetadata()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,36 +124,48 @@ def write_image(path: Path, image: Image, *, overwrite: bool) -> None:
         OutputExists: `path` exists, and `overwrite` is false.
         SinkError: it cannot be encoded or written.
     """
-    write_file(path, encode_image(path, image), overwrite=overwrite)
+    write_file(path, encode_with(path, image)[0], overwrite=overwrite)
 
 
-def encode_image(path: Path, image: Image, how: Sequence[int] = ()) -> bytes:
+def encode_with(
+    path: Path, image: Image, how: Sequence[int] = (), metadata: ImageMetadata = _NOTHING
+) -> tuple[bytes, list[str]]:
     """Encode an image as the ending of `path` says.
 
     Args:
         path: Its ending is the format.
         image: uint8 ``(H, W, 3)`` BGR, or ``(H, W, 4)`` with opacity.
         how: OpenCV's parameters.
+        metadata: What to put beside it.
+
+    Returns:
+        The file, and the metadata that the format has no place for.
 
     Raises:
         SinkError: It cannot be encoded.
     """
     check_size(path, (image.shape[1], image.shape[0]))
+    avif = path.suffix.lower() == ".avif"  # of which OpenCV embeds what `embed` does for the others
+    named = zip(_AVIF_PARTS, (metadata.exif, metadata.xmp, metadata.icc), strict=True)
+    parts = {kind: part for kind, part in named if avif and part}
     try:
         with quiet_opencv():
-            done, data = cv2.imencode(".jpg" if path.suffix.lower() in _LOSSY else path.suffix, image, how)
+            if parts:
+                contents = [np.frombuffer(part, np.uint8) for part in parts.values()]
+                done, data = cv2.imencodeWithMetadata(path.suffix, image, list(parts), contents, how)
+            else:
+                done, data = cv2.imencode(".jpg" if path.suffix.lower() in _LOSSY else path.suffix, image, how)
     except cv2.error as error:
         raise SinkError(f"{path}: OpenCV cannot encode {image.shape[1]}x{image.shape[0]} as {path.suffix}") from error
     if not done:
         raise SinkError(f"{path}: this OpenCV cannot write {path.suffix}")
-    return data.tobytes()
+    return (data.tobytes(), []) if avif else embed(data.tobytes(), metadata)
 
 
 def encoding(path: Path, quality: float | None) -> list[int]:
     """Give OpenCV's parameters of an image of `quality`: 0 (small) to 100; None and formats without loss have none."""
-    if quality is None or path.suffix.lower() not in _LOSSY:
-        return []
-    return [cv2.IMWRITE_JPEG_QUALITY, round(60 + 0.4 * quality)]
+    kind = cv2.IMWRITE_AVIF_QUALITY if path.suffix.lower() == ".avif" else cv2.IMWRITE_JPEG_QUALITY
+    return [] if quality is None or path.suffix.lower() not in (".avif", *_LOSSY) else [kind, round(60 + 0.4 * quality)]
 
 
 def write_pictures(path: Path, made: ImageFile, *, overwrite: bool, quality: float | None = None) -> list[str]:
@@ -168,8 +187,10 @@ def write_pictures(path: Path, made: ImageFile, *, overwrite: bool, quality: flo
     veiled = any(picture.alpha is not None for picture in made.pictures)
     images = [_with_alpha(picture) if veiled else picture.image for picture in made.pictures]
     how = encoding(path, quality)
-    data = encode_image(path, images[0], how) if len(images) == 1 else _encode_many(path, made, images)
-    data, lost = embed(data, made.metadata)
+    if len(images) == 1:
+        data, lost = encode_with(path, images[0], how, made.metadata)
+    else:
+        data, lost = embed(_encode_many(path, made, images, how), made.metadata)
     write_file(path, data, overwrite=overwrite)
     return lost
 
@@ -179,7 +200,7 @@ def _with_alpha(picture: Picture) -> Image:
     return np.dstack([picture.image, alpha])
 
 
-def _encode_many(path: Path, made: ImageFile, images: Sequence[Image]) -> bytes:
+def _encode_many(path: Path, made: ImageFile, images: Sequence[Image], how: Sequence[int]) -> bytes:
     check_size(path, (images[0].shape[1], images[0].shape[0]))
     ending = path.suffix.lower()
     try:
@@ -191,8 +212,8 @@ def _encode_many(path: Path, made: ImageFile, images: Sequence[Image]) -> bytes:
                 animation.frames, animation.loop_count = images, made.loops
                 durations: Any = np.array([picture.milliseconds for picture in made.pictures], np.int32)
                 animation.durations = durations
-                lossless = [cv2.IMWRITE_WEBP_QUALITY, 101] if ending == ".webp" else []
-                done, data = cv2.imencodeanimation(ending, animation, lossless)
+                how = [cv2.IMWRITE_WEBP_QUALITY, 101] if ending == ".webp" else how
+                done, data = cv2.imencodeanimation(ending, animation, how)
     except cv2.error as error:
         raise SinkError(f"{path}: OpenCV cannot encode {len(images)} {made.kind} as {ending}") from error
     if not done:
@@ -267,6 +288,11 @@ def _decode(path: Path, data: bytes, orientation: int) -> Picture:
     """The first picture, turned as EXIF's number `orientation` says."""
     if data[:4] in _TIFF:
         return _decode_tiff(path, data)
+    if is_heif(data):
+        try:
+            return Picture(*Heif(data).decode())
+        except ValueError as error:
+            raise SourceError(f"{path}: cannot be read: {error}") from error
     try:
         with quiet_opencv():
             buffer = np.frombuffer(data, np.uint8)
@@ -278,7 +304,7 @@ def _decode(path: Path, data: bytes, orientation: int) -> Picture:
     if image is None:
         what = _NO_IMAGE
         if is_film(data):
-            lies = path.suffix.lower() in IMAGES
+            lies = path.suffix.lower() in READ_IMAGES
             what = "a video, by its content: give it the ending of one (.mp4, .mkv ...)" if lies else _FILM
         raise SourceError(f"{path}: {what}")
     turn = Orientation.of_exif(orientation)
@@ -410,7 +436,7 @@ def _frames(path: Path, data: bytes, orientation: int) -> tuple[list[Picture], i
         pictures.append(Picture(turn.apply(picture.image), alpha, int(duration)))
     if all(picture.alpha is None or picture.alpha.min() == 255 for picture in pictures):
         pictures = [replace(picture, alpha=None) for picture in pictures]
-    return pictures, int(animation.loop_count)
+    return pictures, 0 if is_heif(data) else int(animation.loop_count)
 
 
 def _picture_of(whole: NDArray[np.generic]) -> Picture:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from gancam.media.heif import Heif, is_heif, moves
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB")  # of PNG, what tells the colours where there is no profile
 _XMP_KEY = b"XML:com.adobe.xmp"
@@ -85,6 +87,9 @@ def read_metadata(data: bytes) -> ImageMetadata:
             return ImageMetadata(icc=chunks.get(b"ICCP", b""), exif=exif, xmp=chunks.get(b"XMP ", b""))
         if data[:4] in (b"II*\0", b"MM\0*"):
             return _read_tiff(data)
+        if is_heif(data):
+            photo = Heif(data)  # what turns it is a part of how it is decoded
+            return ImageMetadata(photo.icc, photo.exif, photo.xmp).upright()
     return ImageMetadata()
 
 
@@ -123,6 +128,9 @@ def count_pictures(data: bytes) -> tuple[int, str]:
             return max(sum(name == b"ANMF" for name, _ in _riff(data)), 1), "frames"
         elif data[:4] in (b"II*\0", b"MM\0*"):
             return max(len(list(_directories(data))), 1), "pages"
+        elif moves(data):
+            places = [at.start() for at in re.finditer(b"stsz", data)]
+            return max(int.from_bytes(data[at + 12 : at + 16], "big") for at in places), "frames"
     return 1, "frames"
 
 
@@ -130,6 +138,9 @@ def sample_bits(data: bytes) -> int:
     """Give how many bits a sample of an image file has, 8 where it does not say."""
     if data.startswith(_PNG) and len(data) > 24:
         return data[24]
+    with suppress(ValueError):
+        if is_heif(data):
+            return Heif(data).bits
     return max(tiff_tag(data, _BITS), default=8) if data[:4] in (b"II*\0", b"MM\0*") else 8
 
 

@@ -1,12 +1,14 @@
 """How a stored picture is turned and mirrored to be upright, in one of eight ways."""
 
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
+
+from gancam._native import side_data
 
 Array = TypeVar("Array", bound=NDArray[np.generic])
 _CLOSE = 0.02  # of a matrix's size: how far from a right angle is taken for one (a degree)
@@ -52,8 +54,7 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> Self | None:
         """Return the orientation of a decoded frame; None where it is none of the eight."""
-        beside: Any = frame.side_data  # whose stub says that it holds texts
-        told = [bytes(one) for one in beside if one.type == Type.DISPLAYMATRIX]
+        told = [data for kind, data in side_data(frame) if kind == Type.DISPLAYMATRIX]
         return cls.of_matrix(np.frombuffer(told[0], np.int32, 9)) if told and len(told[0]) >= 36 else cls()
 
     def __bool__(self) -> bool:

@@ -11,15 +11,16 @@ from gancam.errors import NotFound, SourceError
 from gancam.files import check_path
 
 IMAGES = (  # endings of what is read and written as an image; the last is JPEG as Windows may save it
-    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jfif",
+    ".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jfif",
 )  # fmt: skip
+READ_IMAGES = (*IMAGES, ".heic", ".heif", ".hif")  # of what is read as an image; the last ones are not written
 
 OTHER_VIDEOS = (  # of videos that are read, but not written
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2t", ".m2ts", ".m2v", ".mjpeg", ".mod",
     ".mpe", ".mpeg", ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".rm", ".rmvb", ".tod", ".vob", ".wmv", ".wtv", ".y4m",
 )  # fmt: skip
-OTHER_IMAGES = (  # of what is an image, but is not read; AVIF is where it moves
-    ".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",
+OTHER_IMAGES = (  # of what is an image, but is not read
+    ".jp2", ".j2k", ".jpx", ".jxl", ".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".tga", ".exr",
     ".hdr", ".pfm", ".dds", ".psd", ".ico", ".svg", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
     ".pcx",
 )  # fmt: skip
@@ -99,7 +100,7 @@ def misnumbered(path: str | os.PathLike[str]) -> str:
     """
     name = Path(path).name
     found = re.search(r"%[-+ #]*\d*[a-zA-Z]", name)
-    if found is None or Path(path).suffix.lower() not in IMAGES or SequencePath.of(path) is not None:
+    if found is None or Path(path).suffix.lower() not in READ_IMAGES or SequencePath.of(path) is not None:
         return ""
     meant = re.sub(r"[-_. ]*%[-+ #]*\d*[a-zA-Z]", "", name[found.end() :])
     return f"{path}: numbered images have one %06d in their name, as {name[: found.start()]}%06d{meant} has"
@@ -111,13 +112,13 @@ MediaPath = VideoPath | SequencePath | StillPath
 def classify(path: str | os.PathLike[str]) -> MediaPath:
     """Say what kind of input or output `path` names, by its ending alone; nothing is opened.
 
-    Images end in one of `IMAGES`; they are a sequence where the name has one number (`%06d`) and no file is called
+    Images end in one of `READ_IMAGES`; they are a sequence where the name has one number (`%06d`) and no file is called
     just so. All else is a video. What was classified before is given back as it is.
     """
     if isinstance(path, MediaPath):
         return path
     path = Path(path)
-    if path.suffix.lower() not in IMAGES:
+    if path.suffix.lower() not in READ_IMAGES:
         return VideoPath(path)
     found = SequencePath.of(path)
     return StillPath(path) if found is None or os.path.exists(path) else found
@@ -130,7 +131,7 @@ def literal(path: str | os.PathLike[str]) -> MediaPath:
     True
     """
     path = Path(path)
-    return StillPath(path) if path.suffix.lower() in IMAGES else VideoPath(path)
+    return StillPath(path) if path.suffix.lower() in READ_IMAGES else VideoPath(path)
 
 
 def check_readable(path: str | os.PathLike[str]) -> None:

@@ -20,10 +20,10 @@ from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkErr
 from gancam.files import REPLACING, lock_file, replace_file, same_file, unlock_file
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.hardware import usable_cores
-from gancam.media.images import check_size, encode_image, encoding, holds_alpha
+from gancam.media.images import check_size, encode_with, encoding, holds_alpha
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
-from gancam.media.metadata import ImageMetadata, embed
+from gancam.media.metadata import ImageMetadata
 from gancam.media.paths import SequencePath
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks._tracks import left_out
@@ -51,7 +51,7 @@ class ImageWriter(Sink):
         size: (width, height) of the frames to come.
         source_info: The source's properties: its time base and whether it has opacity.
         audio_from: A file of which ``notes`` tell what is left out.
-        quality: Of JPEG, 0 (small) to 100; the others are lossless.
+        quality: Of JPEG and AVIF, 0 (small) to 100; the others are lossless.
         overwrite: Whether older images of this name, or an unfinished job, may be replaced.
         part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
         job: What the frames are made from and how, as JSON has it; a resumed job must have the same.
@@ -148,7 +148,7 @@ class ImageWriter(Sink):
     def _save(self, place: Path, image: Image, alpha: Image | None) -> str:
         if alpha is not None:
             image = np.dstack([image, alpha])
-        data, _ = embed(encode_image(place, image, self._how), self._metadata)
+        data, _ = encode_with(place, image, self._how, self._metadata)
         place.write_bytes(data)
         return f"{zlib.crc32(data):08x}"
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.media.streams import picture_of
+from gancam.media.streams import decode_on_threads, picture_of
 
 _PLACES, _FRAMES = 3, 9  # where it is looked at, spread over the whole, and how many frames each time
 _COLUMNS = 640  # of the middle of a picture
@@ -59,7 +59,7 @@ class Combs(NamedTuple):
             tall = stream.codec_context.height in _LINES
             if not (tall or any_height):
                 return cls()
-            stream.thread_type = "AUTO"
+            decode_on_threads(stream)
             for moment in _moments(container, stream):
                 if moment is not None:
                     container.seek(moment, stream=stream)

@@ -17,6 +17,7 @@ from gancam.frame import Image
 from gancam.media.hdr import HdrMetadata, ToneMap
 from gancam.media.orientation import Orientation
 from gancam.media.played import Played
+from gancam.media.streams import decode_on_threads
 
 Deinterlace: TypeAlias = bool | Literal["bob"]  # "bob": a frame of each field
 log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Decoder:
     ) -> None:
         self._container, self._keep, self._fields = container, False, fields
         self.index = stream.index
-        stream.thread_type = "AUTO"
+        decode_on_threads(stream)
         self._apart: av.VideoCodecContext | None = None
         if opacity_apart(stream):
             apart = av.CodecContext.create(f"libvpx-{stream.codec_context.name}".replace("-vp8", ""), "r")

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -201,9 +201,14 @@ class ImageFiles(_Timed):
         work: deque[tuple[int, Future[tuple[Image, Image | None]]]] = deque()
         told = False
         while (left or work) and not self._closed:
-            while left and len(work) <= frames_ahead(self.size):
-                work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
-            index, (image, alpha) = work[0][0], work.popleft()[1].result()
+            try:
+                while left and len(work) <= frames_ahead(self.size):
+                    work.append((left[0], self._pool.submit(read_image, self._files[left.popleft()][1])))
+                index, (image, alpha) = work[0][0], work.popleft()[1].result()
+            except (RuntimeError, CancelledError):
+                if self._closed:  # by another thread, a moment ago
+                    return
+                raise
             if (image.shape[1], image.shape[0]) != self.size:
                 got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
                 raise SourceError(f"{self._files[index][1]}: is {got}, but the first is {wants}")

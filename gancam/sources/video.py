@@ -16,9 +16,10 @@ from gancam.errors import InputError, SourceError, shown
 from gancam.frame import Frame
 from gancam.media.colour import Colour, decoded_colour
 from gancam.media.hdr import HDR, HdrMetadata
+from gancam.media.heif import STILLS
 from gancam.media.info import VideoInfo
 from gancam.media.messages import INDEX_MISSING, no_video
-from gancam.media.paths import IMAGES, check_readable
+from gancam.media.paths import READ_IMAGES, check_readable
 from gancam.media.played import bits_of, tone_map_of
 from gancam.media.streams import picture_of
 from gancam.sources._reading import Reading
@@ -351,8 +352,9 @@ def _video_in(container: av.container.InputContainer, path: Path) -> av.VideoStr
     names = {stream.codec_context.name} if stream.codec_context is not None else set[str]()
     if _TEXT_ART & names or "tty" in formats:
         raise SourceError(f"{path}: text, not a video")
-    if any(name.endswith("_pipe") for name in formats) or "image2" in formats:
-        kinds = "" if path.suffix.lower() in IMAGES else f"; images are read as {', '.join(IMAGES)}"
+    brand = container.metadata.get("major_brand", "").encode()
+    if any(name.endswith("_pipe") for name in formats) or "image2" in formats or brand in STILLS:
+        kinds = "" if path.suffix.lower() in READ_IMAGES else f"; images are read as {', '.join(READ_IMAGES)}"
         raise SourceError(f"{path}: a still image, not a video{kinds}")
     if stream.codec_context is None or not stream.codec_context.name:
         raise SourceError(f"{path}: its video codec is not known to this build of FFmpeg")

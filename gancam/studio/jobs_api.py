@@ -23,7 +23,7 @@ from gancam.media.images import read_image
 from gancam.media.messages import cause
 from gancam.media.paths import StillPath, classify
 from gancam.media.played import Played
-from gancam.media.streams import picture_of
+from gancam.media.streams import decode_on_threads, picture_of
 from gancam.pipeline import through
 from gancam.sinks.newest import as_jpeg
 from gancam.sources import VideoFile
@@ -115,7 +115,7 @@ def _thumbnails(path: Path, count: int) -> Iterator[Image]:
             stream = picture_of(container)
             if stream is None:
                 return
-            stream.thread_type = "AUTO"
+            decode_on_threads(stream)
             first, length = stream.start_time or 0, stream.duration
             if length is None:
                 length = int((container.duration or 0) / 1e6 / (stream.time_base or Fraction(1)))

@@ -18,7 +18,7 @@ from gancam.files import clean_name, give_name, hidden_name, home, make_folder
 from gancam.inference.catalog import user_folder
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.messages import cause
-from gancam.media.paths import IMAGES
+from gancam.media.paths import READ_IMAGES
 
 LARGEST = 8 << 30  # bytes of one upload
 KEEP_FREE = 1 << 30  # bytes that uploads leave free on the disk
@@ -296,7 +296,7 @@ def _amount(size: int) -> str:
 def kind_of(path: Path) -> FileKind:
     """Tell by its ending what a file is."""
     ending = path.suffix.lower()
-    return "video" if ending in VIDEOS else "image" if ending in IMAGES else "other"
+    return "video" if ending in VIDEOS else "image" if ending in READ_IMAGES else "other"
 
 
 def upload_name(path: str) -> str:

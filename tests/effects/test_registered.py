@@ -13,11 +13,14 @@ import pytest
 import gancam
 from gancam.effects import EffectSpec, _registered, _spec, check_spec, effect_names, open_effect
 from gancam.frame import Image
-from gancam.jobs.spec import EffectChainSpec
+from gancam.jobs.process import process_video
+from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.pipeline import Report
 from gancam.studio.menu import models
 from tests.helpers.clips import make_clip
 from tests.helpers.command import gancam as command
 from tests.helpers.command import here, refused
+from tests.helpers.jobs import Alone, by, same_pictures
 
 CODE = '''
 from dataclasses import dataclass
@@ -275,3 +278,15 @@ def test_a_budget_does_not_show_noise_to_a_function() -> None:
     for at in range(3):
         budget(np.full((6, 8, 3), at, np.uint8))
     assert seen == [0, 1, 2]
+
+
+def test_a_pool_sets_parameters_at_the_beginning_as_one_process_does(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "a.mkv")
+    turns = tmp_path / "turns.jsonl"
+    turns.write_text(json.dumps({"effects": ["Caller", "Dim"], "time": 0.0, "set": {"Dim.by": 0.75}}) + "\n")
+    chain = EffectChainSpec((EffectSpec.parse("half"), EffectSpec.parse("dim")))
+    options = ProcessOptions(codec="ffv1", params=turns)
+    whole, out = tmp_path / "whole.mkv", tmp_path / "out.mkv"
+    process_video(clip, whole, chain.load(), options, Report(), notify=lambda note: None)
+    by(Alone(chain, tmp_path), clip, out, chain, options)
+    assert same_pictures(whole, out)

@@ -22,7 +22,7 @@ from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_image
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.media.animated import shown_for
-from gancam.media.images import read_pictures
+from gancam.media.images import read_image, read_pictures
 from gancam.media.paths import classify
 from gancam.sinks._animation import WholeAnimation
 from gancam.sinks._encoder import Encoder
@@ -436,3 +436,17 @@ def test_a_gif_that_moves_is_no_picture(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(InputError, match="is one image, so the input must be one too"):
         process_image(tmp_path / "a.gif", tmp_path / "b.png", [])
+
+
+def test_a_gif_of_one_frame_in_a_folder_is_an_image(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    still, other = Pillow.new("RGB", (16, 12), "red"), Pillow.new("RGB", (16, 12), "blue")
+    still.save(tmp_path / "in" / "a.gif")
+    still.save(tmp_path / "in" / "b.gif", save_all=True, append_images=[other])
+    found = find_inputs([str(tmp_path / "in")], tmp_path / "out", codec="webp")
+    assert [(item.name, item.is_image) for item in found.items] == [("a.png", True), ("b.webp", False)]
+    assert ".gif files of one frame become .png files: they are images" in found.notes
+    done = here("process", tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert read_image(tmp_path / "out" / "a.png")[0].shape == (12, 16, 3)
+    assert (tmp_path / "out" / "b.gif").exists()

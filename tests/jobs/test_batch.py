@@ -350,9 +350,9 @@ def test_nowhere_to_write_and_nothing_to_do(holiday: Path, tmp_path: Path) -> No
 def test_images_that_are_not_read_are_named(holiday: Path, tmp_path: Path) -> None:
     folder = tmp_path / "phone"
     folder.mkdir()
-    for name in ("a.HEIC", "b.heic", "c.avif", "d.txt"):
+    for name in ("a.JP2", "b.jp2", "c.jxl", "d.txt"):
         (folder / name).write_bytes(b"whatever")
-    said = r"left out: 1 \.avif, 2 \.heic; such images are not read, convert them to \.png or \.jpg"
+    said = r"left out: 2 \.jp2, 1 \.jxl; such images are not read, convert them to \.png or \.jpg"
     with pytest.raises(InputError, match=f"no video and no image, but 1 other file; {said}$"):
         batch(folder, tmp_path / "out")
     shutil.copy(holiday / "sea" / "still.png", folder)

@@ -41,7 +41,7 @@ def test_live_replaces_a_log_of_its_own_and_never_what_it_plays(folder: Path) ->
 
 
 def test_a_still_is_no_video(folder: Path) -> None:
-    read = "; images are read as .png, .jpg, .jpeg, .webp, .bmp, .tif, .tiff, .jfif"
+    read = "; images are read as .png, .jpg, .jpeg, .webp, .avif, .bmp, .tif, .tiff, .jfif, .heic, .heif, .hif"
     refused("process", "still.ppm", "out.mp4", says=f"still.ppm: a still image, not a video{read}\n")
     refused("live", "in.png", "-e", "none", "--to", "out.mp4", says="in.png: a still image, not a video\n")
 
@@ -81,12 +81,13 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 a.y4m", "and gancam process IN - --format y4m > a.y4m writes it to stdout"),
         ("in.mp4 out.png", "the input must be one too"),
         ("in.png out-%06d.png", "in.png is an image, so the output must be one too"),
-        ("in.png out.jp2", "out.jp2: images are read and written as .png, .jpg, "),
-        ("in.mp4 out.avif", "out.avif: images are read and written as .png, .jpg, "),
-        ("in.mp4 out-%d.ppm", "images are read and written as .png, .jpg, "),
-        ("still.ppm out.ppm", "out.ppm: images are read and written as .png, .jpg, "),
-        ("still.ppm out.png", "still.ppm: images are read and written as .png, .jpg, "),
-        ("still.ppm out-%d.png", "still.ppm: images are read and written as .png, .jpg, "),
+        ("in.png out.jp2", "out.jp2: images are written as .png, .jpg, "),
+        ("in.mp4 out.avif", "out.avif is one image, so the input must be one too, not in.mp4"),
+        ("in.png out.heic", "out.heic: images are written as .png, .jpg, "),
+        ("in.mp4 out-%d.ppm", "images are written as .png, .jpg, "),
+        ("still.ppm out.ppm", "out.ppm: images are written as .png, .jpg, "),
+        ("still.ppm out.png", "still.ppm: images are read as .png, .jpg, "),
+        ("still.ppm out-%d.png", "still.ppm: images are read as .png, .jpg, "),
         ("in.mp4 there-%d.png", "there-1.png: exists"),
         ("in.mp4 a/b/%d.png", "there is no folder"),
         ("in.png there.png", "there.png: exists"),

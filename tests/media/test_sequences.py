@@ -179,3 +179,17 @@ def test_a_move_that_fails_half_way_goes_on(
     names = sorted(os.listdir(tmp_path / "a"))
     assert names == sorted(os.listdir(tmp_path / "b"))
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
+
+
+def test_images_that_another_thread_closes_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(1, 4):
+        cv2.imwrite(str(tmp_path / f"a-{number}.png"), np.zeros((8, 8, 3), np.uint8))
+    source = ImageFiles(tmp_path / "a-%d.png")
+
+    def closed(size: tuple[int, int]) -> int:
+        source.close()  # between the look whether it is closed and the next image given to a thread
+        return 4
+
+    monkeypatch.setattr("gancam.sources.images.frames_ahead", closed)
+    assert list(source) == []
+    assert source.ended_early

@@ -12,6 +12,7 @@ from gancam.jobs.batch import process_one
 from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
+from gancam.media.streams import decode_on_threads
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
 from gancam.sources.cut_off import is_cut_off
@@ -252,3 +253,15 @@ def test_an_mp4_whose_index_was_never_written_is_told_as_that(tmp_path: Path) ->
     path.write_bytes(b"hello")
     with pytest.raises(SourceError, match="not a video, or damaged"):
         VideoFile(path)
+
+
+def test_damaged_h265_is_decoded_without_a_thread_for_each_frame(tmp_path: Path) -> None:
+    """Such threads wait for each other for ever in one of some 400 damaged files, which no test can make happen."""
+    kinds = {}
+    for codec in ("libx264", "libx265"):
+        options = {"x265-params": "log-level=none"} if codec == "libx265" else None
+        with av.open(make_clip(tmp_path / f"{codec}.mp4", codec=codec, options=options)) as container:
+            decode_on_threads(container.streams.video[0])
+            kinds[codec] = container.streams.video[0].thread_type.name
+            assert len(list(container.decode(video=0))) == 24
+    assert kinds == {"libx264": "AUTO", "libx265": "SLICE"}

@@ -1,11 +1,13 @@
 """Which way up video is shown: all eight orientations, through every reader, and in what `verify` says."""
 
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 import gancam
 from gancam.frame import Image
@@ -153,3 +155,15 @@ def test_the_eight_orientations_differ() -> None:
     assert [str(one) for one in EIGHT[:3]] == ["upright", "mirrored", "turned by 180"]
     assert not EIGHT[0]
     assert all(EIGHT[1:])
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_photos_in_a_row_are_turned_as_each_says(tmp_path: Path, number: int) -> None:
+    made = Pillow.Exif()
+    made[0x0112] = number
+    picture = io.BytesIO()
+    Pillow.fromarray(PICTURES[0][..., ::-1]).save(picture, "JPEG", exif=made.tobytes(), quality=100, subsampling=0)
+    path = tmp_path / "a.mjpeg"
+    path.write_bytes(picture.getvalue() * 2)
+    wanted = Orientation.of_exif(number).apply(PICTURES[0])
+    assert psnr(first_image(path), wanted) > 30

@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from gancam.media.played import Played
-from gancam.media.streams import picture_of
+from gancam.media.streams import decode_on_threads, picture_of
 from train.data import archives, arrays
 from train.data.archives import Archive, cifar_names, is_archive, open_archive, pictures_in
 from train.data.images import SUFFIXES, Pixels, image_files, is_resource_fork, read_image
@@ -40,7 +40,7 @@ def video_frames(path: Path, *, most: int = MOST_FRAMES, memory: float = float("
             stream = picture_of(container)
             if stream is None:
                 raise ValueError(f"{path} has no video")
-            stream.thread_type = "AUTO"
+            decode_on_threads(stream)
             rate = float(stream.average_rate or 25)
             length = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
             length = length or (container.duration or 0) / 1e6
