@@ -324,7 +324,12 @@ def _iterate(training: _Training, report: Report, run: Path, end: int, every: Ev
                 name = checkpoint.kept(training.iteration)
                 training.group.first_alone(partial(checkpoint.save, run, state, name), training.device)
             saved = time.monotonic()
-        report.step(training.iteration, phase, terms, lr, training.ema)
+        try:
+            report.step(training.iteration, phase, terms, lr, training.ema)
+        except OSError:  # what was learnt is not lost with a picture of it
+            if training.group.size == 1:
+                checkpoint.save(run, training.state())
+            raise
     return int(number)
 
 
