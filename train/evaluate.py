@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from train import checkpoint, degrade, devices, holes, losses, networks, recipe
-from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
+from train.data import Pixels, by_name, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
 from train.networks.sr import Upscaler
 from train.program import Parser, as_json, count, fail
@@ -376,12 +376,12 @@ def score_run(
     name, network = trained(path)
     upscale, scale = partial(run, network.to(device)), network.scale
     figures: dict[str, dict[str, float]] = {}
-    for folder in folders:
+    for title, folder in by_name(folders).items():
         images = [read_image(file) for file in image_files(folder)]
         for degradation in degradations:
-            figures[f"{folder.name} {degradation}"] = super_resolution(upscale, images, scale, degradation=degradation)
-    for clip in clips:
-        figures[clip.name] = flicker(upscale, read_clip(clip), scale)
+            figures[f"{title} {degradation}"] = super_resolution(upscale, images, scale, degradation=degradation)
+    for title, clip in by_name(clips).items():
+        figures[title] = flicker(upscale, read_clip(clip), scale)
     return name, figures
 
 
