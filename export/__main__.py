@@ -78,22 +78,20 @@ def export(
         The paths by precision, None for one that lost more than its tolerance: it is named in the log, not written.
 
     Raises:
-        ValueError: An unknown precision, a run that no exporter takes, weights of another network, or models of several
-            licences where none is given.
+        ValueError: An unknown precision, a run that no exporter takes, weights of another network, or several licences.
         FileNotFoundError: No such run, or no such pictures.
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
     network, recipe, mixed = _changed(network, recipe, noise, enlargers, towards, shrink)
-    licence = licence or licence_of([given, *mixed])
-    data = data or "; ".join(dict.fromkeys(card.data for card in (given, *mixed) if card.data))
+    licence, data = licence or licence_of([given, *mixed]), data or _data_of([given, *mixed])
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
     card = replace(
         plan.card, name=name or given.name or recipe.name, recipe=recipe.name, commit=_commit(),
-        licence=licence, data=data, summary=summary or given.summary,
-        seeds=seeds or given.seeds, defaults=given.defaults, quality=_before(given) if enlargers else {},
+        licence=licence, data=data, summary=summary or given.summary, seeds=seeds or given.seeds,
+        defaults=given.defaults, quality=_before(given) if enlargers else {},
     )  # fmt: skip
     wanted = [one for one in plan.precisions if not precisions or one in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
@@ -118,6 +116,11 @@ def _changed(
     if shrink:
         network, recipe = shrunk(network, shrink)
     return network, recipe, [card for _, _, card in others]
+
+
+def _data_of(cards: Sequence[ModelCard]) -> str:
+    """What the models of these `cards` were trained on, in words."""
+    return "; ".join(dict.fromkeys(card.data for card in cards if card.data))
 
 
 def licence_of(cards: Sequence[ModelCard]) -> str:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +88,6 @@ def _train(
         for name, found in sources.class_tables(chosen, options.data).items():
             tables[name] = {**tables.get(name, {}), **found}
         chosen = recipe.load(options.recipe, tables, start=options.start)
-        if options.precision:
-            chosen = replace(chosen, precision=options.precision)
         run = options.run or Path("runs") / chosen.name
         if group.rank == 0:
             watchers += _watchers(options, chosen, run, preview, console)
@@ -98,7 +95,7 @@ def _train(
         with claimed(run) if group.rank == 0 else nullcontext(), group.joined(device):
             loop.train(
                 chosen, options.data, run, device=device, evaluate_on=options.judge, stop_after=options.stop_after,
-                watchers=watchers, read_model=read_model,
+                watchers=watchers, read_model=read_model, compute_in=options.precision or "",
                 every=Every(checkpoint_seconds=options.checkpoint_seconds, kept_checkpoint=options.keep_every),
             )  # fmt: skip
     except loop.Interrupted as stop:

@@ -165,8 +165,8 @@ def trained(rank: int, text: str, data: Path, run: Path, stop_after: int | None,
     kept: list[loop._Training] = []
     begin = loop._start
 
-    def start(*arguments: Any) -> loop._Training:
-        kept.append(begin(*arguments))
+    def start(*arguments: Any, asked: bool) -> loop._Training:
+        kept.append(begin(*arguments, asked=asked))
         return kept[0]
 
     how = ""
