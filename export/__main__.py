@@ -63,8 +63,8 @@ def export(
         images: Real pictures to calibrate int8 and compare every variant on; by default samples/stills/.
         judge_on: What quality is measured on.
         precisions: Which variants; by default all there are.
-        licence: Of the weights.
-        data: What they were trained on, in words.
+        licence: Of the weights; by default that of the models that they are made of.
+        data: What they were trained on, in words; by default as those say.
         summary: One line for the menu.
         seeds: Of a generator's pictures that are worth showing.
         noise: How much of its random detail a stylegan's pictures keep, 0 to 1; less is cleaner.
@@ -78,19 +78,20 @@ def export(
         The paths by precision, None for one that lost more than its tolerance: it is named in the log, not written.
 
     Raises:
-        ValueError: An unknown precision, a run that no exporter takes, or weights of another network.
+        ValueError: An unknown precision, a run that no exporter takes, weights of another network, or several licences.
         FileNotFoundError: No such run, or no such pictures.
         FileExistsError: A file is there already and `overwrite` is not given.
     """
     network, recipe, given = _network(run, reverse)
-    network, recipe = _changed(network, recipe, noise, enlargers, towards, shrink)
+    network, recipe, mixed = _changed(network, recipe, noise, enlargers, towards, shrink)
+    licence, data = licence or licence_of([given, *mixed]), data or _data_of([given, *mixed])
     plan = exporter(recipe).plan(network, recipe, images, judge_on)
     if unknown := set(precisions) - set(plan.precisions):
         raise ValueError(f"precision {min(unknown)!r}: {recipe.task} has {', '.join(plan.precisions)}")
     card = replace(
         plan.card, name=name or given.name or recipe.name, recipe=recipe.name, commit=_commit(),
-        licence=licence or given.licence, data=data or given.data, summary=summary or given.summary,
-        seeds=seeds or given.seeds, defaults=given.defaults, quality=_before(given) if enlargers else {},
+        licence=licence, data=data, summary=summary or given.summary, seeds=seeds or given.seeds,
+        defaults=given.defaults, quality=_before(given) if enlargers else {},
     )  # fmt: skip
     wanted = [one for one in plan.precisions if not precisions or one in precisions]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
@@ -103,15 +104,34 @@ def _changed(
     enlargers: Sequence[Path],
     towards: tuple[Path, float] | None,
     shrink: str,
-) -> tuple[nn.Module, Recipe]:
-    """Do what is asked for with a trained network before it is exported."""
+) -> tuple[nn.Module, Recipe, list[ModelCard]]:
+    """Do what is asked for with a trained network before it is exported; the cards of others that go into it, too."""
     if noise != 1.0:
         calm(network, noise)
+    others = [_network(one, False) for one in (*enlargers, *([towards[0]] if towards else []))]
     if enlargers:
-        network, recipe = enlarge(network, [_network(one, False)[0] for one in enlargers], recipe)
+        network, recipe = enlarge(network, [other for other, _, _ in others[: len(enlargers)]], recipe)
     if towards:
-        network = interpolated(network, _network(towards[0], False)[0], towards[1])
-    return shrunk(network, shrink) if shrink else (network, recipe)
+        network = interpolated(network, others[-1][0], towards[1])
+    if shrink:
+        network, recipe = shrunk(network, shrink)
+    return network, recipe, [card for _, _, card in others]
+
+
+def _data_of(cards: Sequence[ModelCard]) -> str:
+    """What the models of these `cards` were trained on, in words."""
+    return "; ".join(dict.fromkeys(card.data for card in cards if card.data))
+
+
+def licence_of(cards: Sequence[ModelCard]) -> str:
+    """The licence of what is made of the models of these `cards`. Raises ``ValueError`` where they have several."""
+    licences = {card.licence: None for card in cards}
+    known = [licence for licence in licences if licence != ModelCard.licence]
+    if len(known) > 1:
+        raise ValueError(
+            f"what is mixed has several licences ({'; '.join(known)}): say with --licence what holds for it"
+        )
+    return next(iter(known)) if len(licences) == 1 and known else ModelCard.licence
 
 
 def _before(given: ModelCard) -> dict[str, float]:

@@ -23,12 +23,12 @@ from torch.nn import functional as F
 
 from export.graph import Graph, Value
 from export.layers import double
-from export.plan import Exporter, Plan, compared_on
+from export.plan import Exporter, Plan, compared_on, pictures_by_name
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard
 from gancam.inference.model import Model
 from train import evaluate, holes
-from train.data import Pixels, image_files, read_image
+from train.data import Pixels
 from train.networks.inpaint import LEVELS, REACH, SURE, TINY, Attention, Gated, Inpaint, Residual, push_pull, shepard
 from train.recipe import Recipe
 
@@ -378,7 +378,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     pictures = compared_on(images)
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
+    folders = pictures_by_name(judge_on)
     peers = {name: evaluate.inpainting_peers(truths) for name, truths in folders.items()}
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:

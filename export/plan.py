@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
-from train.data import Pixels, image_files, read_image
+from train.data import Pixels, by_name, image_files, read_image
 from train.recipe import Recipe
 
 Weights = Mapping[str, Tensor]
@@ -56,6 +56,14 @@ def compared_on(
     if images is not None:
         read()
     return read
+
+
+def pictures_by_name(folders: list[Path]) -> dict[str, list[Pixels]]:
+    """The pictures of each folder, RGB, by its name in lower case, after which figures are named.
+
+    Raises ``FileNotFoundError``, and ``ValueError`` for a picture that is damaged and for two folders of one name.
+    """
+    return {name.lower(): list(map(read_image, image_files(path))) for name, path in by_name(folders).items()}
 
 
 def one_direction(recipe: Recipe, weights: Weights, reverse: bool) -> Weights:

@@ -17,13 +17,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import Exporter, Plan, compared_on
+from export.plan import Exporter, Plan, compared_on, pictures_by_name
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
 from train import evaluate, networks
 from train import recipe as recipes
-from train.data import Pixels, crop_to_multiple, image_files, read_image
+from train.data import Pixels, crop_to_multiple
 from train.networks.sr import SuperResolution
 from train.networks.sr_residual import ResidualSuperResolution
 from train.recipe import Recipe
@@ -302,7 +302,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     pictures = compared_on(images)
     webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
     degradations = ("bicubic", "webcam") if webcam else ("bicubic",)
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
+    folders = pictures_by_name(judge_on)
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if precision == "int8":

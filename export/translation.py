@@ -16,12 +16,12 @@ from export import colorization
 from export.cells import compose, edges, layers, reach, round_grain
 from export.graph import Graph
 from export.layers import LUMA, Floats
-from export.plan import Exporter, Plan, compared_on
+from export.plan import Exporter, Plan, compared_on, pictures_by_name
 from export.translation_int8 import quantise
 from gancam.inference.card import Layout, ModelCard, Precision, Strokes
 from gancam.inference.model import Model
 from train import evaluate
-from train.data import Pixels, image_files, read_image
+from train.data import Pixels
 from train.networks.colorizer import Colorizer
 from train.networks.translator import Translator
 from train.painters import PAINTERS
@@ -91,7 +91,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         for picture in pictures():
             yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
 
-    folders = {path.name.lower(): [read_image(file) for file in image_files(path)] for path in judge_on}
+    folders = pictures_by_name(judge_on)
 
     def judged(model: Model | None) -> dict[str, float]:
         def translate(picture: Pixels) -> Pixels:

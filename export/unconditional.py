@@ -314,6 +314,9 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     if not isinstance(network, LatentGenerator):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
 
+    if len(judge_on) > 1:
+        raise ValueError(f"--judge {judge_on[1]}: a generator is judged on one set, and {judge_on[0]} is given too")
+
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         return deployed(network, half=precision == "fp16"), "latent"
 

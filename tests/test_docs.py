@@ -26,7 +26,7 @@ from gancam.inference.variants import read_card
 from tests.helpers.clips import make_clip
 from tests.helpers.faces import painter
 from tests.helpers.small import still
-from train import __main__ as train
+from train import arguments as train
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -3,7 +3,6 @@
 It is written beside and renamed: a full disk or a kill leaves the previous one whole.
 """
 
-import errno
 import os
 import pickle
 import shutil
@@ -14,7 +13,7 @@ from typing import Any
 
 import torch
 
-from train import old_names
+from train import files, old_names
 
 try:
     import fcntl
@@ -70,7 +69,7 @@ def save(run: Path, state: dict[str, Any], name: str = LATEST) -> Path:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        files.give_name(partial, path)
     except (OSError, RuntimeError) as error:
         full = _is_full(error, run)
         partial.unlink(missing_ok=True)
@@ -83,7 +82,7 @@ def save(run: Path, state: dict[str, Any], name: str = LATEST) -> Path:
 def _is_full(error: OSError | RuntimeError, folder: Path) -> bool:
     """Whether the disk of `folder` is, which PyTorch calls an unexpected place in its file."""
     if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return files.is_full(error)
     return "unexpected pos" in str(error) or shutil.disk_usage(folder).free < 1 << 16
 
 

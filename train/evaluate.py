@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
-from train import checkpoint, degrade, holes, losses, networks, recipe
-from train.data import Pixels, crop_to_multiple, downscale, image_files, read_image
+from train import checkpoint, degrade, devices, holes, losses, networks, recipe
+from train.data import Pixels, by_name, crop_to_multiple, downscale, image_files, read_image
 from train.networks import squeezenet
 from train.networks.sr import Upscaler
 from train.program import Parser, as_json, count, fail
@@ -376,12 +376,12 @@ def score_run(
     name, network = trained(path)
     upscale, scale = partial(run, network.to(device)), network.scale
     figures: dict[str, dict[str, float]] = {}
-    for folder in folders:
+    for title, folder in by_name(folders).items():
         images = [read_image(file) for file in image_files(folder)]
         for degradation in degradations:
-            figures[f"{folder.name} {degradation}"] = super_resolution(upscale, images, scale, degradation=degradation)
-    for clip in clips:
-        figures[clip.name] = flicker(upscale, read_clip(clip), scale)
+            figures[f"{title} {degradation}"] = super_resolution(upscale, images, scale, degradation=degradation)
+    for title, clip in by_name(clips).items():
+        figures[title] = flicker(upscale, read_clip(clip), scale)
     return name, figures
 
 
@@ -416,18 +416,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of whole images")
     parser.add_argument("--degradation", choices=("bicubic", "webcam"), action="append", help="default: both")
     parser.add_argument("--video", type=Path, nargs="+", default=[], metavar="CLIP", help="clips to see flicker on")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU)")
     parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
     parser.add_argument("--json", action="store_true", help="figures as JSON")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     if not options.images and not options.video:
         parser.error("give --images, --video or both")
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    devices.take_threads(options.threads)
     degradations = options.degradation or ["bicubic", "webcam"]
     try:
-        device = torch.device(options.device)
+        device = devices.usable(options.device)
         results = [score_run(path, options.images, degradations, options.video, device) for path in options.runs]
     except (OSError, ValueError, RuntimeError) as error:
         return fail(error)

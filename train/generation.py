@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from train import checkpoint, networks, recipe
+from train import checkpoint, devices, networks, recipe
 from train.data import Pictures
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
@@ -350,16 +350,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
     parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
     parser.add_argument("--samples", type=count, default=5000)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=count)
+    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU)")
+    parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    devices.take_threads(options.threads)
     try:
-        device = torch.device(options.device)
+        device = devices.usable(options.device)
         found = {}
         for run in options.runs:
             state = checkpoint.load(run)

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -249,6 +250,7 @@ def train(
     stop_after: int | None = None,
     watchers: Sequence[Watcher] = (),
     read_model: ModelReader | None = None,
+    compute_in: str = "",
 ) -> dict[str, float]:
     """Train a recipe into the folder `run`, going on from its checkpoint where there is one.
 
@@ -265,6 +267,7 @@ def train(
         stop_after: An iteration to stop at, with a checkpoint.
         watchers: Who is told how it goes; one of them may stop it.
         read_model: Reads the model files that recipes begin from; None: they begin from runs alone.
+        compute_in: The precision, whatever the recipe says; empty: what it says, and a run that goes on keeps its own.
 
     Returns:
         The figures of the last evaluation, by name; none on ranks above 0.
@@ -278,12 +281,12 @@ def train(
     group = Group.of(os.environ)
     if evaluate_on is not None:
         tasks.check_judge(recipe, evaluate_on)
-    training = _start(recipe, data, run, device, group, read_model)
+    recipe = replace(recipe, precision=compute_in or recipe.precision)
+    training = _start(recipe, data, run, device, group, read_model, asked=bool(compute_in))
     end = min(recipe.iterations, stop_after or recipe.iterations)
     report = Report(
         run, recipe, training.task, start=training.iteration, end=end, every=every, evaluate_on=evaluate_on,
-        rank=group.rank,
-        watchers=watchers,
+        rank=group.rank, watchers=watchers,
     )  # fmt: skip
     if training.iteration >= end:
         over = "where its recipe ends" if training.iteration >= recipe.iterations else f"--stop-after {end} is over"
@@ -324,12 +327,24 @@ def _iterate(training: _Training, report: Report, run: Path, end: int, every: Ev
                 name = checkpoint.kept(training.iteration)
                 training.group.first_alone(partial(checkpoint.save, run, state, name), training.device)
             saved = time.monotonic()
-        report.step(training.iteration, phase, terms, lr, training.ema)
+        try:
+            report.step(training.iteration, phase, terms, lr, training.ema)
+        except OSError:  # what was learnt is not lost with a picture of it
+            if training.group.size == 1:
+                checkpoint.save(run, training.state())
+            raise
     return int(number)
 
 
 def _start(
-    recipe: Recipe, data: Path, run: Path, device: torch.device, group: Group, read_model: ModelReader | None
+    recipe: Recipe,
+    data: Path,
+    run: Path,
+    device: torch.device,
+    group: Group,
+    read_model: ModelReader | None,
+    *,
+    asked: bool,
 ) -> _Training:
     """Make the networks of a run: as its checkpoint has them, as what the recipe starts from has them, or afresh."""
     if recipe.batch % group.size:
@@ -352,7 +367,7 @@ def _start(
     training.data = sources.sizes(recipe, data)
     if state is not None and (said := sources.changes(state.get("data", {}), training.data)):
         log.warning("what this run learns from is not what it was (%s): it goes on, but not exactly", "; ".join(said))
-    why = _go_on(training, state, run) if state is not None else _choose_precision(training)
+    why = _go_on(training, state, run, asked=asked) if state is not None else _choose_precision(training)
     run.mkdir(parents=True, exist_ok=True)  # now that nothing is wrong with recipe, data and device
     log.info("%s on %s in %s, %s", recipe.name, device, training.precision, why)
     return training
@@ -385,11 +400,14 @@ def _choose_precision(training: _Training) -> str:
         raise ValueError(f"recipe {training.recipe.name!r} cannot begin: {error}; is its start trained?") from error
 
 
-def _go_on(training: _Training, state: dict[str, Any], run: Path) -> str:
-    """Restore a run as it was, its precision too, and return why that is; raises ``ValueError`` where it is another."""
+def _go_on(training: _Training, state: dict[str, Any], run: Path, *, asked: bool) -> str:
+    """Restore a run as it was, and return why it has its precision: its own, unless another is `asked` for.
+
+    Raises ``ValueError`` where it is another run.
+    """
     why = "as the recipe or --precision has it"
-    if training.recipe.precision == "auto":
-        said = recipes.parse(state["recipe"], name=state["name"]).precision
+    said = recipes.parse(state["recipe"], name=state["name"]).precision
+    if not asked and training.recipe.precision in ("auto", said):  # or the recipe was changed since
         training.compute_in(state.get("precision") or ("bf16" if said == "auto" else said))  # it once was the default
         why = "as this run began (--precision changes it)"
     try:
@@ -423,10 +441,5 @@ def _roll_back(training: _Training, run: Path, error: Diverged) -> None:
         raise ValueError(f"{what}; {cure}") from error
     training.restore(checkpoint.load(run))
     training.rollbacks = before + 1
-    log.warning(
-        "iteration %d: %s; back to %d with 1/%d of the learning rate",
-        at,
-        error,
-        training.iteration,
-        2**training.rollbacks,
-    )
+    back, halves = training.iteration, 2**training.rollbacks
+    log.warning("iteration %d: %s; back to %d with 1/%d of the learning rate", at, error, back, halves)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-NAMES = ("adam", "muon")
 LEAST = 16  # channels in and out of a kernel that Muon moves: of colours Adam makes the step
 MOMENTUM = 0.95
 STEPS = 5  # of the iteration that makes a matrix nearly orthogonal

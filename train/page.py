@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from train import curves
+from train import curves, files
 from train.curves import Curve, Panel
 from train.report import NEWEST, Every
 from train.watch import Progress, Watcher
@@ -138,9 +138,8 @@ def write(run: Path, name: str, progress: Progress | None = None, *, goes_on: bo
         f'<p class="grey">{html.escape(grey)}</p>' if grey else "",
         f'<div class="panels">{"".join(figures)}</div>{samples}',
     ]
-    partial = run / f".{FILE}.part"
-    partial.write_text("\n".join(parts), encoding="utf-8")
-    return partial.replace(run / FILE)
+    files.write(run / FILE, "\n".join(parts).encode())
+    return run / FILE
 
 
 def _caption(panel: Panel) -> str:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from train import degrade, precision
+from train import degrade, files, precision
 from train.data import Photos, Pixels
 
 log = logging.getLogger(__name__)
@@ -90,10 +90,8 @@ def pool(folder: Path, about: Description, ingredients: Callable[[], Ingredients
     for index in missing:
         assert made_of is not None
         chunk = _chunk(about, made_of, index)
-        partial = parts[index].with_suffix(".part")
-        with partial.open("wb") as file:
+        with files.replacing(parts[index]) as partial, partial.open("wb") as file:
             np.savez(file, low=chunk.low, high=chunk.high, taught=chunk.taught)
-        partial.replace(parts[index])
         log.info("%s: %d of %d patches", place, min(about.count, (index + 1) * CHUNK), about.count)
     return Pool(*(_read(parts, name, about.count) for name in ("low", "high", "taught")))
 

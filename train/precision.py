@@ -13,7 +13,6 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-NAMES = ("auto", "fp32", "bf16", "fp16")  # auto: what a trial finds
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 GAIN = 0.9  # of fp32's time: what another precision must come under to be worth its rounding
 ROUNDS = 3  # steps of each precision, in turn, of which the fastest counts

@@ -32,8 +32,14 @@ class Group:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Group":
-        """Read RANK, LOCAL_RANK and WORLD_SIZE, which torchrun sets. Raises ``ValueError`` for what is no number."""
+        """Read RANK, LOCAL_RANK and WORLD_SIZE, which torchrun sets.
+
+        Raises ``ValueError`` for what is no number, and for a rank that none of so many processes has: none would write
+        the files of the run.
+        """
         rank, size = _number(environment, "RANK", 0), _number(environment, "WORLD_SIZE", 1)
+        if not 0 <= rank < size:
+            raise ValueError(f"RANK = {rank} must be 0 or more and under WORLD_SIZE = {size}, as torchrun sets them")
         return cls(rank, _number(environment, "LOCAL_RANK", rank), size)
 
     def device(self, name: str) -> str:

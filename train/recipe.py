@@ -9,10 +9,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from train import old_names, optimisers, options, precision, sizes
+from train import old_names, options, sizes
 from train.options import Count, Finite, Part, Rate, Seed, Share
 
 RECIPES = Path(__file__).with_name("recipes")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")  # auto: what a trial finds (`train.precision`)
+OPTIMISERS = ("adam", "muon")  # see `train.optimisers`
 
 
 def as_toml(table: Mapping[str, Any], *above: str) -> str:
@@ -84,13 +86,13 @@ class Recipe:
     start: str = ""
     batch: Count = 16
     seed: Seed = 1
-    precision: str = "auto"  # of activations, one of `precision.NAMES`; weights are always fp32
+    precision: str = "auto"  # of activations, one of `PRECISIONS`; weights are always fp32
     clip: float = 1.0  # norm of a gradient is cut to this; 0: never
     decay_l1: float = 0.0  # times the sum of the absolute weights, added to each player's loss
     decay_l2: float = 0.0  # times half the sum of the squared weights, likewise
     ema: Part = 0.999  # decay of the average of the generator's weights, which is what is kept
     betas: tuple[Part, Part] = (0.9, 0.99)
-    optimiser: str = "adam"  # one of `optimisers.NAMES`
+    optimiser: str = "adam"  # one of `OPTIMISERS`
     text: str = ""  # the file itself
 
     @property
@@ -116,10 +118,12 @@ def about(name: str) -> str:
     """Say what a recipe that comes with this package makes: the first sentence of its comment, and its size."""
     text = find(name).read_text(encoding="utf-8")
     told = " ".join(line.lstrip("# ") for line in takewhile(lambda line: line.startswith("#"), text.splitlines()))
-    plan = parse(text, name=name)
-    size = f"{plan.data['resolution']} pixels" if "resolution" in plan.data else ""
+    table = tomllib.loads(text)  # not `parse`, which loads PyTorch where sizes follow from networks
+    size = f"{table['data']['resolution']} pixels" if "resolution" in table.get("data", {}) else ""
     first = re.split(r"(?<=[.!?]) ", told)[0].rstrip(".")
-    return f"{first} ({', '.join([*filter(None, [size]), f'{plan.iterations:,} iterations of {plan.batch}'])})"
+    iterations = sum(phase["iterations"] for phase in table["phase"])
+    length = f"{iterations:,} iterations of {table.get('batch', Recipe.batch)}"
+    return f"{first} ({', '.join(filter(None, [size, length]))})"
 
 
 def find(name: str) -> Path:
@@ -157,13 +161,11 @@ def parse(text: str, *, name: str = "recipe") -> Recipe:
         recipe = Recipe(**{"name": name, **sizes.agreed(table)}, betas=betas, phases=phases, text=text)
     except (AttributeError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise ValueError(f"recipe {name!r}: {error}") from error
-    if recipe.precision not in precision.NAMES:
-        names = ", ".join(precision.NAMES[:-1])
-        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be {names} or {precision.NAMES[-1]}")
-    if recipe.optimiser not in optimisers.NAMES:
-        raise ValueError(
-            f"recipe {recipe.name!r}: optimiser {recipe.optimiser!r} must be {' or '.join(optimisers.NAMES)}"
-        )
+    if recipe.precision not in PRECISIONS:
+        names = ", ".join(PRECISIONS[:-1])
+        raise ValueError(f"recipe {name!r}: precision {recipe.precision!r} must be {names} or {PRECISIONS[-1]}")
+    if recipe.optimiser not in OPTIMISERS:
+        raise ValueError(f"recipe {recipe.name!r}: optimiser {recipe.optimiser!r} must be {' or '.join(OPTIMISERS)}")
     return recipe
 
 

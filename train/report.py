@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from train import files
 from train.program import as_json
 from train.recipe import Phase, Recipe
 from train.sheets import enlarged
@@ -178,10 +179,8 @@ class Report:
         picture = enlarged(self._task.preview(ema))
         data = BytesIO()  # once for both: compressing a large one takes a tenth of a second
         Pillow.fromarray(picture).save(data, format="png")
-        (self._run / f"samples-{iteration:07d}.png").write_bytes(data.getvalue())
-        partial = self._run / f".{NEWEST}.part"
-        partial.write_bytes(data.getvalue())
-        partial.replace(self._run / NEWEST)
+        for name in (f"samples-{iteration:07d}.png", NEWEST):
+            files.write(self._run / name, data.getvalue())
         if self._writer is not None:
             self._writer.add_image("samples", picture, iteration, dataformats="HWC")
         self._written = iteration
@@ -214,8 +213,7 @@ class Report:
             self._writer.add_scalar(f"{group}/{name}", value, iteration)
 
     def _append(self, line: Mapping[str, object]) -> None:
-        with (self._run / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(as_json(line) + "\n")
+        files.append(self._run / "log.jsonl", as_json(line))
 
 
 def _again(began: float, seconds: float) -> float:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from train import networks
-
 PICTURES = {"unconditional": ("resolution", "channels"), "cyclegan": ("resolution",)}  # tasks whose [data] says sizes
 COLOURS = {"mlp": 1, "stylegan": 3, "residual": 3, "projected": 3}  # of families that know no others
 SIZES = {"resolution": ("resolution", "resolution"), "colours": ("colours", "channels")}  # in networks, in [data]
@@ -56,6 +54,8 @@ def agreed(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _options(network: Mapping[str, Any]) -> Mapping[str, Any]:
     """The options that the family of `network` has, with their defaults; none of an unknown family."""
+    from train import networks  # and PyTorch with it, which recipes of other tasks do without
+
     try:
         return networks.defaults(str(network.get("family", "")))
     except (ValueError, TypeError):
@@ -64,6 +64,8 @@ def _options(network: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def misfit(error: Exception) -> str:
     """What is to be said of PyTorch's `error` of sizes that do not fit, or of memory; empty for another."""
+    from train import networks
+
     if networks.is_out_of_memory(error):
         return "not enough memory: a smaller batch, resolution or patch, or fewer channels, would do"
     text = " ".join(str(error).split())

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from export import check, super_resolution
-from export.__main__ import main
+from export.__main__ import licence_of, main
 from export.restore import restore
+from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
 from gancam.inference.model import Model
 from gancam.inference.variants import read_card
@@ -170,6 +171,31 @@ def test_a_share_of_another_model_is_mixed_in_by_the_command(tmp_path: Path) -> 
     assert read_card(tmp_path / "x.onnx").recipe == "sr-x4-gan"
     assert main([str(find("sr-x4-gan")), "--towards", str(find("sr-x2")), "0.5", *options, "--overwrite"]) == 2
     assert main([str(find("sr-x4-gan")), "--towards", str(find("sr-x4")), "half", *options, "--overwrite"]) == 2
+
+
+def test_what_is_mixed_has_the_licence_and_the_data_of_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images = ["--images", str(crops(tmp_path / "images")), "--precisions", "fp32"]
+    mixed = [str(find("sr-x4-gan")), "--towards", str(find("sr-faces-x4")), "0.5", "-o", str(tmp_path), *images]
+    assert main([*mixed, "--name", "wrong"]) == 2
+    assert "has several licences (CC BY-SA 4.0; CC BY-NC-SA 4.0): say with --licence" in capsys.readouterr().err
+    assert main([*mixed, "--name", "said", "--licence", "CC BY-NC-SA 4.0"]) == 0
+    card = read_card(tmp_path / "said.onnx")
+    assert card.licence == "CC BY-NC-SA 4.0"
+    assert card.data == f"{read_card(find('sr-x4-gan')).data}; {read_card(find('sr-faces-x4')).data}"
+    free, unknown = ModelCard("a", "morph", licence="CC0"), ModelCard("b", "morph")
+    assert licence_of([free, free]) == "CC0"
+    assert licence_of([free, unknown]) == licence_of([unknown]) == "unknown"
+
+
+def test_folders_of_one_name_are_not_judged_on_as_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = (crops(tmp_path / name / "Set14") for name in ("one", "two"))
+    assert main([str(run), "-o", str(tmp_path), "--judge", str(one), "--judge", str(two)]) == 2
+    assert f"{one} and {two} have the same name" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.onnx"))
 
 
 def test_what_is_exported_from_a_model_file_keeps_its_defaults(tmp_path: Path) -> None:

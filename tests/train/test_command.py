@@ -1,5 +1,8 @@
 """`gancam train` as a command: one clear line for what would do something else than was meant."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 
 from tests.helpers.training import GENERATOR
 from train import __main__ as command
-from train import recipe
+from train import evaluate, generation, recipe
 from train.checkpoint import claimed
 
 
@@ -55,8 +58,10 @@ def test_no_more_threads_than_the_machine_has(
     taken: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", taken.append)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    assert command.main([*words[:-1], "999", "--run", str(tmp_path / "none" / "run"), "--style", "x"]) == 2
-    assert taken == [2]
+    assert command.main([*words[:-1], "999", "--run", str(tmp_path / "none" / "run"), "--device", "nonsense"]) == 2
+    assert evaluate.main(["run", "--images", str(tmp_path), "--threads", "1" + 30 * "0"]) == 2
+    assert generation.main(["run", "--data", str(tmp_path), "--threads", "1" + 30 * "0"]) == 2
+    assert taken == [2, 2, 2]
     assert "--threads 999: this machine has 2" in caplog.text
 
 
@@ -70,3 +75,40 @@ def test_recipes_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
     assert command.main(["mlp-mnist", "--show-recipe"]) == 0
     assert recipe.parse(capsys.readouterr().out, name="mlp-mnist") == recipe.load("mlp-mnist")
     assert command.main(["nothing", "--show-recipe"]) == 2
+
+
+@pytest.mark.parametrize("device", ["meta", "nonsense", "", *["cuda"] * (not torch.cuda.is_available())])
+def test_a_device_that_is_not_there_is_one_line_of_every_program(
+    device: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([*words, "--run", str(tmp_path / "run"), "--device", device]) == 2
+    assert evaluate.main(["run", "--images", str(tmp_path), "--device", device]) == 2
+    assert generation.main(["run", "--data", str(tmp_path), "--device", device]) == 2
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gancam: --device ")]
+    assert len(said) == 3
+    assert all(line.endswith("; --device cpu always works") for line in said)
+
+
+def test_wrong_words_are_told_before_pytorch_is_loaded(tmp_path: Path) -> None:
+    """Loading it takes seconds: here it fails at once."""
+    code = r"""
+import sys
+sys.modules["torch"] = None
+from export.training import main
+codes = [main(words) for words in (["nosuch"], ["sr-x2"], ["dcgan"], ["sr-x2", "--data", "nowhere.zip"])]
+codes += [main(["sr-x2", "--data", ".", "--style", "a.png"]), main(["dcgan", "--show-recipe"])]
+sys.stderr.write(f"{codes}\n")
+main(["--list"])
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    made = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    lines = made.stderr.splitlines()
+    assert made.returncode == 0, made.stderr
+    assert "no recipe 'nosuch'" in lines[0]
+    assert "what is recipe 'sr-x2' trained on" in lines[1]
+    assert "what is recipe 'dcgan' trained on" in lines[2]
+    assert lines[3] == "gancam: no file nowhere.zip"
+    assert "--style is for style" in lines[4]
+    assert lines[5] == "[2, 2, 2, 2, 2, 0]"

@@ -225,6 +225,17 @@ def test_the_command_says_what_is_wrong(run: Path, images: Path, capsys: pytest.
         assert said in lines[0]
 
 
+def test_folders_and_clips_of_one_name_are_not_judged_as_one(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = tmp_path / "one" / "Set14", tmp_path / "two" / "set14"
+    for folder in (one, two):
+        folder.mkdir(parents=True)
+    for option in ("--images", "--video"):
+        assert evaluate.main([str(run), option, str(one), str(two)]) == 2
+        assert f"{one} and {two} have the same name, and figures are named after it" in capsys.readouterr().err
+
+
 def test_curves(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     log = curves.read(run)

@@ -140,6 +140,25 @@ def test_a_run_goes_on_in_the_precision_it_began_in(
     assert checkpoint.load(tmp_path)["precision"] == "fp32"
 
 
+def test_a_run_keeps_the_precision_it_was_told_also_where_its_recipe_has_another(
+    photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    plan = recipe.parse(restorer(iterations=9), name="tiny")  # which says fp32
+
+    def go(stop_after: int, plan: recipe.Recipe, compute_in: str = "") -> object:
+        cpu = torch.device("cpu")
+        loop.train(plan, photos, tmp_path, device=cpu, every=NEVER, stop_after=stop_after, compute_in=compute_in)
+        return checkpoint.load(tmp_path)["precision"]
+
+    assert go(1, plan, "bf16") == "bf16"
+    assert go(2, plan) == "bf16"
+    assert "in bf16, as this run began (--precision changes it)" in caplog.text
+    assert go(3, plan, "fp32") == "fp32"
+    assert go(4, plan, "bf16") == "bf16"
+    assert go(5, replace(plan, precision="fp16")) == "fp16"
+
+
 def test_a_run_of_before_goes_on_in_what_was_the_default(photos: Path, tmp_path: Path) -> None:
     train(photos, tmp_path, stop_after=2, kind="bf16")
     state = checkpoint.load(tmp_path)

@@ -47,6 +47,15 @@ losses = { adversarial = 1.0 }
 """  # each process has averages of batch normalisation, and a likelihood of augmentation, of the pictures it sees
 
 
+@pytest.mark.parametrize(
+    ("rank", "size"), [({"RANK": "1"}, 1), ({"RANK": "2", "WORLD_SIZE": "2"}, 2), ({"WORLD_SIZE": "0"}, 0)]
+)
+def test_a_rank_that_none_has_is_refused(rank: dict[str, str], size: int) -> None:
+    """A stray RANK trained without a log, a sheet, or a lock on the folder."""
+    with pytest.raises(ValueError, match=f"RANK = .* must be 0 or more and under WORLD_SIZE = {size}, as torchrun"):
+        Group.of(rank)
+
+
 def test_each_process_has_a_gpu_of_its_own() -> None:
     assert TWO.device("cuda") == "cuda:1"
     assert Group(rank=5, local_rank=1, size=8).device("cuda") == "cuda:1"  # the second process of another machine
@@ -156,8 +165,8 @@ def trained(rank: int, text: str, data: Path, run: Path, stop_after: int | None,
     kept: list[loop._Training] = []
     begin = loop._start
 
-    def start(*arguments: Any) -> loop._Training:
-        kept.append(begin(*arguments))
+    def start(*arguments: Any, asked: bool) -> loop._Training:
+        kept.append(begin(*arguments, asked=asked))
         return kept[0]
 
     how = ""

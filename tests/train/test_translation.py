@@ -12,12 +12,12 @@ from PIL import Image as Pillow
 
 from tests.helpers.training import go, same
 from train import __main__ as command
-from train import checkpoint, evaluate, losses, networks, recipe, tasks
+from train import checkpoint, evaluate, loop, losses, networks, recipe, tasks
 from train.losses import luma
 from train.networks import colorizer
 from train.networks.translator import Translator, edges
 from train.painters import VERSIONS, paint
-from train.tasks import Batch
+from train.tasks import Batch, translation
 from train.tasks.cyclegan import POOL, CycleGanTask
 from train.tasks.style import StyleTask
 from train.tasks.translation import TranslationTask, rarity
@@ -456,3 +456,44 @@ def test_a_style_is_judged_on_photos_that_it_did_not_learn_from(tmp_path: Path) 
     batch = made.batch(np.random.default_rng(0), 64)
     assert len(judged) == 2
     assert not judged & {round(float(red) * 255) for red in batch["image"][:, 0].mean((1, 2))}
+
+
+def small_pictures(folder: Path, side: int) -> Path:
+    for part in ("input", "target"):
+        (folder / part).mkdir(parents=True)
+        for index in range(2):
+            picture = np.random.default_rng(index).integers(0, 256, (side, side, 3), np.uint8)
+            Pillow.fromarray(picture).save(folder / part / f"{index}.png")
+    return folder
+
+
+@pytest.mark.parametrize("pairs", ["self", "folders"])
+def test_pictures_too_small_to_judge_on_are_refused_before_training(pairs: str, tmp_path: Path) -> None:
+    text = f"""
+task = "translation"
+batch = 1
+precision = "fp32"
+[network]
+family = "translator"
+widths = [4, 4]
+depth = 0
+[data]
+patch = 8
+pairs = "{pairs}"
+sizes = [1.0]
+[[phase]]
+name = "l1"
+iterations = 1
+losses = {{ l1 = 1.0 }}
+"""
+    plan, cpu = recipe.parse(text, name="small"), torch.device("cpu")
+    with pytest.raises(ValueError, match=r"under 32 pixels|no pair has 32 pixels a side"):
+        loop.train(plan, small_pictures(tmp_path / "24", 24), tmp_path / "run", device=cpu)
+    assert loop.train(plan, small_pictures(tmp_path / "33", 33), tmp_path / "run", device=cpu)["psnr"] > 0
+
+
+def test_two_pictures_of_one_name_are_no_pair(tmp_path: Path) -> None:
+    data = small_pictures(tmp_path, 40)
+    (data / "input" / "1.png").rename(data / "input" / "0.bmp")
+    with pytest.raises(ValueError, match=r"0\.bmp and 0\.png have the same name: which of them is of the pair"):
+        translation._paired(data, 32)

@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 from train.data.images import (
     SUFFIXES,
     Pixels,
+    by_name,
     crop_to_multiple,
     digest,
     dihedral,
@@ -178,7 +179,7 @@ def _square(image: Pixels, resolution: int, channels: int) -> NDArray[np.uint8] 
 
 
 __all__ = [
-    "SUFFIXES", "Account", "Item", "Photos", "Pictures", "Pixels", "crop_to_multiple", "digest", "dihedral",
+    "SUFFIXES", "Account", "Item", "Photos", "Pictures", "Pixels", "by_name", "crop_to_multiple", "digest", "dihedral",
     "downscale", "image_files", "items", "on_disk", "parted", "read_image", "resize",
     "warped",
 ]  # fmt: skip

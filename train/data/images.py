@@ -40,6 +40,17 @@ def image_files(folder: Path) -> list[Path]:
     return files
 
 
+def by_name(paths: Iterable[Path]) -> dict[str, Path]:
+    """Give folders or files by their own names. Raises ``ValueError`` where two have the same, in whatever case."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        name = path.resolve().name
+        if twin := next((found[other] for other in found if other.lower() == name.lower()), None):
+            raise ValueError(f"{twin} and {path} have the same name, and figures are named after it: rename one")
+        found[name] = path
+    return found
+
+
 def is_picture(name: str) -> bool:
     """Whether a file of that name, which may have folders before it, is a picture that is read."""
     return PurePosixPath(name).suffix.lower() in SUFFIXES and not is_resource_fork(name)

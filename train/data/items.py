@@ -17,7 +17,7 @@ from gancam.media.streams import decode_on_threads, picture_of
 from train.data import archives, arrays
 from train.data.archives import Archive, cifar_names, is_archive, open_archive, pictures_in
 from train.data.images import SUFFIXES, Pixels, image_files, is_resource_fork, read_image
-from train.data.named import resolve
+from train.data.named import NAMES, resolve
 
 VIDEOS = {".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".mpeg", ".ts"}
 MOST_FRAMES = 1000  # of a video, at most: neighbours show much the same
@@ -132,6 +132,14 @@ def _size(size: tuple[int, int]) -> str:
 def is_stream(source: Path) -> bool:
     """Whether `items` decodes the pictures of a source while it lists them, so that a list of all takes much memory."""
     return source.suffix.lower() in VIDEOS
+
+
+def check_there(source: Path) -> None:
+    """Raise ``FileNotFoundError`` where `items` would find nothing of that name; nothing is read for it."""
+    if str(source) in NAMES or "*" in source.name or any(map(is_archive, source.parents)):
+        return  # which may be fetched, or must be looked into
+    if not source.exists():
+        raise FileNotFoundError(f"no file {'or folder ' * (not source.suffix)}{source}")
 
 
 def items(source: Path, *, memory: float = float("inf")) -> Iterator[Item]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
+from train.files import replacing
+
 log = logging.getLogger(__name__)
 _IMAGES, _LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
 _PATIENCE = 30.0  # seconds without a byte
@@ -136,18 +138,14 @@ def fetch(known: Named, folder: Path) -> None:
     missing = [file for file in known.files if not (target / file).exists()]
     log.info("fetching %s (%d MB in all) from %s", " and ".join(missing), known.megabytes, known.url)
     for file in missing:
-        partial = target / f".{file}.part"
         digest = hashlib.md5(usedforsecurity=False)
-        try:
+        with replacing(target / file) as partial:
             with urllib.request.urlopen(f"{known.url}/{file}", timeout=_PATIENCE) as answer, partial.open("wb") as out:
                 while block := answer.read(_BLOCK):
                     digest.update(block)
                     out.write(block)
             if digest.hexdigest() != known.files[file]:
                 raise ValueError(f"{known.url}/{file} is damaged, or another file by now")
-            partial.replace(target / file)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
 def _absent(name: str, error: Exception | None) -> FileNotFoundError:

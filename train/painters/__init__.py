@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from train import files
 from train.data import Photos, Pixels, digest, read_image
 from train.painters.cells import mosaic
 from train.painters.drawn import comic, ink, watercolour
@@ -83,6 +84,4 @@ def keep(file: Path, painting: Pixels) -> None:
     done, data = cv2.imencode(".png", painting[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise OSError(f"{file}: the painting cannot be coded")
-    partial = file.with_suffix(".part")
-    partial.write_bytes(data.tobytes())
-    partial.replace(file)
+    files.write(file, data.tobytes())

@@ -18,6 +18,7 @@ from train.options import Count, Share
 from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
+    SMALLEST,
     VERDICTS,
     Batch,
     Losses,
@@ -104,7 +105,8 @@ class SuperResolutionTask(Task):
     def _read(self, data: Path) -> Photos:
         """The photos to learn from, and those that are held back."""
         margin = MARGIN if self.degradation == "webcam" else 0
-        photos = Photos(data, smallest=(self.patch + margin) * self.scale, hold_back=HELD_BACK)
+        smallest = max((self.patch + margin) * self.scale, SMALLEST)
+        photos = Photos(data, smallest=smallest, hold_back=HELD_BACK)
         photos.images = photos.map(lambda image: crop_to_multiple(image, self.scale))
         return photos
 

@@ -3,6 +3,7 @@
 L1 and what a discriminator that sees both pictures of a pair has to say.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from train.painters import PAINTERS, paint
 from train.recipe import Recipe
 from train.tasks import (
     HELD_BACK,
+    SMALLEST,
     VERDICTS,
     Batch,
     Losses,
@@ -43,6 +45,7 @@ PAIRS = ("self", "degraded", "folders", *PAINTERS)
 POOL = "runs/pools"  # where paintings are kept
 BIN, BINS = 0.05, 40  # of colours without their luma, -1 to 1 in red and in blue
 FLOOR = 0.02  # share of all pixels, added to that of each bin: the rarest weigh some three times as much as grey
+log = logging.getLogger(__name__)
 WIDTH = 0.08  # of chroma_mode, in shares of white: two colours as far apart are no longer one
 
 
@@ -106,13 +109,14 @@ class TranslationTask(Task):
         self.adversarial_loss, self.discriminator = build_discriminator(recipe, judging.loss, network, terms, device)
         self.multiple = generator.multiple
         self.inputs: list[Pixels] | None = None
+        smallest = max(self.patch, SMALLEST)
         self.judged: tuple[list[Pixels], list[Pixels] | None]
         if self.pairs == "folders":
-            self.truths, self.inputs = _paired(data, self.patch)
+            self.truths, self.inputs = _paired(data, smallest)
         elif self.pairs in PAINTERS:
-            self.truths, self.inputs = painters.pairs(self.pairs, data, Path(options.pool), smallest=self.patch)
+            self.truths, self.inputs = painters.pairs(self.pairs, data, Path(options.pool), smallest=smallest)
         else:
-            self.photos = Photos(data, smallest=self.patch, sizes=options.sizes, hold_back=HELD_BACK)
+            self.photos = Photos(data, smallest=smallest, sizes=options.sizes, hold_back=HELD_BACK)
             self.truths = self.photos.images
         self._hold_back()
         self.rarity = rarity(self.truths, device) if "chroma_mode" in terms else None
@@ -268,8 +272,11 @@ def judged_pairs(truths: list[Pixels], multiple: int, pairs: str) -> list[tuple[
     return [(degrade.webcam(image, 1, rng) if pairs == "degraded" else image, image) for image in cut]
 
 
-def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
-    """Targets and inputs by name. Raises ``ValueError`` that names what has no partner or another size."""
+def _paired(data: Path, smallest: int) -> tuple[list[Pixels], list[Pixels]]:
+    """Targets and inputs by name, of so many pixels a side at least; the log tells how many have not.
+
+    Raises ``ValueError`` that names what has no partner, more than one, or another size.
+    """
     if not all((data / name).is_dir() for name in ("input", "target")):
         raise ValueError(
             f"{data} has no folders input/ and target/, whose pictures are pairs by name; of photos alone --pairs "
@@ -277,8 +284,7 @@ def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
         )
     sides = {}
     for name in ("input", "target"):
-        files = image_files(data / name)
-        sides[name] = {str(path.relative_to(data / name).with_suffix("")): path for path in files}
+        sides[name] = _by_stem(data / name)
     if lonely := sorted(sides["input"].keys() ^ sides["target"].keys()):
         some = ", ".join(lonely[:5]) + (" ..." if len(lonely) > 5 else "")
         raise ValueError(f"{data}: {len(lonely)} pictures are in only one of input/ and target/: {some}")
@@ -288,12 +294,25 @@ def _paired(data: Path, patch: int) -> tuple[list[Pixels], list[Pixels]]:
         if seen.shape != truth.shape:
             raise ValueError(f"{data}: {name} is {seen.shape[1]}x{seen.shape[0]} in input/ and "
                              f"{truth.shape[1]}x{truth.shape[0]} in target/")  # fmt: skip
-        if min(truth.shape[:2]) >= patch:
+        if min(truth.shape[:2]) >= smallest:
             truths.append(truth)
             inputs.append(seen)
     if not truths:
-        raise ValueError(f"{data}: no pair has {patch} pixels a side")
+        raise ValueError(f"{data}: no pair has {smallest} pixels a side")
+    if small := len(sides["input"]) - len(truths):
+        log.warning("%d pairs from %s; skipped %d under %d pixels", len(truths), data, small, smallest)
     return truths, inputs
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """The pictures below `folder` by their names without endings. Raises ``ValueError`` where two have the same."""
+    found: dict[str, Path] = {}
+    for path in image_files(folder):
+        name = str(path.relative_to(folder).with_suffix(""))
+        if name in found:
+            raise ValueError(f"{found[name]} and {path.name} have the same name: which of them is of the pair?")
+        found[name] = path
+    return found
 
 
 build = TranslationTask
