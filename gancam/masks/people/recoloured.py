@@ -1,10 +1,11 @@
-"""Whether what was found is somebody in other colours as well: in grey, and in their opposites.
+"""Whether what was found is somebody in other colours as well: in grey, in opposite hues, and as a negative.
 
 People are known by their shape, in whatever colours they are shown. Flowers, shellfish and birds are often taken for
 somebody since they have the colours of skin and clothes.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -14,12 +15,18 @@ from gancam.frame import Image
 from gancam.masks.mask import Mask
 from gancam.masks.people.regions import Window, holds, network_size, shown, window_around
 
-Look = Callable[[Image], NDArray[np.float32]]
-
-_LEFT = 0.3  # of what the network says of a part: as much must be left of it in each of the other colours
+_LEFT = 0.6  # of what the network says of a part: as much must be left of it, on average, in the other colours
+_AROUND = 0.25, 0.45  # of its longer side: what is shown around it; of one alone, little decides
 _PART = 60  # of 255: opacity from which on pixels are of one part
 _NEAR = np.ones((5, 5), np.uint8)  # of the small picture: what is as near as that is of one part: legs, and a shirt
 _SPECK = 1 / 500  # of it: what is smaller may be a hand, or far away, and no colours tell
+
+
+class Look(Protocol):
+    """A network that finds people."""
+
+    def __call__(self, small: Image, *, turned: bool = False) -> NDArray[np.float32]:
+        """Return how surely each pixel of `small` is somebody, 0 to 1; `turned`: as its mirror image shows them."""
 
 
 def without_lookalikes(
@@ -30,7 +37,7 @@ def without_lookalikes(
     Args:
         opacity: how much of each pixel of `image` is somebody, uint8 ``(H, W)``.
         image: uint8 ``(H, W, 3)`` BGR.
-        look: how surely each pixel of a small picture is somebody, 0 to 1: the network.
+        look: the network.
         work_size: as for `gancam.masks.people.regions.network_size`.
         faces: boxes in `image`, once they are asked for.
     """
@@ -49,10 +56,8 @@ def without_lookalikes(
         theirs = np.asarray(labels == part, np.uint8)
         if any(holds(box, face) and _is_of(face, theirs, (across, down)) for face in faces()):
             continue
-        left, top, broad, high = window = window_around(box, (width, height))
-        ours = cv2.resize(theirs, (width, height), interpolation=cv2.INTER_NEAREST)
-        ours = (ours * (opacity >= _PART))[top : top + high, left : left + broad]
-        gone[part] = not _is_somebody(shown(image, window, work_size), np.asarray(ours, np.uint8), look)
+        ours = cv2.resize(theirs, (width, height), interpolation=cv2.INTER_NEAREST) * (opacity >= _PART)
+        gone[part] = not _is_somebody(np.asarray(ours, np.float32), box, image, look, work_size)
     if not gone.any():
         return opacity
     stays = cv2.resize(np.asarray(~gone[labels], np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
@@ -65,13 +70,21 @@ def _is_of(face: Window, part: NDArray[np.uint8], pixel: tuple[float, float]) ->
     return 0 <= y < part.shape[0] and 0 <= x < part.shape[1] and bool(part[y, x])
 
 
-def _is_somebody(small: Image, part: Mask, look: Look) -> bool:
-    """Whether the network says of `part` (1) much the same in other colours."""
-    theirs = np.asarray(
-        cv2.resize(part.astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32
-    )
-    least = _LEFT * float((look(small) * theirs).sum())
-    return all(float((look(other(small)) * theirs).sum()) >= least for other in (_grey, _swapped, _opposite))
+def _is_somebody(part: NDArray[np.float32], box: Window, image: Image, look: Look, work_size: int) -> bool:
+    """Whether the network says of a `part` (1) of `image`, in that `box`, much the same in other colours."""
+    said = other = 0.0
+    for margin in _AROUND:
+        left, top, wide, tall = window = window_around(box, (image.shape[1], image.shape[0]), margin=margin)
+        small = shown(image, window, work_size)
+        theirs = part[top : top + tall, left : left + wide]
+        theirs = np.asarray(cv2.resize(theirs, small.shape[1::-1], interpolation=cv2.INTER_AREA), np.float32)
+        many = max(float(theirs.sum()), 1.0)
+        for turned in (False, True):
+            said += float((look(small, turned=turned) * theirs).sum()) / many
+            for recoloured in (_grey(small), _opposite(small), cv2.bitwise_not(small)):
+                seen = look(np.asarray(recoloured, np.uint8), turned=turned)
+                other += float((seen * theirs).sum()) / many / 3
+    return other >= _LEFT * said
 
 
 def _grey(small: Image) -> Image:
@@ -83,9 +96,3 @@ def _opposite(small: Image) -> Image:
     turned = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
     turned[..., 0] = (turned[..., 0] + 90) % 180
     return np.asarray(cv2.cvtColor(turned, cv2.COLOR_HSV2BGR), np.uint8)
-
-
-def _swapped(small: Image) -> Image:
-    """What is red is blue, and the other way round, each as bright as it was."""
-    luma, red, blue = cv2.split(cv2.cvtColor(small, cv2.COLOR_BGR2YCrCb))
-    return np.asarray(cv2.cvtColor(cv2.merge([luma, blue, red]), cv2.COLOR_YCrCb2BGR), np.uint8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.masks import Faces, Mask, Person
-from gancam.masks.people.recoloured import without_lookalikes
+from gancam.masks.people.recoloured import Look, without_lookalikes
 from gancam.masks.people.regions import Window
 
 ROOT = Path(__file__).parents[3]
@@ -31,18 +31,19 @@ def marked(*places: tuple[slice, slice]) -> Mask:
     return opacity
 
 
-def by_colour(small: Image) -> NDArray[np.float32]:
+def by_colour(small: Image, *, turned: bool = False) -> NDArray[np.float32]:
     """Takes what is red for somebody."""
+    assert turned in (False, True)
     return np.asarray(small[..., 2].astype(int) - small[..., 0] > 50, np.float32)
 
 
-def by_shape(small: Image) -> NDArray[np.float32]:
-    """Takes what is brighter than the wall for somebody, whatever its colour."""
-    return np.asarray(small.max(axis=2) > 80, np.float32)
+def by_shape(small: Image, *, turned: bool = False) -> NDArray[np.float32]:
+    """Takes what is not as the corner for somebody, whatever its colour."""
+    assert turned in (False, True)
+    return np.asarray(np.abs(small.astype(int) - small[0, 0]).max(axis=2) > 40, np.float32)
 
 
-def found(look: object, opacity: Mask, *faces: Window) -> Mask:
-    assert callable(look)
+def found(look: Look, opacity: Mask, *faces: Window) -> Mask:
     return without_lookalikes(opacity, scene(), look, 256, lambda: faces)
 
 
