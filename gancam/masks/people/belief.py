@@ -46,6 +46,7 @@ class Belief:
         looks: bool,
         known: bool,
         moved: Callable[[], Plane | None] = lambda: None,
+        soon: bool = False,
     ) -> Plane:
         """Return `found` with 0 where nobody is.
 
@@ -57,6 +58,7 @@ class Belief:
             looks: whether to look at those of whom is not known who they are.
             known: whether to look at the others as well.
             moved: how much moved in `window`, as large as `found`; None where that is not known.
+            soon: whether to look at those of them who move: somebody comes in.
         """
         marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
@@ -69,8 +71,11 @@ class Belief:
                 if self._credit is not None:
                     held = self._credit[place][labels[place] == part]
                     before = int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
-                if known if before else looks:
+                asks = known if before else looks
+                if asks or (soon and not before):
                     mask = _enlarged(np.asarray(labels == part, np.uint8), found) > 0
+                    asks = asks or moves(moved(), mask)
+                if asks:
                     is_somebody = _is_somebody(both(), mask, _KNOWN if before else _NEW) or (
                         known
                         and _is_somebody(both(), mask, _SHOWN)

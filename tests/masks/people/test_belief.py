@@ -24,7 +24,14 @@ class Judge:
         self.belief, self.looks, self.searches = Belief(), 0, 0
 
     def __call__(
-        self, found: Plane, mirrored: Plane, *faces: Window, looks: bool = True, known: bool = True, moved: float = 0.0
+        self,
+        found: Plane,
+        mirrored: Plane,
+        *faces: Window,
+        looks: bool = True,
+        known: bool = True,
+        moved: float = 0.0,
+        soon: bool = False,
     ) -> Plane:
         asked: list[bool] = []
 
@@ -38,7 +45,7 @@ class Judge:
             return list(faces)
 
         share = np.full_like(found, moved)
-        return self.belief(found, FRAME, both, search, looks=looks, known=known, moved=lambda: share)
+        return self.belief(found, FRAME, both, search, looks=looks, known=known, moved=lambda: share, soon=soon)
 
 
 def test_what_the_network_says_of_its_mirror_image_too_is_somebody() -> None:
@@ -68,6 +75,16 @@ def test_who_moves_is_somebody_if_the_network_is_half_as_sure_and_stays_that_onc
         judge(thing(50, 0.8), thing(50, 0.5))
     assert not judge(thing(50, 0.8), thing(50, 0.5)).any(), "but not forever"
     assert not Judge()(thing(50, 0.85), thing(120, 0.85), moved=0.8).any(), "of its mirror image it says another thing"
+
+
+def test_who_comes_in_is_looked_at_sooner_than_what_stands_there() -> None:
+    judge = Judge()
+    assert not judge(thing(50), thing(50), looks=False, known=False, soon=True).any()
+    assert judge.looks == 0, "nothing that stands there is asked about more often"
+    assert judge(thing(50), thing(50), looks=False, known=False, soon=True, moved=0.8).any()
+    for _ in range(4):
+        assert judge(thing(50), thing(50), looks=False, known=False, soon=True, moved=0.8).any()
+    assert judge.looks == 1, "who is known is not asked about again"
 
 
 def test_one_of_two_goes_and_the_other_stays() -> None:
