@@ -87,6 +87,30 @@ def test_who_comes_in_is_looked_at_sooner_than_what_stands_there() -> None:
     assert judge.looks == 1, "who is known is not asked about again"
 
 
+def test_what_somebody_leaves_behind_is_asked_about_at_once() -> None:
+    """A towel beside which somebody sat, and who is gone to the left."""
+    sleeve = np.zeros_like(thing(50))
+    sleeve[80:100, 86:110] = 0.98
+    for said, stays in ((sleeve, True), (sleeve * np.float32(0.6), False)):
+        judge, joined = Judge(), np.maximum(thing(50), sleeve)
+        joined[80:100] = np.maximum(joined[80:100], 0.98 * (np.arange(256) < 110) * (np.arange(256) >= 50))
+        assert np.array_equal(judge(joined, joined), joined)
+        apart, mirrored = np.maximum(thing(40), sleeve), np.maximum(thing(40), said)
+        assert np.array_equal(judge(joined, joined, looks=False, known=False), joined)
+        found = judge(apart, mirrored, looks=False, known=False)
+        assert np.array_equal(found, apart if stays else thing(40))
+        assert judge.looks == 2
+
+
+def test_two_who_part_are_not_asked_about() -> None:
+    judge, joined = Judge(), thing(50)
+    joined[40:100, 90:130] = 0.98
+    judge(joined, joined)
+    both = thing(45) + thing(100)
+    assert np.array_equal(judge(both, both, looks=False, known=False), both)
+    assert judge.looks == 1
+
+
 def test_one_of_two_goes_and_the_other_stays() -> None:
     both = thing(50) + thing(180, 0.7)
     assert np.array_equal(Judge()(both, both), thing(50))
