@@ -16,6 +16,7 @@ from gancam.masks.mask import Mask
 from gancam.masks.people.regions import Window, holds, network_size, shown, window_around
 
 _LEFT = 0.6  # of what the network says of a part: as much must be left of it, on average, in the other colours
+_SAYS = 0.4  # of it on average, as it is: where the network says less of a part alone, no colours tell
 _AROUND = 0.25, 0.45  # of its longer side: what is shown around it; of one alone, little decides
 _PART = 60  # of 255: opacity from which on pixels are of one part
 _NEAR = np.ones((5, 5), np.uint8)  # of the small picture: what is as near as that is of one part: legs, and a shirt
@@ -84,7 +85,7 @@ def _is_somebody(part: NDArray[np.float32], box: Window, image: Image, look: Loo
             for recoloured in (_grey(small), _opposite(small), cv2.bitwise_not(small)):
                 seen = look(np.asarray(recoloured, np.uint8), turned=turned)
                 other += float((seen * theirs).sum()) / many / 3
-    return other >= _LEFT * said
+    return said < _SAYS * 2 * len(_AROUND) or other >= _LEFT * said
 
 
 def _grey(small: Image) -> Image:

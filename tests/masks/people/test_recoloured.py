@@ -57,6 +57,15 @@ def test_whoever_has_a_face_is_somebody_and_what_stands_beside_them_is_not() -> 
     assert not found(by_colour, marked(LEFT, RIGHT), (130, 50, 20, 20)).any(), "a face between both"
 
 
+def test_of_whom_the_network_says_little_stays() -> None:
+    """Who is far away, or a hand: not even in its own colours is it much."""
+
+    def doubts(small: Image, *, turned: bool = False) -> NDArray[np.float32]:
+        return by_colour(small, turned=turned) * np.float32(0.3)
+
+    assert np.array_equal(found(doubts, marked(LEFT)), marked(LEFT))
+
+
 def test_specks_are_not_asked_about() -> None:
     speck = marked((slice(40, 44), slice(30, 34)))
     assert np.array_equal(found(by_colour, speck), speck)
