@@ -12,6 +12,7 @@ from gancam.masks.people.regions import Window, carried
 _PART = 0.3  # a probability from which on pixels are of one part
 _SPECK = 1 / 500  # of what the network is shown: what is smaller, with its surroundings, is nobody
 _SHARES = 0.1  # of a part: as much of it was somebody in the frame before, and it is them
+_SHED = 1 / 3  # of the largest part of what was one in the frame before: what is smaller may be a thing left behind
 _NEW, _KNOWN = (0.93, 0.85), (0.8, 0.7)  # how sure, and how alike its mirror image, who comes must be, and who stays
 _SHOWN = 0.65, 0.25  # the same of those who show a face
 _LIKELY = 0.75, 0.5  # the same of who comes, where rather too much is marked
@@ -35,6 +36,7 @@ class Belief:
     def __init__(self) -> None:
         # where somebody was, in half the size, and how many mistakes they have left
         self._credit: NDArray[np.uint8] | None = None
+        self._parts: NDArray[np.int32] | None = None  # the number of the part that each was of, from 1 on
 
     def __call__(
         self,
@@ -46,6 +48,7 @@ class Belief:
         looks: bool,
         known: bool,
         moved: Callable[[], Plane | None] = lambda: None,
+        soon: bool = False,
     ) -> Plane:
         """Return `found` with 0 where nobody is.
 
@@ -57,10 +60,13 @@ class Belief:
             looks: whether to look at those of whom is not known who they are.
             known: whether to look at the others as well.
             moved: how much moved in `window`, as large as `found`; None where that is not known.
+            soon: whether to look at those of them who move: somebody comes in.
         """
         marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
-        credits = np.zeros(count, np.uint8)
+        _, *found_parts, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
+        labels, stats = (np.asarray(one, np.int32) for one in found_parts)
+        credits = np.zeros(len(stats), np.uint8)
+        shed = self._shed(labels, stats)
         for part in np.flatnonzero(stats[:, 4] >= _SPECK * labels.size).tolist():
             if part:
                 x, y, width, height, size = stats[part].tolist()
@@ -69,19 +75,23 @@ class Belief:
                 if self._credit is not None:
                     held = self._credit[place][labels[place] == part]
                     before = int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
-                if known if before else looks:
+                asks = (known or part in shed) if before else looks
+                if asks or (soon and not before):
                     mask = _enlarged(np.asarray(labels == part, np.uint8), found) > 0
+                    asks = asks or moves(moved(), mask)
+                if asks:
                     is_somebody = _is_somebody(both(), mask, _KNOWN if before else _NEW) or (
-                        known
+                        (known or part in shed)
                         and _is_somebody(both(), mask, _SHOWN)
                         and _has_face(np.asarray(mask, np.uint8), window, faces())
                     )
                     if not is_somebody or before > _CREDIT:
                         runs = moves(moved(), mask) and _is_somebody(both(), mask, _MOVES)
-                        before = _STOPS + 1 if runs else before
+                        before = _STOPS + 1 if runs else 1 if part in shed else before
                     before = max(_CREDIT, before - 1) if is_somebody else max(before - 1, 0)
                 credits[part] = before
         self._credit = credits[labels]
+        self._parts = np.where(self._credit > 0, labels, np.int32(0))
         credits[0] = 1
         return (
             found
@@ -89,15 +99,41 @@ class Belief:
             else np.asarray(found * _enlarged(np.asarray(credits > 0, np.uint8)[labels], found), np.float32)
         )
 
+    def _shed(self, labels: NDArray[np.int32], stats: NDArray[np.int32]) -> set[int]:
+        """Parts that were of somebody in the frame before, beside the most of them.
+
+        A towel that was taken for somebody's sleeve as they passed stays behind; a hand that is held up does not, since
+        the network knows it.
+        """
+        parts = [part for part in range(1, len(stats)) if stats[part, 4] >= _SPECK * labels.size]
+        if self._parts is None or len(parts) < 2:
+            return set()
+        most: dict[int, list[int]] = {}
+        for part in parts:
+            x, y, width, height, size = stats[part].tolist()
+            place = slice(y, y + height), slice(x, x + width)
+            were = np.bincount(self._parts[place][labels[place] == part])
+            were[0] = 0
+            if were.sum() > _SHARES * size:
+                most.setdefault(int(were.argmax()), []).append(part)
+        return {
+            part
+            for pieces in most.values()
+            for part in pieces
+            if stats[part, 4] < _SHED * max(stats[piece, 4] for piece in pieces)
+        }
+
     def move(self, before: Window, now: Window, size: tuple[int, int]) -> None:
         """What was found of the window `before` is found of `now` from here on, at `size` (width, height)."""
         if self._credit is not None:
             half = (size[1] + 1) // 2, (size[0] + 1) // 2
             moved = carried(self._credit.astype(np.float32), before, now, half)
             self._credit = np.asarray(np.ceil(moved), np.uint8)
+        self._parts = None
 
     def add(self, other: "Belief") -> None:
         """Believe in those in whom `other`, of the same window, does."""
+        self._parts = None
         if self._credit is None or other._credit is None:
             self._credit = other._credit if self._credit is None else self._credit
         else:

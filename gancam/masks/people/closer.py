@@ -59,7 +59,7 @@ _SCANS = 2  # frames after which the next of them is, where there is no time
 _LEAST = 1 / 40  # of the frame's height: what is less is not looked at
 _UPRIGHT = 1.3  # times as tall as wide
 _AGAIN = 4  # frames after which is looked again at what something else found, and may be somebody
-_DOUBTS = 5  # frames after which is looked again at those of whom is not known who they are
+_DOUBTS, _SOON = 5, 2  # frames after which is looked again at those of whom is not known who they are, and who move
 
 
 @dataclass
@@ -165,6 +165,7 @@ class CloserLooks:
             looks=looks,
             known=known,
             moved=lambda: self.movers.share(_whole(image), region.window, found.shape),
+            soon=self._tick % _SOON == 0,
         )
 
     def decided(

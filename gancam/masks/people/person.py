@@ -16,6 +16,7 @@ from gancam.masks.people.belief import without_fancies, without_isles
 from gancam.masks.people.closer import EVERY, OFTEN, CloserLooks, Region
 from gancam.masks.people.deciding import rests, step_between
 from gancam.masks.people.looks import Looks, Opinion
+from gancam.masks.people.recoloured import without_lookalikes
 from gancam.masks.people.regions import (
     Window,
     pieces_of,
@@ -96,6 +97,13 @@ class Person(MaskSource):
 
     def _found_in(self, image: Image, time: float | None) -> NDArray[np.uint8]:
         """The same in one look at all of it."""
+        found = self._seen_in(image, time)
+        if not self._is_image:
+            return found
+        return without_lookalikes(found, image, self._look, self._work_size, lambda: self._closer.faces_of(image))
+
+    def _seen_in(self, image: Image, time: float | None) -> NDArray[np.uint8]:
+        """The same, with what looks like somebody for its colours alone."""
         frame = 0, 0, image.shape[1], image.shape[0]
         small = shown(image, frame, self._work_size)
         if not self._goes_on(small) or self._whole.window != frame or (self.hold == 0.0 and time is None):

@@ -65,18 +65,21 @@ def holds(window: Window, box: Window) -> bool:
     return 0 <= x < window[2] and 0 <= y < window[3]
 
 
-def window_around(box: Window, size: tuple[int, int], within: Window | None = None) -> Window:
+def window_around(
+    box: Window, size: tuple[int, int], within: Window | None = None, *, margin: float = _MARGIN
+) -> Window:
     """Return the window in which to look at `box` closer.
 
     Args:
         box: somebody.
         size: width and height of the frame.
         within: the window in which that box was found: on sides on which it ends there, more may be beyond.
+        margin: of the box's longer side, which is left free around it.
     """
     side = max(box[2:])
-    free = [_MARGIN * side] * 4
+    free = [margin * side] * 4
     if within is not None:
-        free = [_BEYOND * side if cut else _MARGIN * side for cut in _sides_within(box, within, size, 0.0)]
+        free = [_BEYOND * side if cut else margin * side for cut in _sides_within(box, within, size, 0.0)]
     edges = []
     for axis in (0, 1):
         middle = box[axis] + box[axis + 2] / 2

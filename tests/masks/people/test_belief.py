@@ -24,7 +24,14 @@ class Judge:
         self.belief, self.looks, self.searches = Belief(), 0, 0
 
     def __call__(
-        self, found: Plane, mirrored: Plane, *faces: Window, looks: bool = True, known: bool = True, moved: float = 0.0
+        self,
+        found: Plane,
+        mirrored: Plane,
+        *faces: Window,
+        looks: bool = True,
+        known: bool = True,
+        moved: float = 0.0,
+        soon: bool = False,
     ) -> Plane:
         asked: list[bool] = []
 
@@ -38,7 +45,7 @@ class Judge:
             return list(faces)
 
         share = np.full_like(found, moved)
-        return self.belief(found, FRAME, both, search, looks=looks, known=known, moved=lambda: share)
+        return self.belief(found, FRAME, both, search, looks=looks, known=known, moved=lambda: share, soon=soon)
 
 
 def test_what_the_network_says_of_its_mirror_image_too_is_somebody() -> None:
@@ -68,6 +75,40 @@ def test_who_moves_is_somebody_if_the_network_is_half_as_sure_and_stays_that_onc
         judge(thing(50, 0.8), thing(50, 0.5))
     assert not judge(thing(50, 0.8), thing(50, 0.5)).any(), "but not forever"
     assert not Judge()(thing(50, 0.85), thing(120, 0.85), moved=0.8).any(), "of its mirror image it says another thing"
+
+
+def test_who_comes_in_is_looked_at_sooner_than_what_stands_there() -> None:
+    judge = Judge()
+    assert not judge(thing(50), thing(50), looks=False, known=False, soon=True).any()
+    assert judge.looks == 0, "nothing that stands there is asked about more often"
+    assert judge(thing(50), thing(50), looks=False, known=False, soon=True, moved=0.8).any()
+    for _ in range(4):
+        assert judge(thing(50), thing(50), looks=False, known=False, soon=True, moved=0.8).any()
+    assert judge.looks == 1, "who is known is not asked about again"
+
+
+def test_what_somebody_leaves_behind_is_asked_about_at_once() -> None:
+    """A towel beside which somebody sat, and who is gone to the left."""
+    sleeve = np.zeros_like(thing(50))
+    sleeve[80:100, 86:110] = 0.98
+    for said, stays in ((sleeve, True), (sleeve * np.float32(0.6), False)):
+        judge, joined = Judge(), np.maximum(thing(50), sleeve)
+        joined[80:100] = np.maximum(joined[80:100], 0.98 * (np.arange(256) < 110) * (np.arange(256) >= 50))
+        assert np.array_equal(judge(joined, joined), joined)
+        apart, mirrored = np.maximum(thing(40), sleeve), np.maximum(thing(40), said)
+        assert np.array_equal(judge(joined, joined, looks=False, known=False), joined)
+        found = judge(apart, mirrored, looks=False, known=False)
+        assert np.array_equal(found, apart if stays else thing(40))
+        assert judge.looks == 2
+
+
+def test_two_who_part_are_not_asked_about() -> None:
+    judge, joined = Judge(), thing(50)
+    joined[40:100, 90:130] = 0.98
+    judge(joined, joined)
+    both = thing(45) + thing(100)
+    assert np.array_equal(judge(both, both, looks=False, known=False), both)
+    assert judge.looks == 1
 
 
 def test_one_of_two_goes_and_the_other_stays() -> None:
