@@ -11,7 +11,7 @@ import numpy as np
 from gancam import masks
 from gancam.effects._contract import Effect, ModelEffect
 from gancam.effects._told import Told
-from gancam.effects.translation import plain, strokes, tones
+from gancam.effects.translation import glass, plain, strokes, tones
 from gancam.effects.translation.clarity import Outlined, with_clarity
 from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.effects.translation.pan import Pan
@@ -328,6 +328,8 @@ class Translate(ModelEffect):
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
+        if self.card.recipe == "mosaic":
+            return glass.as_glass(found, seen, planes)
         return tones.clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
