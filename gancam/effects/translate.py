@@ -11,19 +11,18 @@ import numpy as np
 from gancam import masks
 from gancam.effects._contract import Effect, ModelEffect
 from gancam.effects._told import Told
-from gancam.effects.translation import plain, strokes, tones
+from gancam.effects.translation import glass, plain, strokes, tones
 from gancam.effects.translation.clarity import Outlined, with_clarity
 from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
+from gancam.effects.translation.legible import legible
 from gancam.effects.translation.pan import Pan
-from gancam.effects.translation.paper import on_ground
 from gancam.effects.translation.portraits import Portraits
 from gancam.effects.translation.settings import TranslateParams
 from gancam.effects.translation.sizes import work_size
 from gancam.effects.translation.skin import in_own_tones
-from gancam.effects.translation.sparks import with_sparks
 from gancam.effects.translation.steady import Steady
 from gancam.effects.translation.tint import Tint
-from gancam.effects.translation.writing import Writing, in_ink
+from gancam.effects.translation.writing import Writing
 from gancam.errors import ModelError
 from gancam.frame import Frame, Image, check_image
 from gancam.inference.buffers import BufferPool
@@ -51,7 +50,6 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
-_CREAM = 20  # levels by which paper that is drawn is off the white of ink's at most
 _WASHED, _INKED = 0.85, 0.35  # how far what is dark shows through washes, and through ink and paint
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
@@ -253,18 +251,10 @@ class Translate(ModelEffect):
         return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _legible(self, image: Image, drawn: Image, *, inked: bool = True) -> Image:
-        """Let `drawn` recede where there is writing in `image`, or a point of light in the dark.
-
-        What is hatched has letters in black ink, or, if it is not `inked`, in their own colours.
-        """
-        if self.card.strokes != "hatched":
-            drawn = with_sparks(image, drawn, self._planes)
+        """Let `drawn` recede where there is writing in `image`; of ink, `inked`, or in its own colours."""
         seen = self._memory.writing.shown((image.shape[1], image.shape[0]))
-        if seen is None:
-            return drawn
-        ink = self.card.strokes == "hatched" and inked
-        letters = on_ground(in_ink(image) if ink else image, drawn, seen, most=_CREAM if ink else 255)
-        return composite(drawn, letters, "normal", seen, planes=self._planes)
+        hatched = self.card.strokes == "hatched"
+        return legible(image, drawn, seen, self._planes, hatched=hatched, inked=inked)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:
         """`image` as the network is shown it, and how many times as large that is."""
@@ -328,6 +318,8 @@ class Translate(ModelEffect):
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
+        if self.card.recipe == "mosaic":
+            return glass.as_glass(found, seen, planes)
         return tones.clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:

@@ -279,3 +279,22 @@ def test_letters_of_a_slide_stay_readable_and_its_pictures_are_drawn(name: str) 
     picture = slice(80, 160), slice(190, 270)
     assert alike(drawn[letters], slide[letters]) > 0.97
     assert np.abs(drawn[picture].astype(int) - slide[picture]).mean() > 6
+
+
+@pytest.mark.parametrize("colour", [(200, 190, 180), (120, 120, 125), (150, 170, 185)])
+def test_panes_of_one_wall_have_one_hue(colour: tuple[int, int, int]) -> None:
+    """They were grey and orange by turns."""
+    noise = np.random.default_rng(0).normal(0, 1.5, (176, 240, 3))
+    drawn = load("style-mosaic")(np.asarray((colour + noise).clip(0, 255).round(), np.uint8))
+    luma, red, blue = cv2.split(cv2.cvtColor(drawn, cv2.COLOR_BGR2YCrCb)[8:-8, 8:-8])
+    glass = luma > 0.7 * np.median(luma)
+    assert all(float(np.ptp(np.percentile(one[glass], (5, 95)))) < 7 for one in (red, blue))
+
+
+def test_no_pane_of_a_dark_hat_is_a_black_disc() -> None:
+    noise = np.random.default_rng(0).normal(0, 1.5, (240, 320, 3))
+    hat = np.full((240, 320, 3), 180.0)
+    hat[40:200, 60:260] = 12
+    drawn = load("style-mosaic")(np.asarray((hat + noise).clip(0, 255).round(), np.uint8))
+    panes = cv2.blur(cv2.cvtColor(drawn, cv2.COLOR_BGR2GRAY)[70:170, 90:230], (9, 9))
+    assert int(panes.min()) >= 9
