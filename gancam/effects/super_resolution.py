@@ -27,6 +27,7 @@ from gancam.vision.planes import Planes
 from gancam.vision.temporal import TemporalFilter
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
+_FACES, _FACE = "sr-faces-x4", 64  # recipe of faces that fill the picture, and pixels of one from which sr-x4 is nearer
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
 
 
@@ -68,6 +69,7 @@ class _Memory:
     settled: Settled = field(default_factory=Settled)
     planes: Planes = field(default_factory=Planes)
     saving: bool = False  # whether unchanged parts of the last frame were kept
+    size: tuple[int, int] = (0, 0)  # of the last frame
 
 
 class SuperResolution(ModelEffect):
@@ -130,6 +132,7 @@ class SuperResolution(ModelEffect):
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
         clean = self.params.clean
+        self._memory.size = image.shape[1], image.shape[0]
         if clean > 0.0:
             image = deblocked(image, clean)
         elif clean < 0.0 and time is None and self._sharpens:  # frames of a video are not JPEG, and are many
@@ -241,13 +244,15 @@ class SuperResolution(ModelEffect):
 
     @property
     def notes(self) -> list[str]:
-        """How much was computed, where unchanged parts were kept."""
-        share = self._changed.share
-        return (
-            [f"{self.card.name}: {share:.0%} of the pixels were computed, the rest had not changed"]
-            if share < 1
-            else []
-        )
+        """How much was computed, where unchanged parts were kept; whether frames are no faces as it learnt."""
+        share, (width, height) = self._changed.share, self._memory.size
+        found = []
+        if share < 1:
+            found.append(f"{self.card.name}: {share:.0%} of the pixels were computed, the rest had not changed")
+        if self.card.recipe == _FACES and min(width, height) > _FACE:
+            cure = "-e sr-x4 is nearer to what it was"
+            found.append(f"{self.card.name}: learnt from faces of 32x32 pixels; this has {width}x{height}: {cure}")
+        return found
 
     def quality_levels(self) -> "Sequence[Sequence[SuperResolution]]":
         """Offer the models, this one and its cheaper kin, then the last of them with less to do, at last none.

@@ -153,6 +153,18 @@ def test_a_grey_picture_stays_grey(name: str) -> None:
     assert np.ptp(effect(shrunk(np.asarray(grey, np.uint8), 4)), axis=2).max() <= 1
 
 
+def test_larger_faces_than_it_learnt_from_are_told() -> None:
+    face = shrunk(still("otters"), 6)
+    effect, other = gancam.load("sr-faces-x4", device="cpu"), gancam.load("sr-x4", device="cpu")
+    effect(face)
+    assert effect.notes == []
+    large = shrunk(still("otters"), 3)
+    for one in (effect, other):
+        one(large)
+    assert other.notes == []
+    assert [("106x80" in note or "107x80" in note) and "-e sr-x4" in note for note in effect.notes] == [True]
+
+
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_bundled_card_sets_parameters_that_there_are(name: str) -> None:
     effect = gancam.load(name, device="cpu")
