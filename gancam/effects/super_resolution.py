@@ -22,9 +22,12 @@ from gancam.params import Params, parameter
 from gancam.vision.blocks import deblocked
 from gancam.vision.chroma import Settled
 from gancam.vision.fit import scaled
+from gancam.vision.fringes import without_fringes
+from gancam.vision.planes import Planes
 from gancam.vision.temporal import TemporalFilter
 
 SHARES = Fraction(3, 4), Fraction(2, 3)  # of a side that the network is shown to save time; less is worse than bicubic
+_FACES, _FACE = "sr-faces-x4", 64  # recipe of faces that fill the picture, and pixels of one from which sr-x4 is nearer
 _ALIKE = 0.1  # dB of difference between precisions that nobody sees
 
 
@@ -46,9 +49,10 @@ class SuperResolutionParams(Params):
         help="how much a camera's noise is averaged away over the frames before, along motion",
     )  # fmt: skip
     clean: float = parameter(
-        0.0, minimum=0.0, maximum=1.0,
+        -1.0, minimum=-1.0, maximum=1.0, below="auto",
         help="how much of what compression did is taken away around the network: the blocks of JPEG of a quality under "
-        "45, and colours beside their outlines",
+        "45, and colours beside their outlines; auto: of a picture by itself that is JPEG of a quality up to 90, the "
+        "blocks, by the bundled models that enlarge",
     )  # fmt: skip
     threshold: float = parameter(
         -1.0, minimum=-1.0, maximum=64.0, below="off", scope=_LOCAL,
@@ -63,7 +67,9 @@ class _Memory:
 
     calm: TemporalFilter = field(default_factory=TemporalFilter)
     settled: Settled = field(default_factory=Settled)
+    planes: Planes = field(default_factory=Planes)
     saving: bool = False  # whether unchanged parts of the last frame were kept
+    size: tuple[int, int] = (0, 0)  # of the last frame
 
 
 class SuperResolution(ModelEffect):
@@ -100,6 +106,8 @@ class SuperResolution(ModelEffect):
         self._reach = even * -(-card.receptive_field // even) if card.multiple > 1 else card.receptive_field
         self._memory, self._changed = _Memory(), self._changes()
         self._local = _LOCAL.holds(card)
+        self._sharpens = card.scale > 1 and model.path.parent == MODELS  # an imported one may see to blocks by itself
+        self._fringes = card.recipe.endswith("-gan")  # whether it draws colours
         self._darker = _darker(card.brightens)
         self._tiles = TileBudget(device=lambda: model.device, whole=0 if self._reach else card.scale)
 
@@ -124,14 +132,19 @@ class SuperResolution(ModelEffect):
         if strength == 0.0 or self._share == 0:
             return self._interpolate(image)
         clean = self.params.clean
+        self._memory.size = image.shape[1], image.shape[0]
         if clean > 0.0:
             image = deblocked(image, clean)
+        elif clean < 0.0 and time is None and self._sharpens:  # frames of a video are not JPEG, and are many
+            image = deblocked(image, 1.0, sharpened=True)
         if self.params.stabilise > 0.0:
             image = self._memory.calm(image, self.params.stabilise)
         else:
             self._memory.calm.reset()
             self._memory.settled.reset()
         sharp = self._sharpen(image, time)
+        if self._fringes:
+            sharp = without_fringes(sharp, image, self._memory.planes, out=None if self._memory.saving else sharp)
         if clean > 0.0:
             sharp = self._memory.settled(sharp, clean, still=self.params.stabilise > 0.0)
         if strength == 1.0:
@@ -193,7 +206,7 @@ class SuperResolution(ModelEffect):
         whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
         params = self.params
         more = params.strength != 1.0 or max(params.stabilise, params.clean) > 0.0 or params.threshold >= 0
-        more = more or self._darker is not None
+        more = more or self._fringes or self._darker is not None
         if not whole or more:
             return None
         with self._lock:
@@ -231,13 +244,15 @@ class SuperResolution(ModelEffect):
 
     @property
     def notes(self) -> list[str]:
-        """How much was computed, where unchanged parts were kept."""
-        share = self._changed.share
-        return (
-            [f"{self.card.name}: {share:.0%} of the pixels were computed, the rest had not changed"]
-            if share < 1
-            else []
-        )
+        """How much was computed, where unchanged parts were kept; whether frames are no faces as it learnt."""
+        share, (width, height) = self._changed.share, self._memory.size
+        found = []
+        if share < 1:
+            found.append(f"{self.card.name}: {share:.0%} of the pixels were computed, the rest had not changed")
+        if self.card.recipe == _FACES and min(width, height) > _FACE:
+            cure = "-e sr-x4 is nearer to what it was"
+            found.append(f"{self.card.name}: learnt from faces of 32x32 pixels; this has {width}x{height}: {cure}")
+        return found
 
     def quality_levels(self) -> "Sequence[Sequence[SuperResolution]]":
         """Offer the models, this one and its cheaper kin, then the last of them with less to do, at last none.

@@ -14,16 +14,19 @@ _ALIKE = 3  # qualities after one that may fit better: of higher ones the steps 
 _FIRST = 3  # of those frequencies that are looked at first
 _CLOSE = 0.1  # of that, by which another quality may fit better
 _FEWEST = 60  # values that must be told from nothing
-_COARSEST, _FINEST = 5, 45  # qualities of pictures in which anything, and blocks, can be seen
+_COARSEST, _FINEST = 5, 90  # qualities of pictures in which anything can be seen, and of which quality is told
 _GRIDS = (0, 4), (2, 10), (4, 8), (6, 2), (8, 12), (10, 6), (12, 4), (14, 14)  # rows and columns: no two of 8 alike
-_SHARES = (12, 25, _FINEST), (0.75, 0.5, 0.0)  # by quality, of the mean of those grids: the first lies nearer
+_BLOCKY = 45  # quality from which on blocks are not seen by themselves
+_SHARES = (12, 25, _BLOCKY), (0.75, 0.5, 0.0)  # by quality, of the mean of those grids: the first lies nearer
+_FAITHFUL = (12, 25, _FINEST, 95), (0.75, 0.5, 0.5, 0.0)  # for what would make more of blocks that are not seen
 
 Levels = NDArray[np.float32]
 
 
 def _steps(quality: int) -> Levels:
-    """The steps of those frequencies but the lowest, as libjpeg scales them below 50."""
-    return np.asarray(np.clip((_TABLE.ravel()[1:] * (5000 // quality) + 50) // 100, 1, 255), np.float32)
+    """The steps of those frequencies but the lowest, as libjpeg scales them."""
+    per_cent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return np.asarray(np.clip((_TABLE.ravel()[1:] * per_cent + 50) // 100, 1, 255), np.float32)
 
 
 _STEPS = np.array([_steps(quality) for quality in range(_COARSEST, _FINEST + 1)])
@@ -31,7 +34,7 @@ _WAVES = np.cos(np.pi / 8 * np.outer(np.arange(_KEPT), np.arange(8) + 0.5)).asty
 _WAVES[0] /= np.sqrt(np.float32(2))
 
 
-def deblocked(image: Image, strength: float) -> Image:
+def deblocked(image: Image, strength: float, *, sharpened: bool = False) -> Image:
     """Give a picture that was saved as JPEG, at a low quality, without its blocks; another is given as it came.
 
     Saved anew with its grid elsewhere, at the same quality, a picture has other blocks; the mean over several grids has
@@ -40,27 +43,31 @@ def deblocked(image: Image, strength: float) -> Image:
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
         strength: 0 to 1.
+        sharpened: Whether it is for something that sharpens: then qualities up to 90 count, of which blocks and rings
+            beside edges are hardly seen yet.
     """
-    quality = saved_quality(image)
+    quality = saved_quality(image, _FINEST if sharpened else _BLOCKY)
     if quality is None:
         return image
-    share = strength * float(np.interp(quality, *_SHARES))
+    share = strength * float(np.interp(quality, *(_FAITHFUL if sharpened else _SHARES)))
     return np.asarray(cv2.addWeighted(_elsewhere(image, quality), share, image, 1 - share, 0), np.uint8)
 
 
-def saved_quality(image: Image) -> int | None:
+def saved_quality(image: Image, finest: int = _BLOCKY) -> int | None:
     """Tell at which quality of libjpeg a picture was saved, wherever its grid begins.
 
     Values of a frequency are then multiples of a step, which the table of ITU-T T.81, K.1, gives for each quality.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
+        finest: The highest quality that is looked for, up to 90.
 
     Returns:
-        5 to 45; None for one that was saved at none of these.
+        5 to `finest`; None for one that was saved at none of these.
     """
     grey = _middle(image)
-    found = [_quality(grey[top:, left:]) for top, left in dict.fromkeys([(0, 0), _grid(grey)])]
+    steps = _STEPS[: finest + 1 - _COARSEST]
+    found = [_quality(grey[top:, left:], steps) for top, left in dict.fromkeys([(0, 0), _grid(grey)])]
     return min((quality for quality in found if quality is not None), default=None)
 
 
@@ -85,16 +92,19 @@ def _grid(grey: Levels) -> tuple[int, int]:
     return begins(grey.T), begins(grey)
 
 
-def _quality(grey: Levels) -> int | None:
-    """The lowest quality at which what is not 0 is a multiple of its step; of those beside it the best."""
+def _quality(grey: Levels, steps: Levels) -> int | None:
+    """The lowest quality at which what is not 0 is a multiple of its step; of those beside it the best.
+
+    `steps` are those of each quality from `_COARSEST` on.
+    """
     down, across = (side // 8 for side in grey.shape)
     if not down or not across:
         return None
     blocks = (grey[: down * 8, : across * 8] - 128).reshape(down, 8, across, 8)
     values = np.abs(np.tensordot(np.tensordot(_WAVES, blocks, (1, 1)), _WAVES, (3, 1)))  # (down, .., across, across)
     values = np.moveaxis(values, -1, 1).reshape(_KEPT**2, -1)[1:]
-    likely = np.flatnonzero(_errors(values[:_FIRST], _STEPS[:, :_FIRST]) < 2 * _LIKELY)
-    errors = _errors(values, _STEPS[likely])
+    likely = np.flatnonzero(_errors(values[:_FIRST], steps[:, :_FIRST]) < 2 * _LIKELY)
+    errors = _errors(values, steps[likely])
     fits = likely[errors < min(_LIKELY, errors.min(initial=1) + _CLOSE)]
     if not len(fits):
         return None

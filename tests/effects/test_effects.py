@@ -14,6 +14,7 @@ import gancam
 from gancam.control import Controls
 from gancam.effects import slots
 from gancam.errors import ImageError, ModelError, NotFound, ParameterError
+from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu
 from gancam.inference.tiling import tiled
@@ -124,6 +125,44 @@ def test_restoration_takes_away_what_strong_compression_did(name: str) -> None:
         for effect in (gancam.load(name, device="cpu", clean=0.0), gancam.load(name, device="cpu"))
     )
     assert psnr(np.asarray(clean), image) > psnr(np.asarray(plain), image) + 0.2
+
+
+def shrunk(image: Image, by: int) -> Image:
+    return np.asarray(cv2.resize(image, None, fx=1 / by, fy=1 / by, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["sr-x2", "sr-x2-gan"])
+def test_a_picture_that_was_saved_as_jpeg_is_enlarged_without_its_blocks(name: str) -> None:
+    """Scars along the blocks of faces; of a video's frames and of clean pictures all stays as it is."""
+    image = still("otters")
+    effect, plain = gancam.load(name, device="cpu"), gancam.load(name, device="cpu", clean=0.0)
+    clean = shrunk(image, 2)
+    assert np.array_equal(effect(clean), plain(clean))
+    for quality in (30, 75):
+        _, data = cv2.imencode(".jpg", clean, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        came = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+        assert psnr(effect(came), image) > psnr(plain(came), image) + 0.1
+        assert np.array_equal(effect(came, time=0.0), plain(came))
+
+
+@pytest.mark.parametrize("name", ["sr-x2-gan", "sr-x4-gan"])
+def test_a_grey_picture_stays_grey(name: str) -> None:
+    """Letters of a page had blue fringes, of up to 45 levels."""
+    grey = cv2.merge([cv2.cvtColor(still("sign"), cv2.COLOR_BGR2GRAY)] * 3)
+    effect = gancam.load(name, device="cpu")
+    assert np.ptp(effect(shrunk(np.asarray(grey, np.uint8), 4)), axis=2).max() <= 1
+
+
+def test_larger_faces_than_it_learnt_from_are_told() -> None:
+    face = shrunk(still("otters"), 6)
+    effect, other = gancam.load("sr-faces-x4", device="cpu"), gancam.load("sr-x4", device="cpu")
+    effect(face)
+    assert effect.notes == []
+    large = shrunk(still("otters"), 3)
+    for one in (effect, other):
+        one(large)
+    assert other.notes == []
+    assert [("106x80" in note or "107x80" in note) and "-e sr-x4" in note for note in effect.notes] == [True]
 
 
 @pytest.mark.parametrize("name", BUNDLED)

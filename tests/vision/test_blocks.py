@@ -26,6 +26,17 @@ def test_the_quality_of_a_picture_is_told(name: str, quality: int) -> None:
     assert abs((saved_quality(saved(image, quality, full=True)) or 0) - quality) <= 1
 
 
+@pytest.mark.parametrize("name", NAMES[:2])  # of the third much is cut off at black and white
+@pytest.mark.parametrize("quality", [50, 60, 75, 85])
+def test_higher_qualities_are_told_if_asked_for(name: str, quality: int) -> None:
+    came = saved(still(name), quality)
+    assert abs((saved_quality(came, 90) or 0) - quality) <= 2
+    assert saved_quality(came) is None
+    made = deblocked(came, 1.0, sharpened=True)
+    assert made is not came
+    assert psnr(made, still(name)) > psnr(came, still(name)) - 0.2
+
+
 @pytest.mark.parametrize("corner", [(3, 5), (0, 1), (7, 4)])
 def test_it_is_told_of_a_part_of_a_picture(corner: tuple[int, int]) -> None:
     part = np.ascontiguousarray(saved(still("otters"), 25)[corner[0] :, corner[1] :])
@@ -38,6 +49,8 @@ def test_what_has_no_blocks_stays(name: str) -> None:
     smaller = cv2.resize(saved(image, 20), None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
     for each in (image, saved(image, 90), np.asarray(smaller, np.uint8)):
         assert deblocked(each, 1.0) is each
+    for each in (image, np.asarray(smaller, np.uint8)):
+        assert deblocked(each, 1.0, sharpened=True) is each
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 30), (8, 8), (64, 3), (200, 201)])

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.effects.translation.levels import Levels
 from gancam.effects.translation.palette import Palette
 from gancam.frame import Image, room
 from gancam.vision.chroma import coloured
@@ -45,6 +46,7 @@ _NEUTRAL = 0.8  # of its colour that such a place loses
 _FAINT, _SURE = 2.0, 25.0  # grey levels of chroma: what is found by chance, and what is mostly right
 _PALER, _RICHER = 0.7, 1.5  # what becomes of the one and the other
 _AMPLE = 20.0  # grey levels beyond what is sure in which that ends: what is strong, such as skin, stays
+_PLAINER = 0.5  # power of the contrast that a faded picture is shown with more, by which its colours are weaker
 _LUMA = 0.114, 0.587, 0.299  # of blue, green and red
 
 
@@ -53,6 +55,7 @@ class _Known(NamedTuple):
 
     small: Grey  # that frame
     state: Plane  # (h, w, 4) on the grid: the means of blue and of red less luma, and of luma, and of how many frames
+    levels: Levels | None = None  # how faded it is
 
 
 class _Grid(NamedTuple):
@@ -139,7 +142,7 @@ class Tint:
         """What is known at the first of `shot`."""
         self.reset()
         for seen in reversed(shot):
-            state, _, gain = self._followed(seen, look, 1.0)
+            state, _, gain, _ = self._followed(seen, look, 1.0)
             state[..., :2] /= np.float32(gain)
         # In bytes, as a film has many shots: blue and red less luma, and of how many frames.
         return {_digest(shot[0]): np.rint(state[..., [0, 1, 3]]).clip(-128, 127).astype(np.int8)} if shot else {}
@@ -154,17 +157,18 @@ class Tint:
                 first frame, and of each where nothing is held.
             hold: How much of what is known from the frames before counts, 0 to 1.
         """
-        state, grey, gain = self._followed(seen, look, hold)
+        state, grey, gain, levels = self._followed(seen, look, hold)
         lit = _lit(grey, gain)
-        colours = agreed(state[..., :2].transpose(2, 0, 1), lit.astype(np.float32))
-        share = _richness(lit) * _coloured(lit) / np.float32(gain)
+        clear = levels.spread(lit)
+        colours = agreed(state[..., :2].transpose(2, 0, 1), clear.astype(np.float32))
+        share = _richness(lit) * _coloured(clear) / np.float32(gain * levels.contrast**_PLAINER)
         return _enlarged(image, vivid(colours) * share, grey, self._planes)
 
-    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey, float]:
-        """What is known after `seen`, that in grey, on the grid, and what times as light it is shown; see ``__call__``.
+    def _followed(self, seen: Image, look: Callable[[Image], Image], hold: float) -> tuple[Plane, Grey, float, Levels]:
+        """What is known after `seen`, that in grey, on the grid, what times as light and how faded; see ``__call__``.
 
         Where lamps flicker and in fades, the network is shown a frame as light as what is known from those before: a
-        face is no other colour in the dark.
+        face is no other colour in the dark. A faded one it is shown with black and white, as photos are.
         """
         size = _grid(seen)
         less = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
@@ -181,9 +185,10 @@ class Tint:
             if opening is not None:
                 known = _Known(small, np.dstack([opening[..., :2], grey, opening[..., 2]]).astype(np.float32))
                 self._palette.learn(known.state, known.state[..., 3])
-        seen, small = _lit(seen, gain), _lit(small, gain)
-        state = self._found(seen, look, size, both=known is None)
-        state[..., 2] = _lit(grey, gain)
+        small, lit = _lit(small, gain), _lit(grey, gain)
+        levels = Levels.of(lit).after(known.levels if known is not None else None)
+        state = self._found(levels.spread(_lit(seen, gain)), look, size, both=known is None)
+        state[..., 2] = lit
         found, weight = state.copy(), np.full(grey.shape, _BELIEVED if known is None else 1.0, np.float32)
         if known is not None:
             state = self._held(state, known, small, hold)
@@ -192,8 +197,8 @@ class Tint:
             self._palette.learn(found, weight)
         kept = state.copy()
         kept[..., :3] *= np.float32(gain**-_DRIFT)
-        self._known = _Known(small, kept) if hold > 0 else None
-        return state, grey, gain
+        self._known = _Known(small, kept, levels) if hold > 0 else None
+        return state, grey, gain, levels
 
     def _found(self, seen: Image, look: Callable[[Image], Image], size: tuple[int, int], *, both: bool) -> Plane:
         """What the network finds, ``(h, w, 4)``: blue and red less luma, nothing yet, and how often it was asked."""
