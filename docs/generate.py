@@ -1,7 +1,8 @@
 """Fill in what these pages take from the code: the command line, the effects' parameters, the models' cards.
 
 A page has lines such as ``<!-- generated: parameters morph -->``; mkdocs calls ``on_page_markdown`` (it is a hook of
-mkdocs.yml), which puts the text there. ``python docs/generate.py PAGE`` prints a page as it will be built.
+mkdocs.yml), which puts the text there, and takes away the note that tells readers of the bare file (on GitHub, say)
+what it lacks. ``python docs/generate.py PAGE`` prints a page as it will be built.
 """
 
 import argparse
@@ -23,6 +24,11 @@ from gancam.params import Params
 
 DOCS = Path(__file__).parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
+NOT_BUILT = """\
+> *Not built.* What this page takes from the code is missing here; in a checkout, `pip install ".[docs]"` and then
+> `mkdocs serve` show all of it.
+
+"""  # below the title of each page with markers
 GALLERY = json.loads((DOCS / "gallery" / "gallery.json").read_text(encoding="utf-8"))  # what benchmarks/gallery wrote
 TASKS = {  # effect of a card: the word for it, and its page
     "background": ("people, background", "effects/background.md"),
@@ -50,7 +56,7 @@ def expand(markdown: str) -> str:
             raise ValueError(f"{match[0]}: there are {', '.join(GENERATORS)}")
         return GENERATORS[name](argument)
 
-    return MARKER.sub(fill, markdown)
+    return MARKER.sub(fill, markdown.replace(NOT_BUILT, "", 1))
 
 
 def commands(_: str = "") -> str:
@@ -170,11 +176,13 @@ def gallery_films(section: str) -> str:
 
 
 def gallery_clip(section: str) -> str:
-    """The clip of a section; "" where there is none."""
-    clip = GALLERY["sections"].get(section, {}).get("clip")
-    if clip is None:
+    """The clip of a section; "" where there is none. Its tiles are named below, too: controls may hide its last row."""
+    shown = GALLERY["sections"].get(section, {})
+    if "clip" not in shown:
         return ""
-    return f'<video class="gallery" src="{clip}" autoplay loop muted playsinline controls></video>'
+    names = escape(f"Row by row: {', '.join(shown['tiles'])}.")
+    video = f'<video src="{shown["clip"]}" autoplay loop muted playsinline controls aria-label="{names}"></video>'
+    return f'<div class="gallery wide"><figure>{video}<figcaption>{names}</figcaption></figure></div>'
 
 
 def gallery_fails(_: str = "") -> str:
@@ -183,7 +191,8 @@ def gallery_fails(_: str = "") -> str:
     for section in GALLERY["sections"].values():
         for case in section.get("fails", []):
             told = "".join(f"<span>{escape(name)}</span>" for name in case["columns"])
-            caption = f"<b>{escape(case['title'])}</b> · {escape(case['picture'])}. {escape(case['text'])}"
+            said = re.sub(r"`(.+?)`", r"<code>\1</code>", escape(case["text"]))
+            caption = f"<b>{escape(case['title'])}</b> · {escape(case['picture'])}. {said}"
             caption = f'<div class="columns">{told}</div><figcaption>{caption}</figcaption>'
             alt = escape(f"{case['title']}: {', '.join(case['columns'])}")
             image = f'<img src="{case["image"]}" alt="{alt}">'
@@ -199,10 +208,11 @@ def gallery_table(_: str = "") -> str:
         for one in shown["columns"]:
             if "key" in one:
                 code = f"`{one['name']}`" if "model" in one else one["name"]
-                rows.append([section, code, f"{one['parameters']:,}" if "parameters" in one else "", _kilobytes(one),
-                             _milliseconds(one), f"{one['db']:.2f}" if "db" in one else "",
-                             f"{one['distance']:.3f}" if "distance" in one else ""])  # fmt: skip
-    return table(["section", "", "parameters", "file", "time", "dB", "distance"], rows)
+                rows.append([code, _milliseconds(one), f"{one['db']:.2f}" if "db" in one else "",
+                             f"{one['distance']:.3f}" if "distance" in one else "",
+                             f"{one['parameters']:,}" if "parameters" in one else "", _kilobytes(one),
+                             section])  # fmt: skip
+    return table(["played", "time", "dB", "apart", "parameters", "file", "section"], rows)
 
 
 def gallery_sources(_: str = "") -> str:
@@ -227,14 +237,15 @@ def _figure(image: str, caption: str, alt: str) -> str:
 
 
 def _caption(one: Mapping[str, Any]) -> str:
-    """Name, size, time and figures, in three lines at most."""
+    """Name, size, time and figures, in three lines, which break between figures alone."""
     name = f"<b>{escape(one['name'])}</b>"
     if "model" in one:
         name = f'<a href="../models/#{one["model"]}">{name}</a>'
     size = [f"{one['parameters']:,} parameters" if "parameters" in one else one.get("said", ""), _kilobytes(one)]
     figures = [_milliseconds(one), f"{one['db']:.1f} dB" if "db" in one else "",
                f"{one['distance']:.2f} apart" if "distance" in one else ""]  # fmt: skip
-    lines = [name, *(" · ".join(filter(None, line)) for line in (size, figures))]
+    lines = [name, *(" · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in filter(None, line))
+                     for line in (size, figures))]  # fmt: skip
     return "<br>".join(filter(None, lines))
 
 

@@ -31,6 +31,7 @@ from train import __main__ as train
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+ABOUT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]  # read where the code is
 CONTRIBUTING = (DOCS / "contributing.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r'^```python title="([\w/]+\.py)"\n(.*?)^```$', CONTRIBUTING, re.MULTILINE | re.DOTALL))
 
@@ -226,6 +227,15 @@ def test_every_page_can_be_made(generate: ModuleType) -> None:
         generate.expand("<!-- generated: nothing -->")
 
 
+def test_a_page_that_is_not_whole_on_github_says_so(generate: ModuleType) -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lacks = generate.MARKER.search(text) or re.search(r"^::: ", text, re.MULTILINE)
+        rest = text.partition("\n\n")[2]
+        assert rest.startswith(generate.NOT_BUILT) == bool(lacks), page
+        assert generate.NOT_BUILT not in generate.expand(text), page
+
+
 def test_every_option_of_the_command_line_is_there(generate: ModuleType) -> None:
     text = generate.commands()
     load_commands()
@@ -246,6 +256,14 @@ def test_every_parameter_is_there(generate: ModuleType) -> None:
     text = generate.parameters("morph")
     for name, entry in MorphParams.declared().items():
         assert f"| `{name}` | {entry.describe()} |" in text
+
+
+def test_captions_of_the_gallery_are_html(generate: ModuleType) -> None:
+    """Markdown is not read there, and a name and its unit stay in one line."""
+    assert "with <code>readable</code> it recedes" in (fails := generate.gallery_fails())
+    assert "`" not in fails
+    assert "22,860\N{NO-BREAK SPACE}parameters · 32\N{NO-BREAK SPACE}KB<br>" in generate.gallery("x2")
+    assert "<figcaption>Row by row: bicubic, sr-x2-fast," in generate.gallery_clip("restore")
 
 
 def test_every_model_is_there(generate: ModuleType) -> None:
@@ -273,10 +291,35 @@ def test_readme_has_the_figures_of_the_cards() -> None:
 
 
 def test_links_of_files_outside_the_site_lead_somewhere() -> None:
-    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES]:
-        text = re.sub(r"^```.*?^```$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+    """Those of README to a heading, too: mkdocs looks after the headings that the pages of the site link to."""
+    for file in [*ABOUT, *PAGES]:
+        for target, _ in links(file):
             assert "://" in target or (file.parent / target).exists(), f"{file.name}: {target}"
+    for file in ABOUT:
+        for target, heading in links(file):
+            assert not heading or heading in headings(file.parent / target), f"{file.name}: {target}#{heading}"
+
+
+def links(file: Path) -> list[tuple[str, str]]:
+    """The links of a page: path and heading, "" where there is none."""
+    return re.findall(r"\]\(([^)#]+)#?([^)]*)\)", without_code(file))
+
+
+def headings(file: Path) -> set[str]:
+    """The headings of a page, as they are linked to."""
+    found = re.findall(r"^#+ (.*)$", without_code(file), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in found}
+
+
+def without_code(file: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_code_of_the_pages_is_not_cut_off_on_a_common_screen() -> None:
+    """As many letters as fit between the two lists at 1280 pixels; programs and drawings of developers may scroll."""
+    for file in [page for page in PAGES if page.name not in ("contributing.md", "architecture.md")]:
+        blocks = re.findall(r"^ *```[^\n]*\n(.*?)^ *```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        assert [line for line in "".join(blocks).splitlines() if len(line) > 92] == [], file.name
 
 
 def test_commands_of_the_pages_exist() -> None:
