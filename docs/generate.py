@@ -125,9 +125,9 @@ def models(_: str = "") -> str:
     for task, (word, page) in TASKS.items():
         for name, card in cards.items():
             if card.effect == task:
-                link = f"[`{name}`](#{name})"
-                rows.append([link, f"[{word}]({page})", _size(card), _sentence(card), card.licence])
-    return table(["name", "task", "size", "what it does", "licence of the weights"], rows)
+                does = f"{_sentence(card)} ([{word}]({page}))"
+                rows.append([f"[`{name}`](#{name})", does, _size(card), card.licence])
+    return table(["name", "what it does", "size", "licence of the weights"], rows)
 
 
 def cards(_: str = "") -> str:

@@ -19,10 +19,13 @@ import typer
 from export import __main__ as export
 from gancam.cli.app import app
 from gancam.cli.commands import load_commands
+from gancam.effects._spec import EffectSpec, declared_for
 from gancam.effects.morphing.settings import MorphParams
+from gancam.errors import ParameterError
 from gancam.inference.catalog import menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card
+from gancam.params import Params
 from tests.helpers.clips import make_clip
 from tests.helpers.faces import painter
 from tests.helpers.small import still
@@ -341,10 +344,41 @@ def test_commands_of_the_pages_exist() -> None:
 
 def test_every_effect_of_the_pages_can_be_asked_for() -> None:
     for file in [ROOT / "README.md", *PAGES]:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            for name in re.findall(r"^gancam (?:live|process).* -e (?!runs/)([\w-]+)", line):
-                own = name in ("grain", "negative") and file.name == "contributing.md"
-                assert name in menu() or own or name in ("none", "NAME"), f"{file.name}: {name}"
+        text = file.read_text(encoding="utf-8")
+        imported = set(re.findall(r"^gancam import .* --name ([\w-]+)", text, re.MULTILINE))
+        for name in re.findall(r"^gancam (?:live|process).* -e (?!runs/)([\w-]+)", text, re.MULTILINE):
+            own = name in ("grain", "negative") and file.name == "contributing.md"
+            assert name in {*menu(), *imported, "none"} or own, f"{file.name}: {name}"
+
+
+def test_every_parameter_of_the_pages_is_taken() -> None:
+    """With the value that the page gives it: `NAME:key=value` by that model, `key=value` alone by an effect."""
+    kinds = {name: suited(name) for name in menu()}
+    for file in [ROOT / "README.md", *PAGES]:
+        text = file.read_text(encoding="utf-8")
+        for spec in re.findall(r"(?:-e |`)([a-z][\w-]*:[a-z_]+(?:=[^\s`]*)?)(?=[\s`])", text):
+            name, _, _ = spec.partition(":")
+            if name in kinds:
+                kinds[name].of(**EffectSpec.parse(spec).params)
+        if file.parent.name in ("effects", "help") or file.name in ("live.md", "offline.md", "studio.md"):
+            for key, value in re.findall(r"`([a-z_]+)=([^`]+)`", text):
+                taken = [kind for kind in kinds.values() if key in kind.declared()]
+                assert any(accepts(kind, key, value) for kind in taken), f"{file.name}: {key}={value}"
+
+
+def suited(name: str) -> type[Params]:
+    """The parameters of a bundled model's effect."""
+    kind = declared_for(read_card(menu()[name]))
+    assert kind is not None
+    return kind
+
+
+def accepts(kind: type[Params], key: str, value: str) -> bool:
+    try:
+        kind.of(**{key: value})
+    except ParameterError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("name", ["upscale_image.py", "opencv_loop.py", "custom_effect.py", "masks_from_tracker.py"])
@@ -380,6 +414,9 @@ def _small(folder: Path) -> Path:
 def test_the_install_without_cuda_has_all_dependencies() -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     needed = {re.split(r"[<>=; ]", one)[0] for one in about} - {"onnxruntime-gpu"}
-    line = next(line for line in (DOCS / "quickstart.md").read_text().splitlines() if "pip install numpy" in line)
-    named = {re.split(r"[<>=]", word.strip('"'))[0] for word in line.split()[2:]}
-    assert named == needed
+    block = re.search(
+        r"^ +pip install numpy.*?(?=```|pip install --no-deps)", (DOCS / "quickstart.md").read_text(), re.DOTALL | re.M
+    )
+    assert block is not None
+    words = block[0].replace("pip install", "").split()
+    assert {re.split(r"[<>=]", word.strip('"'))[0] for word in words} == needed
