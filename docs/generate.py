@@ -159,7 +159,7 @@ def gallery(section: str) -> str:
     figures = [_figure(one["image"], _caption(one), f"{one['name']}: {', '.join(rows[:first])}") for one in columns]
     parts = [f'<div class="{kind}"{width}>{"".join(figures)}</div>']
     if rows[first:]:
-        figures = [_figure(one["more"], f"<b>{escape(one['name'])}</b>", one["name"]) for one in columns]
+        figures = [_named(one["more"], one["name"]) for one in columns]
         told = f"the same for {len(rows) - first} more: {', '.join(rows[first:])}"
         inside = f'<div class="gallery"{folded}>{"".join(figures)}</div>'
         parts.append(f"<details><summary>{escape(told)}</summary>{inside}</details>")
@@ -236,6 +236,11 @@ def _figure(image: str, caption: str, alt: str) -> str:
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
+def _named(image: str, name: str) -> str:
+    """A column that is higher than a screen, with its name above."""
+    return f'<figure><figcaption><b>{escape(name)}</b></figcaption><img src="{image}" alt="{escape(name)}"></figure>'
+
+
 def _caption(one: Mapping[str, Any]) -> str:
     """Name, size, time and figures, in three lines, which break between figures alone."""
     name = f"<b>{escape(one['name'])}</b>"
@@ -250,12 +255,12 @@ def _caption(one: Mapping[str, Any]) -> str:
 
 
 def _kilobytes(one: Mapping[str, Any]) -> str:
-    return f"{one['kilobytes']:,.0f} KB" if "kilobytes" in one else ""
+    return f"{one['kilobytes']:,.0f}\N{NO-BREAK SPACE}KB" if "kilobytes" in one else ""
 
 
 def _milliseconds(one: Mapping[str, Any]) -> str:
     took = GALLERY["times"]["ms"].get(one.get("key"))
-    return "" if took is None else f"{took:.{0 if took >= 9.95 else 1}f} ms"
+    return "" if took is None else f"{took:.{0 if took >= 9.95 else 1}f}\N{NO-BREAK SPACE}ms"
 
 
 def _sentence(card: ModelCard) -> str:

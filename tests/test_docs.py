@@ -26,6 +26,7 @@ from gancam.inference.catalog import menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card
 from gancam.params import Params
+from gancam.sinks import virtualcam
 from tests.helpers.clips import make_clip
 from tests.helpers.faces import painter
 from tests.helpers.small import still
@@ -340,6 +341,13 @@ def test_commands_of_the_pages_exist() -> None:
                 options = {word for word in other.format_help().replace(",", " ").split() if word.startswith("--")}
             said = set(re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest.split("#")[0].split(" | ")[0]))
             assert said <= options, f"{file.name}: gancam {name} {said - options}"
+
+
+def test_the_page_makes_a_virtual_camera_as_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (DOCS / "live.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "platform", "linux")
+    for command in [virtualcam.INSTALL, *virtualcam.how_to_make().split(" && ")]:
+        assert f"`{command}`" in page
 
 
 def test_every_effect_of_the_pages_can_be_asked_for() -> None:
