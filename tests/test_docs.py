@@ -294,6 +294,25 @@ def test_readme_has_the_figures_of_the_cards() -> None:
         assert any(number == f"{figure.value:.{len(number.partition('.')[2])}f}" for number in numbers), (figure, row)
 
 
+def test_readme_has_the_times_of_the_benchmarks() -> None:
+    """Rounded; rows of several models have a time for each."""
+    told = dict(
+        re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+) ms \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    )
+    table = (DOCS / "benchmarks.md").read_text(encoding="utf-8").partition("| model | VNNI |")[2].partition("\n\n")[0]
+    measured = dict[str, str]()
+    for row in table.splitlines()[2:]:
+        _, models, times, *_ = row.split("|")
+        names, numbers = (
+            re.findall(r"`([\w-]+)`", models),
+            re.findall(r"[\d.]+(?=,? | and| ms)", times.partition(" ms")[0] + " ms"),
+        )
+        measured |= dict(zip(names, numbers, strict=True))
+    assert len(measured) > 10
+    for name, time in measured.items():
+        assert told[name] == f"{float(time):.{len(told[name].partition('.')[2])}f}", name
+
+
 def test_links_of_files_outside_the_site_lead_somewhere() -> None:
     """Those of README to a heading, too: mkdocs looks after the headings that the pages of the site link to."""
     for file in [*ABOUT, *PAGES]:
