@@ -350,7 +350,9 @@ def test_commands_of_the_pages_exist() -> None:
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for file in [ROOT / "README.md", *PAGES]:
         blocks = re.findall(r"^```\n(.*?)^```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        for name, rest in re.findall(r"^(?:.*\| |.*&& )?gancam (\w+)(.*)$", "".join(blocks), re.MULTILINE):
+        said = re.findall(r"^(?:.*\| |.*&& )?gancam (\w+)(.*)$", "".join(blocks), re.MULTILINE)
+        said += re.findall(r"`gancam ([a-z]+)([^`]*)`", without_code(file))
+        for name, rest in said:
             assert name in known, f"{file.name}: gancam {name}"
             options = {word for option in known[name].params for word in option.opts}
             if name in ("train", "export"):  # their options are those of the other side
@@ -358,8 +360,8 @@ def test_commands_of_the_pages_exist() -> None:
                     continue
                 other = {"train": train.make_parser, "export": export.make_parser}[name]()
                 options = {word for word in other.format_help().replace(",", " ").split() if word.startswith("--")}
-            said = set(re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest.split("#")[0].split(" | ")[0]))
-            assert said <= options, f"{file.name}: gancam {name} {said - options}"
+            named = set(re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest.split("#")[0].split(" | ")[0])) - {"--help"}
+            assert named <= options, f"{file.name}: gancam {name} {named - options}"
 
 
 def test_the_page_makes_a_virtual_camera_as_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
