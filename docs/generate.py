@@ -20,7 +20,7 @@ from typing import Any
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
 from gancam.inference.variants import read_card, variants
-from gancam.params import Params
+from gancam.params import Parameter, Params
 
 DOCS = Path(__file__).parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
@@ -101,6 +101,7 @@ def _parsed(parser: argparse.ArgumentParser) -> tuple[str, list[list[str]]]:
 
 def _plain(usage: str) -> str:
     """Shorten Typer's way to say several values: ``{IN... OUT}...`` to ``IN... OUT``, ``<list[str]>`` to ``<str>``."""
+    usage = re.sub(r"\{(\w+)\}(?!\.)", r"\1", usage)
     usage = re.sub(r"\{(.+)\}\.\.\.", r"\1", usage).replace("[[NAME...]]...", "[NAME...]")
     usage = re.sub(r"<list\[(\w+)\]>", r"<\1>", usage).replace(" range>", ">")
     return " ".join(usage.replace("[NAME...] <str>", "[NAME...]").split())
@@ -114,8 +115,20 @@ def parameters(effect: str) -> str:
     rows = []
     for entry in declared.values():
         default = entry.text(entry.default)
-        rows.append([f"`{entry.name}`", entry.describe(), f"`{default}`" if default else "", entry.help])
+        told = [f"`{default}`" if default else "", *_own_defaults(effect, entry)]
+        rows.append([f"`{entry.name}`", entry.describe(), "; ".join(filter(None, told)), entry.help])
     return table(["parameter", "value", "default", "meaning"], rows)
+
+
+def _own_defaults(effect: str, entry: Parameter) -> list[str]:
+    """The other values with which models play, by their cards, unless something else is asked for."""
+    own = dict[str, list[str]]()
+    for name, path in menu().items():
+        card = read_card(path)
+        value = entry.text(entry.type(card.defaults.get(entry.name, entry.default)))
+        if card.effect == effect and value != entry.text(entry.default):
+            own.setdefault(value, []).append(f"`{name}`")
+    return [f"`{value}` for {', '.join(names)}" for value, names in own.items()]
 
 
 def models(_: str = "") -> str:

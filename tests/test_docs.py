@@ -270,6 +270,12 @@ def test_captions_of_the_gallery_are_html(generate: ModuleType) -> None:
     assert "<figcaption>Row by row: bicubic, sr-x2-fast," in generate.gallery_clip("restore")
 
 
+def test_models_that_play_with_other_defaults_are_told(generate: ModuleType) -> None:
+    assert "| `0`; `1` for `restore-x1`, `restore-x2`, `restore-x2-best` |" in generate.parameters("super_resolution")
+    assert "| `0`; `1` for `colorize` |" in generate.parameters("translate")
+    assert re.search(r"^\| `seed` .*`; `\d+` for `morph-fruits` \|", generate.parameters("morph"), re.MULTILINE)
+
+
 def test_every_model_is_there(generate: ModuleType) -> None:
     models, cards, readme = generate.models(), generate.cards(), (ROOT / "README.md").read_text(encoding="utf-8")
     for name in generate.menu():
