@@ -3,7 +3,7 @@
     python benchmarks/practices.py --data mnist.npz --runs DIR [--only NAME ...] [--iterations 1200]
 
 Each run is a folder below DIR and is not done twice. Prints a Markdown table: the figure that the practice is about,
-without and with it, and the Frechet distance of both (features of the digit classifier, 5,000 samples against 10,000
+without and with it, and the Fréchet distance of both (features of the digit classifier, 5,000 samples against 10,000
 test digits that no run has seen).
 """
 
@@ -111,7 +111,7 @@ def kl(state: State) -> float:
 
 
 def wobble(state: State) -> float:
-    """Frechet distance of the weights as they are, not averaged."""
+    """Fréchet distance of the weights as they are, not averaged."""
     return frechet(state.raw)
 
 
@@ -260,7 +260,7 @@ def main() -> int:
         _TEST["images"] = arrays["x_test"][..., None]
         few = options.runs / "few.npz"
         np.savez(few, x_train=arrays["x_train"][:300], y_train=arrays["y_train"][:300])
-    print("| practice | figure | should | without | with | Frechet without | with |")
+    print("| practice | figure | should | without | with | Fréchet without | with |")
     print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for practice in PRACTICES:
         if options.only and not any(word in practice.name for word in options.only):

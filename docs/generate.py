@@ -1,7 +1,8 @@
 """Fill in what these pages take from the code: the command line, the effects' parameters, the models' cards.
 
 A page has lines such as ``<!-- generated: parameters morph -->``; mkdocs calls ``on_page_markdown`` (it is a hook of
-mkdocs.yml), which puts the text there. ``python docs/generate.py PAGE`` prints a page as it will be built.
+mkdocs.yml), which puts the text there, and takes away the note that tells readers of the bare file (on GitHub, say)
+what it lacks. ``python docs/generate.py PAGE`` prints a page as it will be built.
 """
 
 import argparse
@@ -19,10 +20,15 @@ from typing import Any
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
 from gancam.inference.variants import read_card, variants
-from gancam.params import Params
+from gancam.params import Parameter, Params
 
 DOCS = Path(__file__).parent
 MARKER = re.compile(r"^<!-- generated: (\w+) ?([\w-]*) -->$", re.MULTILINE)
+NOT_BUILT = """\
+> *Not built.* What this page takes from the code is missing here; in a checkout, `pip install ".[docs]"` and then
+> `mkdocs serve` show all of it.
+
+"""  # below the title of each page with markers
 GALLERY = json.loads((DOCS / "gallery" / "gallery.json").read_text(encoding="utf-8"))  # what benchmarks/gallery wrote
 TASKS = {  # effect of a card: the word for it, and its page
     "background": ("people, background", "effects/background.md"),
@@ -50,7 +56,7 @@ def expand(markdown: str) -> str:
             raise ValueError(f"{match[0]}: there are {', '.join(GENERATORS)}")
         return GENERATORS[name](argument)
 
-    return MARKER.sub(fill, markdown)
+    return MARKER.sub(fill, markdown.replace(NOT_BUILT, "", 1))
 
 
 def commands(_: str = "") -> str:
@@ -95,6 +101,7 @@ def _parsed(parser: argparse.ArgumentParser) -> tuple[str, list[list[str]]]:
 
 def _plain(usage: str) -> str:
     """Shorten Typer's way to say several values: ``{IN... OUT}...`` to ``IN... OUT``, ``<list[str]>`` to ``<str>``."""
+    usage = re.sub(r"\{(\w+)\}(?!\.)", r"\1", usage)
     usage = re.sub(r"\{(.+)\}\.\.\.", r"\1", usage).replace("[[NAME...]]...", "[NAME...]")
     usage = re.sub(r"<list\[(\w+)\]>", r"<\1>", usage).replace(" range>", ">")
     return " ".join(usage.replace("[NAME...] <str>", "[NAME...]").split())
@@ -108,8 +115,20 @@ def parameters(effect: str) -> str:
     rows = []
     for entry in declared.values():
         default = entry.text(entry.default)
-        rows.append([f"`{entry.name}`", entry.describe(), f"`{default}`" if default else "", entry.help])
+        told = [f"`{default}`" if default else "", *_own_defaults(effect, entry)]
+        rows.append([f"`{entry.name}`", entry.describe(), "; ".join(filter(None, told)), entry.help])
     return table(["parameter", "value", "default", "meaning"], rows)
+
+
+def _own_defaults(effect: str, entry: Parameter) -> list[str]:
+    """The other values with which models play, by their cards, unless something else is asked for."""
+    own = dict[str, list[str]]()
+    for name, path in menu().items():
+        card = read_card(path)
+        value = entry.text(entry.type(card.defaults.get(entry.name, entry.default)))
+        if card.effect == effect and value != entry.text(entry.default):
+            own.setdefault(value, []).append(f"`{name}`")
+    return [f"`{value}` for {', '.join(names)}" for value, names in own.items()]
 
 
 def models(_: str = "") -> str:
@@ -119,9 +138,9 @@ def models(_: str = "") -> str:
     for task, (word, page) in TASKS.items():
         for name, card in cards.items():
             if card.effect == task:
-                link = f"[`{name}`](#{name})"
-                rows.append([link, f"[{word}]({page})", _size(card), _sentence(card), card.licence])
-    return table(["name", "task", "size", "what it does", "licence of the weights"], rows)
+                does = f"{_sentence(card)} ([{word}]({page}))"
+                rows.append([f"[`{name}`](#{name})", does, _size(card), card.licence])
+    return table(["name", "what it does", "size", "licence of the weights"], rows)
 
 
 def cards(_: str = "") -> str:
@@ -153,7 +172,7 @@ def gallery(section: str) -> str:
     figures = [_figure(one["image"], _caption(one), f"{one['name']}: {', '.join(rows[:first])}") for one in columns]
     parts = [f'<div class="{kind}"{width}>{"".join(figures)}</div>']
     if rows[first:]:
-        figures = [_figure(one["more"], f"<b>{escape(one['name'])}</b>", one["name"]) for one in columns]
+        figures = [_named(one["more"], one["name"]) for one in columns]
         told = f"the same for {len(rows) - first} more: {', '.join(rows[first:])}"
         inside = f'<div class="gallery"{folded}>{"".join(figures)}</div>'
         parts.append(f"<details><summary>{escape(told)}</summary>{inside}</details>")
@@ -170,11 +189,13 @@ def gallery_films(section: str) -> str:
 
 
 def gallery_clip(section: str) -> str:
-    """The clip of a section; "" where there is none."""
-    clip = GALLERY["sections"].get(section, {}).get("clip")
-    if clip is None:
+    """The clip of a section; "" where there is none. Its tiles are named below, too: controls may hide its last row."""
+    shown = GALLERY["sections"].get(section, {})
+    if "clip" not in shown:
         return ""
-    return f'<video class="gallery" src="{clip}" autoplay loop muted playsinline controls></video>'
+    names = escape(f"Row by row: {', '.join(shown['tiles'])}.")
+    video = f'<video src="{shown["clip"]}" autoplay loop muted playsinline controls aria-label="{names}"></video>'
+    return f'<div class="gallery wide"><figure>{video}<figcaption>{names}</figcaption></figure></div>'
 
 
 def gallery_fails(_: str = "") -> str:
@@ -183,7 +204,8 @@ def gallery_fails(_: str = "") -> str:
     for section in GALLERY["sections"].values():
         for case in section.get("fails", []):
             told = "".join(f"<span>{escape(name)}</span>" for name in case["columns"])
-            caption = f"<b>{escape(case['title'])}</b> · {escape(case['picture'])}. {escape(case['text'])}"
+            said = re.sub(r"`(.+?)`", r"<code>\1</code>", escape(case["text"]))
+            caption = f"<b>{escape(case['title'])}</b> · {escape(case['picture'])}. {said}"
             caption = f'<div class="columns">{told}</div><figcaption>{caption}</figcaption>'
             alt = escape(f"{case['title']}: {', '.join(case['columns'])}")
             image = f'<img src="{case["image"]}" alt="{alt}">'
@@ -199,10 +221,11 @@ def gallery_table(_: str = "") -> str:
         for one in shown["columns"]:
             if "key" in one:
                 code = f"`{one['name']}`" if "model" in one else one["name"]
-                rows.append([section, code, f"{one['parameters']:,}" if "parameters" in one else "", _kilobytes(one),
-                             _milliseconds(one), f"{one['db']:.2f}" if "db" in one else "",
-                             f"{one['distance']:.3f}" if "distance" in one else ""])  # fmt: skip
-    return table(["section", "", "parameters", "file", "time", "dB", "distance"], rows)
+                rows.append([code, _milliseconds(one), f"{one['db']:.2f}" if "db" in one else "",
+                             f"{one['distance']:.3f}" if "distance" in one else "",
+                             f"{one['parameters']:,}" if "parameters" in one else "", _kilobytes(one),
+                             section])  # fmt: skip
+    return table(["played", "time", "dB", "apart", "parameters", "file", "section"], rows)
 
 
 def gallery_sources(_: str = "") -> str:
@@ -226,25 +249,31 @@ def _figure(image: str, caption: str, alt: str) -> str:
     return f"<figure>{shown}<figcaption>{caption}</figcaption></figure>"
 
 
+def _named(image: str, name: str) -> str:
+    """A column that is higher than a screen, with its name above."""
+    return f'<figure><figcaption><b>{escape(name)}</b></figcaption><img src="{image}" alt="{escape(name)}"></figure>'
+
+
 def _caption(one: Mapping[str, Any]) -> str:
-    """Name, size, time and figures, in three lines at most."""
+    """Name, size, time and figures, in three lines, which break between figures alone."""
     name = f"<b>{escape(one['name'])}</b>"
     if "model" in one:
         name = f'<a href="../models/#{one["model"]}">{name}</a>'
     size = [f"{one['parameters']:,} parameters" if "parameters" in one else one.get("said", ""), _kilobytes(one)]
     figures = [_milliseconds(one), f"{one['db']:.1f} dB" if "db" in one else "",
                f"{one['distance']:.2f} apart" if "distance" in one else ""]  # fmt: skip
-    lines = [name, *(" · ".join(filter(None, line)) for line in (size, figures))]
+    lines = [name, *(" · ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in filter(None, line))
+                     for line in (size, figures))]  # fmt: skip
     return "<br>".join(filter(None, lines))
 
 
 def _kilobytes(one: Mapping[str, Any]) -> str:
-    return f"{one['kilobytes']:,.0f} KB" if "kilobytes" in one else ""
+    return f"{one['kilobytes']:,.0f}\N{NO-BREAK SPACE}KB" if "kilobytes" in one else ""
 
 
 def _milliseconds(one: Mapping[str, Any]) -> str:
     took = GALLERY["times"]["ms"].get(one.get("key"))
-    return "" if took is None else f"{took:.{0 if took >= 9.95 else 1}f} ms"
+    return "" if took is None else f"{took:.{0 if took >= 9.95 else 1}f}\N{NO-BREAK SPACE}ms"
 
 
 def _sentence(card: ModelCard) -> str:

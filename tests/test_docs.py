@@ -19,10 +19,14 @@ import typer
 from export import __main__ as export
 from gancam.cli.app import app
 from gancam.cli.commands import load_commands
+from gancam.effects._spec import EffectSpec, declared_for
 from gancam.effects.morphing.settings import MorphParams
+from gancam.errors import ParameterError
 from gancam.inference.catalog import menu
 from gancam.inference.figures import telling
 from gancam.inference.variants import read_card
+from gancam.params import Params
+from gancam.sinks import virtualcam
 from tests.helpers.clips import make_clip
 from tests.helpers.faces import painter
 from tests.helpers.small import still
@@ -31,6 +35,7 @@ from train import arguments as train
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+ABOUT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]  # read where the code is
 CONTRIBUTING = (DOCS / "contributing.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r'^```python title="([\w/]+\.py)"\n(.*?)^```$', CONTRIBUTING, re.MULTILINE | re.DOTALL))
 
@@ -226,6 +231,15 @@ def test_every_page_can_be_made(generate: ModuleType) -> None:
         generate.expand("<!-- generated: nothing -->")
 
 
+def test_a_page_that_is_not_whole_on_github_says_so(generate: ModuleType) -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        lacks = generate.MARKER.search(text) or re.search(r"^::: ", text, re.MULTILINE)
+        rest = text.partition("\n\n")[2]
+        assert rest.startswith(generate.NOT_BUILT) == bool(lacks), page
+        assert generate.NOT_BUILT not in generate.expand(text), page
+
+
 def test_every_option_of_the_command_line_is_there(generate: ModuleType) -> None:
     text = generate.commands()
     load_commands()
@@ -246,6 +260,20 @@ def test_every_parameter_is_there(generate: ModuleType) -> None:
     text = generate.parameters("morph")
     for name, entry in MorphParams.declared().items():
         assert f"| `{name}` | {entry.describe()} |" in text
+
+
+def test_captions_of_the_gallery_are_html(generate: ModuleType) -> None:
+    """Markdown is not read there, and a name and its unit stay in one line."""
+    assert "with <code>readable</code> it recedes" in (fails := generate.gallery_fails())
+    assert "`" not in fails
+    assert "22,860\N{NO-BREAK SPACE}parameters · 32\N{NO-BREAK SPACE}KB<br>" in generate.gallery("x2")
+    assert "<figcaption>Row by row: bicubic, sr-x2-fast," in generate.gallery_clip("restore")
+
+
+def test_models_that_play_with_other_defaults_are_told(generate: ModuleType) -> None:
+    assert "| `0`; `1` for `restore-x1`, `restore-x2`, `restore-x2-best` |" in generate.parameters("super_resolution")
+    assert "| `0`; `1` for `colorize` |" in generate.parameters("translate")
+    assert re.search(r"^\| `seed` .*`; `\d+` for `morph-fruits` \|", generate.parameters("morph"), re.MULTILINE)
 
 
 def test_every_model_is_there(generate: ModuleType) -> None:
@@ -272,11 +300,55 @@ def test_readme_has_the_figures_of_the_cards() -> None:
         assert any(number == f"{figure.value:.{len(number.partition('.')[2])}f}" for number in numbers), (figure, row)
 
 
+def test_readme_has_the_times_of_the_benchmarks() -> None:
+    """Rounded; rows of several models have a time for each."""
+    told = dict(
+        re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+) ms \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+    )
+    table = (DOCS / "benchmarks.md").read_text(encoding="utf-8").partition("| model | VNNI |")[2].partition("\n\n")[0]
+    measured = dict[str, str]()
+    for row in table.splitlines()[2:]:
+        _, models, times, *_ = row.split("|")
+        names, numbers = (
+            re.findall(r"`([\w-]+)`", models),
+            re.findall(r"[\d.]+(?=,? | and| ms)", times.partition(" ms")[0] + " ms"),
+        )
+        measured |= dict(zip(names, numbers, strict=True))
+    assert len(measured) > 10
+    for name, time in measured.items():
+        assert told[name] == f"{float(time):.{len(told[name].partition('.')[2])}f}", name
+
+
 def test_links_of_files_outside_the_site_lead_somewhere() -> None:
-    for file in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES]:
-        text = re.sub(r"^```.*?^```$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+    """Those of README to a heading, too: mkdocs looks after the headings that the pages of the site link to."""
+    for file in [*ABOUT, *PAGES]:
+        for target, _ in links(file):
             assert "://" in target or (file.parent / target).exists(), f"{file.name}: {target}"
+    for file in ABOUT:
+        for target, heading in links(file):
+            assert not heading or heading in headings(file.parent / target), f"{file.name}: {target}#{heading}"
+
+
+def links(file: Path) -> list[tuple[str, str]]:
+    """The links of a page: path and heading, "" where there is none."""
+    return re.findall(r"\]\(([^)#]+)#?([^)]*)\)", without_code(file))
+
+
+def headings(file: Path) -> set[str]:
+    """The headings of a page, as they are linked to."""
+    found = re.findall(r"^#+ (.*)$", without_code(file), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in found}
+
+
+def without_code(file: Path) -> str:
+    return re.sub(r"^```.*?^```$", "", file.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_code_of_the_pages_is_not_cut_off_on_a_common_screen() -> None:
+    """As many letters as fit between the two lists at 1280 pixels; programs and drawings of developers may scroll."""
+    for file in [page for page in PAGES if page.name not in ("contributing.md", "architecture.md")]:
+        blocks = re.findall(r"^ *```[^\n]*\n(.*?)^ *```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        assert [line for line in "".join(blocks).splitlines() if len(line) > 92] == [], file.name
 
 
 def test_commands_of_the_pages_exist() -> None:
@@ -284,7 +356,9 @@ def test_commands_of_the_pages_exist() -> None:
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     for file in [ROOT / "README.md", *PAGES]:
         blocks = re.findall(r"^```\n(.*?)^```$", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        for name, rest in re.findall(r"^(?:.*\| |.*&& )?gancam (\w+)(.*)$", "".join(blocks), re.MULTILINE):
+        said = re.findall(r"^(?:.*\| |.*&& )?gancam (\w+)(.*)$", "".join(blocks), re.MULTILINE)
+        said += re.findall(r"`gancam ([a-z]+)([^`]*)`", without_code(file))
+        for name, rest in said:
             assert name in known, f"{file.name}: gancam {name}"
             options = {word for option in known[name].params for word in option.opts}
             if name in ("train", "export"):  # their options are those of the other side
@@ -292,16 +366,54 @@ def test_commands_of_the_pages_exist() -> None:
                     continue
                 other = {"train": train.make_parser, "export": export.make_parser}[name]()
                 options = {word for word in other.format_help().replace(",", " ").split() if word.startswith("--")}
-            said = set(re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest.split("#")[0].split(" | ")[0]))
-            assert said <= options, f"{file.name}: gancam {name} {said - options}"
+            named = set(re.findall(r"(?<!\S)(--[a-z][a-z-]*)", rest.split("#")[0].split(" | ")[0])) - {"--help"}
+            assert named <= options, f"{file.name}: gancam {name} {named - options}"
+
+
+def test_the_page_makes_a_virtual_camera_as_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (DOCS / "live.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(sys, "platform", "linux")
+    for command in [virtualcam.INSTALL, *virtualcam.how_to_make().split(" && ")]:
+        assert f"`{command}`" in page
 
 
 def test_every_effect_of_the_pages_can_be_asked_for() -> None:
     for file in [ROOT / "README.md", *PAGES]:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            for name in re.findall(r"^gancam (?:live|process).* -e (?!runs/)([\w-]+)", line):
-                own = name in ("grain", "negative") and file.name == "contributing.md"
-                assert name in menu() or own or name in ("none", "NAME"), f"{file.name}: {name}"
+        text = file.read_text(encoding="utf-8")
+        imported = set(re.findall(r"^gancam import .* --name ([\w-]+)", text, re.MULTILINE))
+        for name in re.findall(r"^gancam (?:live|process).* -e (?!runs/)([\w-]+)", text, re.MULTILINE):
+            own = name in ("grain", "negative") and file.name == "contributing.md"
+            assert name in {*menu(), *imported, "none"} or own, f"{file.name}: {name}"
+
+
+def test_every_parameter_of_the_pages_is_taken() -> None:
+    """With the value that the page gives it: `NAME:key=value` by that model, `key=value` alone by an effect."""
+    kinds = {name: suited(name) for name in menu()}
+    for file in [ROOT / "README.md", *PAGES]:
+        text = file.read_text(encoding="utf-8")
+        for spec in re.findall(r"(?:-e |`)([a-z][\w-]*:[a-z_]+(?:=[^\s`]*)?)(?=[\s`])", text):
+            name, _, _ = spec.partition(":")
+            if name in kinds:
+                kinds[name].of(**EffectSpec.parse(spec).params)
+        if file.parent.name in ("effects", "help") or file.name in ("live.md", "offline.md", "studio.md"):
+            for key, value in re.findall(r"`([a-z_]+)=([^`]+)`", text):
+                taken = [kind for kind in kinds.values() if key in kind.declared()]
+                assert any(accepts(kind, key, value) for kind in taken), f"{file.name}: {key}={value}"
+
+
+def suited(name: str) -> type[Params]:
+    """The parameters of a bundled model's effect."""
+    kind = declared_for(read_card(menu()[name]))
+    assert kind is not None
+    return kind
+
+
+def accepts(kind: type[Params], key: str, value: str) -> bool:
+    try:
+        kind.of(**{key: value})
+    except ParameterError:
+        return False
+    return True
 
 
 @pytest.mark.parametrize("name", ["upscale_image.py", "opencv_loop.py", "custom_effect.py", "masks_from_tracker.py"])
@@ -337,6 +449,9 @@ def _small(folder: Path) -> Path:
 def test_the_install_without_cuda_has_all_dependencies() -> None:
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     needed = {re.split(r"[<>=; ]", one)[0] for one in about} - {"onnxruntime-gpu"}
-    line = next(line for line in (DOCS / "quickstart.md").read_text().splitlines() if "pip install numpy" in line)
-    named = {re.split(r"[<>=]", word.strip('"'))[0] for word in line.split()[2:]}
-    assert named == needed
+    block = re.search(
+        r"^ +pip install numpy.*?(?=```|pip install --no-deps)", (DOCS / "quickstart.md").read_text(), re.DOTALL | re.M
+    )
+    assert block is not None
+    words = block[0].replace("pip install", "").split()
+    assert {re.split(r"[<>=]", word.strip('"'))[0] for word in words} == needed

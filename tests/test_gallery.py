@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gallery import __main__ as gallery
-from benchmarks.gallery import files, pictures, tasks
+from benchmarks.gallery import files, moving, pictures, tasks
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
 from tests.helpers.small import still
@@ -51,6 +51,14 @@ def test_the_page_shows_every_section() -> None:
     assert set(re.findall(r"generated: gallery (\w+)", page)) == set(gallery.SECTIONS)
     clips = {name for name, section in MADE["sections"].items() if "clip" in section}
     assert set(re.findall(r"generated: gallery_clip (\w+)", page)) >= clips
+
+
+def test_the_tiles_of_clips_are_named() -> None:
+    """In the page as well: a player's controls may hide the names in the lowest row."""
+    for name, section in MADE["sections"].items():
+        if "clip" in section:
+            playing = [column["name"] for column in section["columns"] if "key" in column]
+            assert section["tiles"] == [*filter(None, [moving.MOVING[name].before]), *playing]
 
 
 def test_what_is_shown_may_be_published() -> None:

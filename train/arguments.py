@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--start", default="", metavar="MODEL",
         help="what to begin from: a model, by name or as an .onnx that gancam exported, or the folder of a run",
     )  # fmt: skip
-    parser.add_argument("--b", type=Path, help="the second pile of pictures (cyclegan)")
+    parser.add_argument("--b", type=Path, help="the second set of pictures (cyclegan)")
     parser.add_argument("--style", type=Path, help="the image, or folder of images, whose style is learnt (style)")
     parser.add_argument(
         "--pairs", help="what is made a photo of (pix2pix): edges, grey, degraded (by a webcam), or folders, which are "

@@ -72,7 +72,7 @@ class Console(Watcher):
 
 
 def describe(progress: Progress) -> str:
-    """Write how far a run is: ``1,200/45,000 3%  48 it/s  15 min left  discriminator 0.83  adversarial 2.8``."""
+    """Write how far a run is: ``1,200/45,000 2%  48 it/s  15 min left  discriminator 0.83  adversarial 2.8``."""
     first = [name for name in SHOWN if name in progress.terms]
     named = first + [name for name in progress.terms if name not in (*first, "real", "fake", "sign")]
     losses = "  ".join(f"{name} {progress.terms[name]:.3g}" for name in named[:MOST])

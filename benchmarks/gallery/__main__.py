@@ -126,6 +126,7 @@ def _section(
         section["clip"] = files.write_clip(
             folder / "clip.mp4", moving.shown(name, playing, scene.clips), moving.MOVING[name].most
         )
+        section["tiles"] = moving.names(name, playing)
     return section
 
 
@@ -140,8 +141,10 @@ def _generators(folder: Path, cards: Mapping[str, ModelCard], scene: Scene) -> d
     columns = [{**_facts(ours(name)), **write_generator(folder, name)} for name in names]
     section: dict[str, object] = {"columns": columns}
     if scene.clips:
-        frames = moving.shown("generators", [ours(name) for name in names], scene.clips)
+        playing = [ours(name) for name in names]
+        frames = moving.shown("generators", playing, scene.clips)
         section["clip"] = files.write_clip(folder / "clip.mp4", frames, moving.MOVING["generators"].most)
+        section["tiles"] = moving.names("generators", playing)
     return section
 
 

@@ -53,6 +53,11 @@ MOVING = {
 }
 
 
+def names(task: str, ways: Sequence[Way]) -> list[str]:
+    """Name the tiles of a clip, as they stand under them."""
+    return [*filter(None, [MOVING[task].before]), *(way.name for way in ways)]
+
+
 def shown(task: str, ways: Sequence[Way], clips: Sequence[Clip]) -> list[Image]:
     """Make the frames of what is shown: the clips one after the other, the ways side by side."""
     how, made = MOVING[task], list[Image]()
@@ -60,11 +65,12 @@ def shown(task: str, ways: Sequence[Way], clips: Sequence[Clip]) -> list[Image]:
         frames = clip.frames(FRAMES)
         hole = _hole(clip) if how.kind == "holes" else None
         given = _given(how.kind, frames, hole, clip)
-        strips = [(way.name, way.clip(given, CLIP_FPS, hole)) for way in ways]
+        strips = [way.clip(given, CLIP_FPS, hole) for way in ways]
         if how.before:
-            strips.insert(0, (how.before, frames if hole is None else [painted(one, hole) for one in frames]))
+            strips.insert(0, frames if hole is None else [painted(one, hole) for one in frames])
+        named = list(zip(strips, names(task, ways), strict=True))
         for index in range(len(frames)):
-            tiles = [(_tile(how, clip, images[index]), name) for name, images in strips]
+            tiles = [(_tile(how, clip, images[index]), name) for images, name in named]
             made.append(tiled(tiles, how.columns))
     return made
 

@@ -355,7 +355,7 @@ def test_what_is_missing_is_named(photos: Path, tmp_path: Path) -> None:
         "no style": STYLE.format(style=""),
         "no style image": STYLE.format(style=tmp_path / "gone.png"),
         "needs 64 pixels a side, it has 20x90": STYLE.format(style=small),
-        "no second pile": CYCLE.format(b=""),
+        "no second set": CYCLE.format(b=""),
         "no file or folder": CYCLE.format(b=tmp_path / "gone"),
         "has no folders input/ and target/, .* --pairs makes them: edges, grey": PAIRS.format(
             pairs="folders", network="", colours=6

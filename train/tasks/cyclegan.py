@@ -87,7 +87,7 @@ class Data:
 class CycleGanTask(Task):
     """Batches ``a`` and ``b`` (n, 3, r, r) RGB float 0..1.
 
-    ``[data]``: `resolution`, `mirror`, `b` (the second pile, from the command line; the first is the data).
+    ``[data]``: `resolution`, `mirror`, `b` (the second set, from the command line; the first is the data).
     ``[discriminator]``: a network's options, and `adversarial.Unpaired`.
     Losses: adversarial, cycle (L1 after there and back), identity (L1 of what is there already).
     """
@@ -100,7 +100,7 @@ class CycleGanTask(Task):
         self.mirror = options.mirror
         terms_of(recipe, TERMS)
         if not options.b:
-            raise ValueError(f"recipe {recipe.name!r}: no second pile: give --a DIR and --b DIR")
+            raise ValueError(f"recipe {recipe.name!r}: no second set: give --a DIR and --b DIR")
         self.device = device
         judging, network = practices(adversarial.Unpaired, recipe)
         self.adversarial_loss = losses.adversarial_loss(judging.loss, recipe.name)
