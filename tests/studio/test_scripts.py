@@ -1,13 +1,16 @@
 """The page's scripts without a browser, in Node."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import gancam.studio
+from gancam.studio.jobs import State
 
 NODE = shutil.which("node")
 SCRIPTS = Path(gancam.studio.__file__).parent / "static" / "js"
@@ -248,6 +251,13 @@ def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_
       tell([boxes, away, sent])
     """
     assert told(STAGE + code) == [[False], [], ["undo"]]
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_the_state_of_a_job_is_styled_in_jobs_alone(state: str) -> None:
+    for sheet in (SCRIPTS.parent / "css").glob("*.css"):
+        found = re.findall(rf"[^\s,}}]*\.{state}(?![\w-])", sheet.read_text(encoding="utf-8"))
+        assert [selector for selector in found if not selector.startswith(".job")] == [], sheet.name
 
 
 JOBS = """

@@ -56,8 +56,9 @@ const share = (job) => (job.frames ? Math.min(job.frame / job.frames, 1) : 0)
 /** Say through which effects a job goes, and how far it is. */
 function about(job) {
   const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
-  const said = { running: job.eta === null ? `${job.frame} of ${job.frames} frames` : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
-                 paused: `${job.frame} of ${job.frames} frames`, done: `in ${time(job.seconds)}` }[job.state] ?? ""
+  const frames = job.frames > 1 ? `${job.frame} of ${job.frames} frames` : "" // a picture is one
+  const said = { running: job.eta === null ? frames : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
+                 paused: frames, done: `in ${time(job.seconds)}` }[job.state] ?? ""
   return [effects.join(" → "), said].filter(Boolean).join(" · ")
 }
 
