@@ -260,6 +260,46 @@ def test_the_state_of_a_job_is_styled_in_jobs_alone(state: str) -> None:
         assert [selector for selector in found if not selector.startswith(".job")] == [], sheet.name
 
 
+PREVIEW = STAGE + """
+const look = () => {
+  const one = { ...part(), classes: new Set(), removeAttribute: (name) => delete one[name] }
+  one.classList = { add: (name) => one.classes.add(name), remove: (name) => one.classes.delete(name),
+                    toggle: (name, on) => one.classes[on ? "add" : "delete"](name) }
+  return one
+}
+document.getElementById = (id) => named.get(id) ?? named.set(id, look()).get(id)
+const asked = []
+globalThis.fetch = async (path) => { asked.push(path); return new Response("a picture") }
+const settle = () => new Promise((done) => setTimeout(done, 200))
+const { startPreview } = await load("preview.js")
+const preview = startPreview()
+const state = () => [Boolean(document.getElementById("preview-after").src),
+                     document.getElementById("preview").classes.has("plain")]
+"""
+
+
+def test_what_was_made_of_one_file_is_not_shown_over_the_next() -> None:
+    code = """
+      preview.effects('["sketch"]')
+      preview.show("a.png", { size: [4, 3], kind: "image" })
+      await settle()
+      const first = state()
+      preview.show("b.png", { size: [4, 3], kind: "image" })
+      tell([first, state()])
+    """
+    assert told(PREVIEW + code) == [[True, False], [False, True]]
+
+
+def test_nothing_is_asked_to_be_made_by_no_effects() -> None:
+    code = """
+      preview.effects("[]")
+      preview.show("a.png", { size: [4, 3], kind: "image" })
+      await settle()
+      tell([asked, document.getElementById("preview").classes.has("working"), state()])
+    """
+    assert told(PREVIEW + code) == [[], False, [False, True]]
+
+
 JOBS = """
 const buttons = []
 const made = (tag) => {
