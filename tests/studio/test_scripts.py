@@ -133,7 +133,11 @@ TOASTS = """
 const named = new Map()
 const made = () => {
   const one = element()
-  const textContent = { get: () => one.children.map((child) => child.textContent ?? child).join("") }
+  const textContent = {
+    get: () => one.children.map((child) => child.textContent ?? child).join(""),
+    set: (text) => { one.children.splice(0, one.children.length, text) },
+  }
+  one.value = ""
   Object.defineProperties(one, { children: { value: [] }, textContent })
   one.append = (...added) => {
     one.children.push(...added)
@@ -260,7 +264,9 @@ def test_the_state_of_a_job_is_styled_in_jobs_alone(state: str) -> None:
         assert [selector for selector in found if not selector.startswith(".job")] == [], sheet.name
 
 
-PREVIEW = STAGE + """
+PREVIEW = (
+    STAGE
+    + """
 const look = () => {
   const one = { ...part(), classes: new Set(), removeAttribute: (name) => delete one[name] }
   one.classList = { add: (name) => one.classes.add(name), remove: (name) => one.classes.delete(name),
@@ -276,6 +282,7 @@ const preview = startPreview()
 const state = () => [Boolean(document.getElementById("preview-after").src),
                      document.getElementById("preview").classes.has("plain")]
 """
+)
 
 
 def test_what_was_made_of_one_file_is_not_shown_over_the_next() -> None:
@@ -338,6 +345,35 @@ def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_poi
     assert told(JOBS + code) == [2, 2, "sketch · 5 of 9 frames"]
 
 
+def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goes_on_at_once() -> None:
+    code = """
+      const states = ["done", "paused", "running", "failed", "waiting", "done", "waiting"]
+      const rest = { frame, frames: 9, seconds: 1 }
+      const all = states.map((state, place) => ({ ...fixed, ...rest, number: String(place), state }))
+      list.children = []
+      list.querySelector = () => null
+      const paths = []
+      globalThis.fetch = async (path, { method }) => { paths.push(`${method} ${path}`); return answer({ jobs: all })() }
+      jobs.startJobs(() => {})
+      let order = []
+      document.getElementById("jobs-list").replaceChildren = (...rows) => { order = rows }
+      jobs.watchJobs(true)
+      await settle()
+      paths.length = 0
+      document.getElementById("jobs-resume").onclick()
+      await settle()
+      const acts = paths.filter((path) => path.startsWith("POST"))
+      tell([order.map((row) => row.dataset.text).map((text) => JSON.parse(text).number), acts,
+            document.getElementById("jobs-summary").textContent, document.getElementById("jobs-clear").hidden])
+    """
+    assert told(JOBS + code) == [
+        ["2", "4", "6", "5", "3", "1", "0"],
+        ["POST /api/jobs/1/resume", "POST /api/jobs/3/resume"],
+        "2 waiting · 1 processing · 1 paused · 2 done · 1 failed",
+        False,
+    ]
+
+
 def test_what_is_processed_is_not_deleted_unasked() -> None:
     code = """
       const asked = []
@@ -353,24 +389,89 @@ def test_what_is_processed_is_not_deleted_unasked() -> None:
     assert told(JOBS + code) == [[], "DELETE", "Remove a.mp4, and delete what is processed of it?"]
 
 
+FILES = (
+    TOASTS
+    + """
+document.getElementById("files-list").querySelectorAll = () => []
+document.getElementById("panel-files").hidden = false
+globalThis.addEventListener = () => {}
+globalThis.innerWidth = 1280
+const answers = { "/api/files": { roots: ["results"] }, "/api/jobs": { jobs: [] } }
+const posted = []
+globalThis.fetch = async (path, { body }) => {
+  if (path === "/api/jobs" && body) posted.push(JSON.parse(body).reference)
+  return answer(answers[path] ?? {})()
+}
+const listed = (entries) => { answers["/api/files/results?all=1"] = { entries } }
+const entry = (name, place = 1, changed = 0) => ({ name, reference: `results/${place}/${name}`, size: 2e6, changed })
+let groups = []
+document.getElementById("files-list").replaceChildren = (...made) => { groups = made }
+const settle = async () => { for (let times = 0; times < 60; times += 1) await new Promise(setImmediate) }
+const { startFiles } = await load("files.js")
+"""
+)
+
+
+def test_many_files_are_shown_in_parts_and_found_by_their_name() -> None:
+    code = """
+      listed(Array.from({ length: 200 }, (_, place) => entry(`clip-${place}.mp4`)))
+      startFiles()
+      await settle()
+      const listing = () => [groups[0].children[0].textContent, groups[0].children[1].children.length,
+                           groups[0].children[2]?.textContent ?? null]
+      const found = [listing()]
+      document.getElementById("files-filter").value = " CLIP-19 "
+      document.getElementById("files-filter").oninput()
+      found.push(listing(), document.getElementById("files-filter").hidden)
+      document.getElementById("files-filter").value = "none"
+      document.getElementById("files-filter").oninput()
+      tell([...found, groups[0].textContent])
+    """
+    assert told(FILES + code) == [
+        ["Made here · 200", 10, "50 more of 200"],
+        ["Made here · 11", 10, "1 more of 11"],
+        False,
+        "No file is called so.",
+    ]
+
+
+def test_what_was_uploaded_at_once_is_processed_at_once() -> None:
+    code = """
+      let input = null
+      listed([])
+      const panel = document.getElementById("panel-files")
+      panel.addEventListener = (name, call) => { panel[name] = call }
+      globalThis.XMLHttpRequest = class {
+        upload = {}
+        open(method, path) { this.name = new URL(path, "http://here").searchParams.get("name") }
+        send() {
+          this.status = this.name === "b.pdf" ? 400 : 200
+          this.responseText = JSON.stringify({ error: "no", ...entry(this.name) })
+          this.onload()
+        }
+      }
+      startFiles()
+      const files = ["a.png", "b.pdf", "c.png"].map((name) => ({ name }))
+      panel.drop({ preventDefault() {}, dataTransfer: { files } })
+      await settle()
+      const all = document.getElementById("prepare-all")
+      const offered = [all.hidden]
+      all.onclick()
+      await settle()
+      tell([...offered, posted, all.hidden, shown()[0]])
+    """
+    assert told(FILES + code) == [False, ["results/1/a.png", "results/1/c.png"], True, "b.pdf: no"]
+
+
 def test_results_of_one_name_are_told_apart() -> None:
     code = """
-      document.getElementById("files-list").querySelectorAll = () => []
-      globalThis.addEventListener = () => {}
       const now = Date.now() / 1000
-      const entry = (name, place, changed) => ({ name, reference: `results/${place}/${name}`, size: 2e6, changed })
-      const entries = [entry("a.mp4", 1, now), entry("a.mp4", 2, now - 864000), entry("b.mp4", 3, now)]
-      const roots = ["results"]
-      const answers = { "/api/files": { roots }, "/api/files/results?all=1": { entries }, "/api/jobs": { jobs: [] } }
-      globalThis.fetch = async (path) => answer(answers[path])()
-      let rows = []
-      document.getElementById("files-list").replaceChildren = (...groups) => { rows = groups[0].children[1].children }
-      const { startFiles } = await load("files.js")
+      listed([entry("a.mp4", 1, now), entry("a.mp4", 2, now - 864000), entry("b.mp4", 3, now)])
       startFiles()
-      for (let times = 0; times < 30; times += 1) await new Promise(setImmediate)
-      tell(rows.map((row) => row.textContent))
+      await settle()
+      tell(groups[0].children[1].children.map((row) => row.textContent))
     """
-    found = told(TOASTS + code)
+    found = told(FILES + code)
     assert isinstance(found, list)
     first, second, other = found
     assert other == "b.mp42.0 MB"

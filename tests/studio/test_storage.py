@@ -75,6 +75,17 @@ def test_names_that_are_none_are_refused(name: str) -> None:
         upload_name(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "status"), [("a.pdf", 400), ("a", 400), ("a.mp4.zip", 400), ("A.MP4", 200), ("a.jpg", 200)]
+)
+def test_what_could_not_be_listed_is_not_kept_as_a_video_or_image(tmp_path: Path, name: str, status: int) -> None:
+    with studio(tmp_path) as client:
+        answer = client.post(f"/api/uploads?name={name}&only=media", content=b"one")
+        assert answer.status_code == status
+        assert len(list((tmp_path / "uploads").iterdir())) == (status == 200)
+        assert client.post(f"/api/uploads?name={name}", content=b"one").status_code == 200
+
+
 def test_uploads_never_replace_one_another(tmp_path: Path) -> None:
     with studio(tmp_path) as client:
         first = client.post("/api/uploads?name=a.png", content=b"one").json()
