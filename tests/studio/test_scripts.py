@@ -224,10 +224,65 @@ def test_what_acts_on_the_picture_is_out_of_reach_of_keys_too_while_there_is_non
         return named.get("acts").inert
       }
       const found = [inert("idle"), inert("playing"), inert("failed"), inert("failed", true), recorded]
-      lost(true)
+      lost()
       tell([...found, named.get("acts").inert, named.get("begin").hidden])
     """
     assert told(STAGE + code) == [True, False, True, False, 2, True, True]
+
+
+def test_lists_are_read_anew_once_the_studio_is_back() -> None:
+    code = """
+      const said = []
+      globalThis.dispatchEvent = (event) => said.push(event.type)
+      globalThis.setTimeout = (call) => call()
+      globalThis.location = { host: "here" }
+      let socket = null
+      globalThis.WebSocket = class { constructor() { socket = this } }
+      const { connect } = await load("socket.js")
+      connect()
+      socket.onopen()
+      const first = [...said]
+      socket.onclose()
+      socket.onclose()
+      socket.onopen()
+      tell([first, said])
+    """
+    assert told(STAGE + code) == [[], ["back"]]
+
+
+def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:
+    code = """
+      const panel = document.getElementById("panel-models")
+      panel.addEventListener = (name, call) => { panel[name] = call }
+      globalThis.XMLHttpRequest = class {
+        upload = {}
+        open() {}
+        send() { Object.assign(this, { status: 200, responseText: '{"reference": "uploads/a b.pth"}' }).onload() }
+      }
+      const asked = []
+      const shown = () => named.get("toasts").children.map((one) => one.textContent)
+      let during = null
+      globalThis.fetch = async (path, { method }) => {
+        asked.push(`${method} ${path}`)
+        if (method !== "POST") return answer({})()
+        during = shown()
+        return new Response('{"error": "a b.pth: no model"}', { status: 400 })
+      }
+      const { startModels } = await load("models.js")
+      panel.hidden = true
+      startModels()
+      const drop = (name) => panel.drop({ preventDefault() {}, dataTransfer: { files: [{ name }] } })
+      drop("letter.pdf")
+      drop("a b.pth")
+      for (let times = 0; times < 40; times += 1) await new Promise(setImmediate)
+      tell([asked, during[1].split(";")[0], shown()])
+    """
+    found = told(TOASTS.replace("const shown", "const _") + "globalThis.addEventListener = () => {}\n" + code)
+    assert found == [
+        ["POST /api/catalogue", "DELETE /api/files/uploads/a%20b.pth"],
+        "Trying a b.pth out",
+        ["letter.pdf: a model's file ends in .onnx, .pth, .pt, .safetensors", "a b.pth: no model"],
+    ]
 
 
 def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_there_are() -> None:

@@ -194,9 +194,8 @@ function showFigures() {
   $("figures").textContent = parts.join("  ·  ")
 }
 
-/** Say that the server is gone, or back. */
-export function lost(gone) {
-  if (!gone) return
+/** Say that the server is gone; the state that it tells once it is back says more. */
+export function lost() {
   $("begin").hidden = true // until it is back: the text would stand over the choices
   $("acts").inert = true
   $("waiting").textContent = "The studio does not answer. If it was started anew, open the address that it printed."
