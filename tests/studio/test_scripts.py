@@ -402,7 +402,7 @@ def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_poi
 
 def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goes_on_at_once() -> None:
     code = """
-      const states = ["done", "paused", "running", "failed", "waiting", "done", "waiting"]
+      const states = ["done", "paused", "running", "paused", "waiting", "failed", "waiting"]
       const rest = { frame, frames: 9, seconds: 1 }
       const all = states.map((state, place) => ({ ...fixed, ...rest, number: String(place), state }))
       list.children = []
@@ -424,8 +424,8 @@ def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goe
     assert told(JOBS + code) == [
         ["2", "4", "6", "5", "3", "1", "0"],
         ["POST /api/jobs/1/resume", "POST /api/jobs/3/resume"],
-        "2 waiting · 1 processing · 1 paused · 2 done · 1 failed",
-        False,
+        "2 waiting · 1 processing · 2 paused · 1 done · 1 failed",
+        True,
     ]
 
 

@@ -15,13 +15,13 @@ export function startJobs(onDone) {
   finished = onDone
   dress($("jobs-resume"), "play", "Go on with all")
   dress($("jobs-clear"), "close", "Clear done")
-  $("jobs-resume").onclick = () => each(["paused", "failed"], (job) => attempt("POST", `/api/jobs/${job.number}/resume`))
-  $("jobs-clear").onclick = () => each(["done"], (job) => attempt("DELETE", `/api/jobs/${job.number}`))
+  $("jobs-resume").onclick = () => each("paused", (job) => attempt("POST", `/api/jobs/${job.number}/resume`))
+  $("jobs-clear").onclick = () => each("done", (job) => attempt("DELETE", `/api/jobs/${job.number}`))
 }
 
-/** Do something with all jobs that are in one of some states, the oldest first. */
-async function each(states, act) {
-  for (const job of known.filter(({ state }) => states.includes(state))) if (!(await act(job))) break
+/** Do something with all jobs that are in a state, the oldest first. */
+async function each(wanted, act) {
+  for (const job of known.filter(({ state }) => state === wanted)) if (!(await act(job))) break
   poll()
 }
 
@@ -51,10 +51,10 @@ function inOrder(jobs) {
 
 /** Say of a queue of several how many are in which state, and offer what acts on several. */
 function summarise(jobs) {
-  const count = (...states) => jobs.filter(({ state }) => states.includes(state)).length
+  const count = (wanted) => jobs.filter(({ state }) => state === wanted).length
   const parts = Object.keys(WORDS).filter((state) => count(state)).map((state) => `${count(state)} ${WORDS[state].toLowerCase()}`)
   $("jobs-summary").textContent = jobs.length > 1 ? parts.join(" · ") : ""
-  $("jobs-resume").hidden = count("paused", "failed") < 2
+  $("jobs-resume").hidden = count("paused") < 2
   $("jobs-clear").hidden = count("done") < 2
 }
 

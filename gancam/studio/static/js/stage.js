@@ -163,7 +163,9 @@ let said = null // how many lines about recordings were shown
 function showState(state) {
   const { source } = state
   const playing = source.state === "playing" || (source.state === "ended" && now)
+  const chose = $("begin").contains(document.activeElement) // by the keyboard, say, whose focus would be nowhere
   $("begin").hidden = source.state !== "idle" && source.state !== "failed"
+  if (chose && $("begin").hidden) $("source").focus({ preventScroll: true })
   say($("begin-error"), source.error)
   $("begin-error").hidden = !source.error
   $("picture").hidden = !playing || !now
