@@ -167,16 +167,22 @@ def test_an_upload_is_shown_until_it_is_over_and_names_the_file_once_where_it_fa
       const { send } = await load("api.js")
       let sending = null
       globalThis.XMLHttpRequest = class { upload = {}; open() {} send() { sending = this } }
+      const heard = []
+      globalThis.addEventListener = (name) => heard.push(`+${name}`)
+      globalThis.removeEventListener = (name) => heard.push(`-${name}`)
       const going = send({ name: "a.mp4" })
       sending.upload.onprogress({ lengthComputable: true, loaded: 3, total: 4 })
       const [text, bar] = named.get("toasts").children[0].children[0].children
       const during = [text, bar.value]
       sending.onerror()
+      sending.onloadend()
       let why = ""
       await going.catch((error) => { why = error.message })
-      tell([...during, why, shown()])
+      tell([...during, why, shown(), heard])
     """
-    assert told(TOASTS + code) == ["Uploading a.mp4 …", 0.75, "a.mp4: could not be sent", []]
+    assert told(TOASTS + code) == [
+        "Uploading a.mp4 …", 0.75, "a.mp4: could not be sent", [], ["+beforeunload", "-beforeunload"],
+    ]  # fmt: skip
 
 
 def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> None:
@@ -323,7 +329,8 @@ PREVIEW = (
     STAGE
     + """
 const look = () => {
-  const one = { ...part(), classes: new Set(), removeAttribute: (name) => delete one[name] }
+  const one = { ...part(), classes: new Set(), heard: {}, removeAttribute: (name) => delete one[name] }
+  one.addEventListener = (name, call) => { one.heard[name] = call }
   one.classList = { add: (name) => one.classes.add(name), remove: (name) => one.classes.delete(name),
                     toggle: (name, on) => one.classes[on ? "add" : "delete"](name) }
   return one
@@ -360,6 +367,20 @@ def test_nothing_is_asked_to_be_made_by_no_effects() -> None:
       tell([asked, document.getElementById("preview").classes.has("working"), state()])
     """
     assert told(PREVIEW + code) == [[], False, [False, True]]
+
+
+def test_a_range_is_picked_by_keyboard_in_steps_that_suit_the_video() -> None:
+    code = """
+      preview.show("a.mp4", { size: [4, 3], kind: "video", seconds: 200 })
+      const end = document.getElementById("range-end")
+      const hit = (key, shiftKey = false) => {
+        let prevented = false
+        end.heard.keydown({ key, shiftKey, preventDefault() { prevented = true } })
+        return [prevented, preview.range().end]
+      }
+      tell([hit("ArrowLeft"), hit("ArrowLeft"), hit("ArrowRight", true), hit("Tab")])
+    """
+    assert told(PREVIEW + code) == [[True, 198], [True, 196], [True, 196.1], [False, 196.1]]
 
 
 JOBS = """
@@ -447,6 +468,7 @@ def test_what_is_processed_is_not_deleted_unasked() -> None:
 FILES = (
     TOASTS
     + """
+globalThis.removeEventListener = () => {}
 document.getElementById("files-list").querySelectorAll = () => []
 document.getElementById("panel-files").hidden = false
 globalThis.addEventListener = () => {}

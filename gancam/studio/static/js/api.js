@@ -39,6 +39,13 @@ export async function attempt(method, path, body, options) {
 /** What the studio's own folders are called on the page. */
 export const TITLES = { uploads: "Uploaded", recordings: "Recorded", results: "Made here" }
 
+let sent = 0 // files that are under way
+
+/** Have the browser ask before it leaves the page while a file is sent: that would be lost. */
+function stay(event) {
+  event.preventDefault()
+}
+
 /** Send a file to the server, with progress from 0 to 1; its description. Throws Refused; "media" is videos and images. */
 export function upload(file, progress = () => {}, only = "") {
   return new Promise((done, failed) => {
@@ -52,6 +59,9 @@ export function upload(file, progress = () => {}, only = "") {
       else failed(new Refused(said.error || sending.responseText || `error ${sending.status}`))
     }
     sending.onerror = () => failed(new Refused("could not be sent"))
+    sending.onloadend = () => { if (!(sent -= 1)) removeEventListener("beforeunload", stay) }
+    if (!sent) addEventListener("beforeunload", stay)
+    sent += 1
     sending.send(file)
   })
 }

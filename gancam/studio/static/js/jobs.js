@@ -91,7 +91,7 @@ const share = (job) => (job.frames ? Math.min(job.frame / job.frames, 1) : 0)
 function about(job) {
   const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
   const frames = job.frames > 1 ? `${job.frame} of ${job.frames} frames` : "" // a picture is one
-  const said = { running: job.eta === null ? frames : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
+  const said = { running: share(job) === 1 && job.frames > 1 ? "finishing" : job.eta === null ? frames : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
                  paused: frames, done: `in ${time(job.seconds)}` }[job.state] ?? ""
   return [effects.join(" → "), said].filter(Boolean).join(" · ")
 }

@@ -83,6 +83,15 @@ export function startPreview() {
   $("range-end").oninput = () => { range[1] = Math.max(Number($("range-end").value), range[0] + 0.1); at = range[1]; show(); look() }
   $("range-at").oninput = () => { at = Number($("range-at").value); show(); look() }
 
+  // by the keyboard a hundredth of the video, with Shift a tenth of a second; the step of a pointer would take all day
+  for (const id of ["range-first", "range-end", "range-at"]) $(id).addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key]
+    if (!step) return
+    event.preventDefault()
+    $(id).value = Number($(id).value) + step * (event.shiftKey ? 0.1 : Math.max(facts.seconds / 100, 0.1))
+    $(id).oninput()
+  })
+
   addEventListener("section", ({ detail }) => detail === "files" && look()) // the effects may be others now
   return {
     show(name, about) {
