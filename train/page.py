@@ -38,9 +38,10 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #222 }
 h1 { overflow-wrap: anywhere }
 .warn { background: #fff3cd; color: #222; border-left: 4px solid #d39e00; padding: .5rem 1rem; margin: .5rem 0 }
-.panels { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; width: 302px; max-width: 100% }
+.panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(302px, 100%), 1fr)); gap: 1rem }
+figure { margin: 0 }
 figcaption { font-size: 13px; line-height: 1.4 } small { display: block } .grey, small { color: #666 }
-svg { display: block; max-width: 100%; height: auto; background: #fafafa; border: 1px solid #ddd }
+svg { display: block; width: 100%; height: auto; background: #fafafa; border: 1px solid #ddd }
 img { max-width: 100%; min-width: min(420px, 100%); image-rendering: pixelated }
 @media (prefers-color-scheme: dark) {
   body { background: #14181a; color: #e2e6e7 } .grey, small { color: #a3adb0 }

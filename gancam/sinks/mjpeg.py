@@ -24,14 +24,16 @@ _LOOK = 0.5  # seconds after which a client that waits for a picture is looked a
 _DIGITS = 20  # of a port, which may have zeros before it; Python converts no more than some thousands
 _PAGE = b"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>gancam</title>
+<link rel="icon" href="data:,">
 <style>
 html, body { margin: 0; height: 100%; background: #111; color: #ccc; font: 14px/1 system-ui, sans-serif }
 body { display: flex; flex-direction: column }
 main { flex: 1; min-height: 0; position: relative }
 img { width: 100%; height: 100%; object-fit: contain; display: block; cursor: zoom-in }
 p { position: absolute; inset: 0; margin: auto; height: 1em; text-align: center; font-size: 20px }
-footer { display: flex; gap: 2em; justify-content: center; padding: 9px; white-space: nowrap; overflow: hidden }
-b { color: #fff } span { min-width: 5em }
+footer { display: flex; flex-wrap: wrap; gap: .6em 2em; justify-content: center; padding: 9px; white-space: nowrap }
+b { color: #fff } span { min-width: 4em } span:empty { display: none }
+@media (max-width: 480px) { footer { gap: .6em 1em } }
 </style>
 <main><p></p><img src="/stream.mjpg" alt="live picture" title="full screen"></main>
 <footer><b>gancam</b><span id="size"></span><span id="fps"></span><span id="age"></span></footer>

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from gancam.errors import InputError
 from gancam.studio.messages import answered
-from gancam.studio.storage import Storage
+from gancam.studio.storage import Storage, kind_of, upload_name
 
 _PATIENCE = 30.0  # seconds without a byte after which an upload is given up
 
@@ -55,7 +55,7 @@ class FilesApi:
         return JSONResponse({})
 
     async def upload(self, request: Request) -> Response:
-        """Keep the body of the request under the name of the query."""
+        """Keep the body of the request under the name of the query; ``?only=media`` takes videos and images alone."""
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 20:
             raise InputError("Content-Length is no number")
@@ -64,6 +64,9 @@ class FilesApi:
         except InputError as error:
             return JSONResponse({"error": str(error)}, 413, headers={"Connection": "close"})
         name = request.query_params.get("name", "")
+        if request.query_params.get("only") == "media" and kind_of(Path(upload_name(name))) == "other":
+            said = {"error": "neither a video nor an image, by its ending"}
+            return JSONResponse(said, 400, headers={"Connection": "close"})  # before it is sent
         saved = await self._storage.save(name, _patiently(request.stream()))
         return JSONResponse(saved.to_json())
 

@@ -277,7 +277,7 @@ class JobQueue:
                     eta = event.get("eta")
                     job.frame, job.eta = frame, float(eta) if isinstance(eta, int | float) else None
                 case {"event": "note", "note": str(note)}:
-                    job.notes = [*job.notes[-9:], note]
+                    job.notes = [*(one for one in job.notes[-9:] if one != note), note]
                 case {"event": "failed", "error": str(error)}:
                     job.error = error
                 case {

@@ -282,7 +282,9 @@ class JobsApi:
         return EffectChainSpec(specs)
 
     def _described(self, job: Job) -> dict[str, object]:
-        hide = self._storage.hide_paths
+        def hide(text: str) -> str:  # the folder of the job's result, too
+            return self._storage.hide_paths(text).replace(f"{job.number}/", "")
+
         told = {**asdict(job), "name": Path(job.source).name, "source": self._named(job.source)}
         told |= {"error": hide(job.error), "notes": [hide(note) for note in job.notes]}
         return {**told, "target": self._named(job.target), "options": [hide(option) for option in job.options]}

@@ -90,7 +90,7 @@ class ModelsApi:
         if code:
             said = errors.strip().splitlines()
             why = said[-1].removeprefix("gancam: ") if said else f"it ended with {code}"
-            raise InputError(f"{file.name}: {why}")
+            raise InputError(why if file.name in why else f"{file.name}: {why}")
         return Response(output, media_type="application/json")
 
     async def doctor(self, request: Request) -> Response:

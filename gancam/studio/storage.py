@@ -302,9 +302,15 @@ def kind_of(path: Path) -> FileKind:
 def upload_name(path: str) -> str:
     """Make a name that every system takes of what somebody's system calls a file, without the folders before it.
 
-    Raises ``InputError`` for one of which nothing is left.
+    Of a long one its beginning and its ending stay, 120 characters and 200 bytes at most. Raises ``InputError`` for one
+    of which nothing is left.
     """
-    if not (name := clean_name(re.split(r"[/\\]", path)[-1])):
+    last = re.split(r"[/\\]", path)[-1]
+    ending = Path(last).suffix[-20:]
+    stem = last.removesuffix(ending)[: 120 - len(ending)]
+    while len(f"{stem}{ending}".encode(errors="replace")) > 200:
+        stem = stem[:-1]
+    if not (name := clean_name(f"{stem}{ending}")):
         raise InputError("a file needs a name")
     return name
 

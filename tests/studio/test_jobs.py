@@ -1,5 +1,6 @@
 """Files that are processed: the queue, pausing, crashes, previews."""
 
+import json
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from gancam.errors import NotFound
 from gancam.frame import Image
 from gancam.sources import TestPattern
 from gancam.studio import jobs as module
-from gancam.studio.jobs import JobQueue
+from gancam.studio.jobs import Job, JobQueue
 from gancam.studio.jobs_api import facts, frame_at, strip
 from tests.helpers.clips import make_clip
 from tests.helpers.command import video
@@ -37,6 +39,16 @@ def upload(client: TestClient, path: Path) -> str:
 def jobs(client: TestClient) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.get("/api/jobs").json()["jobs"]
     return found
+
+
+def test_the_folder_of_a_result_is_not_told(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    (kept / "jobs").mkdir(parents=True)
+    target = kept.resolve() / "results" / "0001-ab" / "a.mp4"
+    job = Job("0001-ab", str(kept / "uploads" / "a.mp4"), [], 9, "paused", notes=[f"{target}: goes on after 7 frames"])
+    (kept / "jobs" / "0001-ab.json").write_text(json.dumps(asdict(job)))
+    with studio(kept) as client:
+        assert jobs(client)[0]["notes"] == ["a.mp4: goes on after 7 frames"]
 
 
 def picture(jpeg: bytes) -> Image:

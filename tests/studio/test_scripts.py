@@ -1,13 +1,16 @@
 """The page's scripts without a browser, in Node."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import gancam.studio
+from gancam.studio.jobs import State
 
 NODE = shutil.which("node")
 SCRIPTS = Path(gancam.studio.__file__).parent / "static" / "js"
@@ -130,7 +133,11 @@ TOASTS = """
 const named = new Map()
 const made = () => {
   const one = element()
-  const textContent = { get: () => one.children.map((child) => child.textContent ?? child).join("") }
+  const textContent = {
+    get: () => one.children.map((child) => child.textContent ?? child).join(""),
+    set: (text) => { one.children.splice(0, one.children.length, text) },
+  }
+  one.value = ""
   Object.defineProperties(one, { children: { value: [] }, textContent })
   one.append = (...added) => {
     one.children.push(...added)
@@ -160,16 +167,22 @@ def test_an_upload_is_shown_until_it_is_over_and_names_the_file_once_where_it_fa
       const { send } = await load("api.js")
       let sending = null
       globalThis.XMLHttpRequest = class { upload = {}; open() {} send() { sending = this } }
+      const heard = []
+      globalThis.addEventListener = (name) => heard.push(`+${name}`)
+      globalThis.removeEventListener = (name) => heard.push(`-${name}`)
       const going = send({ name: "a.mp4" })
       sending.upload.onprogress({ lengthComputable: true, loaded: 3, total: 4 })
       const [text, bar] = named.get("toasts").children[0].children[0].children
       const during = [text, bar.value]
       sending.onerror()
+      sending.onloadend()
       let why = ""
       await going.catch((error) => { why = error.message })
-      tell([...during, why, shown()])
+      tell([...during, why, shown(), heard])
     """
-    assert told(TOASTS + code) == ["Uploading a.mp4 …", 0.75, "a.mp4: could not be sent", []]
+    assert told(TOASTS + code) == [
+        "Uploading a.mp4 …", 0.75, "a.mp4: could not be sent", [], ["+beforeunload", "-beforeunload"],
+    ]  # fmt: skip
 
 
 def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> None:
@@ -217,10 +230,65 @@ def test_what_acts_on_the_picture_is_out_of_reach_of_keys_too_while_there_is_non
         return named.get("acts").inert
       }
       const found = [inert("idle"), inert("playing"), inert("failed"), inert("failed", true), recorded]
-      lost(true)
+      lost()
       tell([...found, named.get("acts").inert, named.get("begin").hidden])
     """
     assert told(STAGE + code) == [True, False, True, False, 2, True, True]
+
+
+def test_lists_are_read_anew_once_the_studio_is_back() -> None:
+    code = """
+      const said = []
+      globalThis.dispatchEvent = (event) => said.push(event.type)
+      globalThis.setTimeout = (call) => call()
+      globalThis.location = { host: "here" }
+      let socket = null
+      globalThis.WebSocket = class { constructor() { socket = this } }
+      const { connect } = await load("socket.js")
+      connect()
+      socket.onopen()
+      const first = [...said]
+      socket.onclose()
+      socket.onclose()
+      socket.onopen()
+      tell([first, said])
+    """
+    assert told(STAGE + code) == [[], ["back"]]
+
+
+def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:
+    code = """
+      const panel = document.getElementById("panel-models")
+      panel.addEventListener = (name, call) => { panel[name] = call }
+      globalThis.XMLHttpRequest = class {
+        upload = {}
+        open() {}
+        send() { Object.assign(this, { status: 200, responseText: '{"reference": "uploads/a b.pth"}' }).onload() }
+      }
+      const asked = []
+      const shown = () => named.get("toasts").children.map((one) => one.textContent)
+      let during = null
+      globalThis.fetch = async (path, { method }) => {
+        asked.push(`${method} ${path}`)
+        if (method !== "POST") return answer({})()
+        during = shown()
+        return new Response('{"error": "a b.pth: no model"}', { status: 400 })
+      }
+      const { startModels } = await load("models.js")
+      panel.hidden = true
+      startModels()
+      const drop = (name) => panel.drop({ preventDefault() {}, dataTransfer: { files: [{ name }] } })
+      drop("letter.pdf")
+      drop("a b.pth")
+      for (let times = 0; times < 40; times += 1) await new Promise(setImmediate)
+      tell([asked, during[1].split(";")[0], shown()])
+    """
+    found = told(TOASTS.replace("const shown", "const _") + "globalThis.addEventListener = () => {}\n" + code)
+    assert found == [
+        ["POST /api/catalogue", "DELETE /api/files/uploads/a%20b.pth"],
+        "Trying a b.pth out",
+        ["letter.pdf: a model's file ends in .onnx, .pth, .pt, .safetensors", "a b.pth: no model"],
+    ]
 
 
 def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_there_are() -> None:
@@ -248,6 +316,71 @@ def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_
       tell([boxes, away, sent])
     """
     assert told(STAGE + code) == [[False], [], ["undo"]]
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_the_state_of_a_job_is_styled_in_jobs_alone(state: str) -> None:
+    for sheet in (SCRIPTS.parent / "css").glob("*.css"):
+        found = re.findall(rf"[^\s,}}]*\.{state}(?![\w-])", sheet.read_text(encoding="utf-8"))
+        assert [selector for selector in found if not selector.startswith(".job")] == [], sheet.name
+
+
+PREVIEW = (
+    STAGE
+    + """
+const look = () => {
+  const one = { ...part(), classes: new Set(), heard: {}, removeAttribute: (name) => delete one[name] }
+  one.addEventListener = (name, call) => { one.heard[name] = call }
+  one.classList = { add: (name) => one.classes.add(name), remove: (name) => one.classes.delete(name),
+                    toggle: (name, on) => one.classes[on ? "add" : "delete"](name) }
+  return one
+}
+document.getElementById = (id) => named.get(id) ?? named.set(id, look()).get(id)
+const asked = []
+globalThis.fetch = async (path) => { asked.push(path); return new Response("a picture") }
+const settle = () => new Promise((done) => setTimeout(done, 200))
+const { startPreview } = await load("preview.js")
+const preview = startPreview()
+const state = () => [Boolean(document.getElementById("preview-after").src),
+                     document.getElementById("preview").classes.has("plain")]
+"""
+)
+
+
+def test_what_was_made_of_one_file_is_not_shown_over_the_next() -> None:
+    code = """
+      preview.effects('["sketch"]')
+      preview.show("a.png", { size: [4, 3], kind: "image" })
+      await settle()
+      const first = state()
+      preview.show("b.png", { size: [4, 3], kind: "image" })
+      tell([first, state()])
+    """
+    assert told(PREVIEW + code) == [[True, False], [False, True]]
+
+
+def test_nothing_is_asked_to_be_made_by_no_effects() -> None:
+    code = """
+      preview.effects("[]")
+      preview.show("a.png", { size: [4, 3], kind: "image" })
+      await settle()
+      tell([asked, document.getElementById("preview").classes.has("working"), state()])
+    """
+    assert told(PREVIEW + code) == [[], False, [False, True]]
+
+
+def test_a_range_is_picked_by_keyboard_in_steps_that_suit_the_video() -> None:
+    code = """
+      preview.show("a.mp4", { size: [4, 3], kind: "video", seconds: 200 })
+      const end = document.getElementById("range-end")
+      const hit = (key, shiftKey = false) => {
+        let prevented = false
+        end.heard.keydown({ key, shiftKey, preventDefault() { prevented = true } })
+        return [prevented, preview.range().end]
+      }
+      tell([hit("ArrowLeft"), hit("ArrowLeft"), hit("ArrowRight", true), hit("Tab")])
+    """
+    assert told(PREVIEW + code) == [[True, 198], [True, 196], [True, 196.1], [False, 196.1]]
 
 
 JOBS = """
@@ -288,6 +421,35 @@ def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_poi
     assert told(JOBS + code) == [2, 2, "sketch · 5 of 9 frames"]
 
 
+def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goes_on_at_once() -> None:
+    code = """
+      const states = ["done", "paused", "running", "paused", "waiting", "failed", "waiting"]
+      const rest = { frame, frames: 9, seconds: 1 }
+      const all = states.map((state, place) => ({ ...fixed, ...rest, number: String(place), state }))
+      list.children = []
+      list.querySelector = () => null
+      const paths = []
+      globalThis.fetch = async (path, { method }) => { paths.push(`${method} ${path}`); return answer({ jobs: all })() }
+      jobs.startJobs(() => {})
+      let order = []
+      document.getElementById("jobs-list").replaceChildren = (...rows) => { order = rows }
+      jobs.watchJobs(true)
+      await settle()
+      paths.length = 0
+      document.getElementById("jobs-resume").onclick()
+      await settle()
+      const acts = paths.filter((path) => path.startsWith("POST"))
+      tell([order.map((row) => row.dataset.text).map((text) => JSON.parse(text).number), acts,
+            document.getElementById("jobs-summary").textContent, document.getElementById("jobs-clear").hidden])
+    """
+    assert told(JOBS + code) == [
+        ["2", "4", "6", "5", "3", "1", "0"],
+        ["POST /api/jobs/1/resume", "POST /api/jobs/3/resume"],
+        "2 waiting · 1 processing · 2 paused · 1 done · 1 failed",
+        True,
+    ]
+
+
 def test_what_is_processed_is_not_deleted_unasked() -> None:
     code = """
       const asked = []
@@ -303,24 +465,90 @@ def test_what_is_processed_is_not_deleted_unasked() -> None:
     assert told(JOBS + code) == [[], "DELETE", "Remove a.mp4, and delete what is processed of it?"]
 
 
+FILES = (
+    TOASTS
+    + """
+globalThis.removeEventListener = () => {}
+document.getElementById("files-list").querySelectorAll = () => []
+document.getElementById("panel-files").hidden = false
+globalThis.addEventListener = () => {}
+globalThis.innerWidth = 1280
+const answers = { "/api/files": { roots: ["results"] }, "/api/jobs": { jobs: [] } }
+const posted = []
+globalThis.fetch = async (path, { body }) => {
+  if (path === "/api/jobs" && body) posted.push(JSON.parse(body).reference)
+  return answer(answers[path] ?? {})()
+}
+const listed = (entries) => { answers["/api/files/results?all=1"] = { entries } }
+const entry = (name, place = 1, changed = 0) => ({ name, reference: `results/${place}/${name}`, size: 2e6, changed })
+let groups = []
+document.getElementById("files-list").replaceChildren = (...made) => { groups = made }
+const settle = async () => { for (let times = 0; times < 60; times += 1) await new Promise(setImmediate) }
+const { startFiles } = await load("files.js")
+"""
+)
+
+
+def test_many_files_are_shown_in_parts_and_found_by_their_name() -> None:
+    code = """
+      listed(Array.from({ length: 200 }, (_, place) => entry(`clip-${place}.mp4`)))
+      startFiles()
+      await settle()
+      const listing = () => [groups[0].children[0].textContent, groups[0].children[1].children.length,
+                           groups[0].children[2]?.textContent ?? null]
+      const found = [listing()]
+      document.getElementById("files-filter").value = " CLIP-19 "
+      document.getElementById("files-filter").oninput()
+      found.push(listing(), document.getElementById("files-filter").hidden)
+      document.getElementById("files-filter").value = "none"
+      document.getElementById("files-filter").oninput()
+      tell([...found, groups[0].textContent])
+    """
+    assert told(FILES + code) == [
+        ["Made here · 200", 10, "50 more of 200"],
+        ["Made here · 11", 10, "1 more of 11"],
+        False,
+        "No file is called so.",
+    ]
+
+
+def test_what_was_uploaded_at_once_is_processed_at_once() -> None:
+    code = """
+      let input = null
+      listed([])
+      const panel = document.getElementById("panel-files")
+      panel.addEventListener = (name, call) => { panel[name] = call }
+      globalThis.XMLHttpRequest = class {
+        upload = {}
+        open(method, path) { this.name = new URL(path, "http://here").searchParams.get("name") }
+        send() {
+          this.status = this.name === "b.pdf" ? 400 : 200
+          this.responseText = JSON.stringify({ error: "no", ...entry(this.name) })
+          this.onload()
+        }
+      }
+      startFiles()
+      const files = ["a.png", "b.pdf", "c.png"].map((name) => ({ name }))
+      panel.drop({ preventDefault() {}, dataTransfer: { files } })
+      await settle()
+      const all = document.getElementById("prepare-all")
+      const offered = [all.hidden]
+      all.onclick()
+      await settle()
+      tell([...offered, posted, all.hidden, shown()[0]])
+    """
+    assert told(FILES + code) == [False, ["results/1/a.png", "results/1/c.png"], True, "b.pdf: no"]
+
+
 def test_results_of_one_name_are_told_apart() -> None:
     code = """
-      document.getElementById("files-list").querySelectorAll = () => []
-      globalThis.addEventListener = () => {}
       const now = Date.now() / 1000
-      const entry = (name, place, changed) => ({ name, reference: `results/${place}/${name}`, size: 2e6, changed })
-      const entries = [entry("a.mp4", 1, now), entry("a.mp4", 2, now - 864000), entry("b.mp4", 3, now)]
-      const roots = ["results"]
-      const answers = { "/api/files": { roots }, "/api/files/results?all=1": { entries }, "/api/jobs": { jobs: [] } }
-      globalThis.fetch = async (path) => answer(answers[path])()
-      let rows = []
-      document.getElementById("files-list").replaceChildren = (...groups) => { rows = groups[0].children[1].children }
-      const { startFiles } = await load("files.js")
+      listed([entry("a.mp4", 1, now), entry("a.mp4", 2, now - 864000), entry("b.mp4", 3, now)])
       startFiles()
-      for (let times = 0; times < 30; times += 1) await new Promise(setImmediate)
-      tell(rows.map((row) => row.textContent))
+      await settle()
+      tell(groups[0].children[1].children.map((row) => row.textContent))
     """
-    found = told(TOASTS + code)
+    found = told(FILES + code)
     assert isinstance(found, list)
     first, second, other = found
     assert other == "b.mp42.0 MB"

@@ -60,7 +60,8 @@ def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     [
         ("a.mp4", "a.mp4"), ("../../etc/passwd", "passwd"), ("C:\\x\\b c.png", "b c.png"), (".hidden", "hidden"),
         ("straße 1.mp4", "straße 1.mp4"), ("a\n<b>.mp4", "a__b_.mp4"), ("x" * 300 + ".mp4", "x" * 116 + ".mp4"),
-        ("会" * 300 + ".mp4", "会" * 65 + ".mp4"), ("😀" + "会" * 65 + "x.mp4", "会" * 65 + "x.mp4"),
+        ("会" * 300 + ".mp4", "会" * 65 + ".mp4"), ("😀" + "会" * 65 + "x.mp4", "_" + "会" * 64 + ".mp4"),
+        ("holiday " + "x" * 300 + " end.mp4", "holiday " + "x" * 108 + ".mp4"), ("a." + "x" * 300, "a." + "x" * 118),
         ("CON.mp4", "_CON.mp4"), ("nul", "_nul"), ("aux.tar.gz", "_aux.tar.gz"), ("Lpt1 .mkv", "_Lpt1 .mkv"),
         ("com¹.png", "_com¹.png"), ("console.mp4", "console.mp4"), ("com10.png", "com10.png"),
     ],
@@ -73,6 +74,17 @@ def test_names_are_cleaned(name: str, clean: str) -> None:
 def test_names_that_are_none_are_refused(name: str) -> None:
     with pytest.raises(InputError):
         upload_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("a.pdf", 400), ("a", 400), ("a.mp4.zip", 400), ("A.MP4", 200), ("a.jpg", 200)]
+)
+def test_what_could_not_be_listed_is_not_kept_as_a_video_or_image(tmp_path: Path, name: str, status: int) -> None:
+    with studio(tmp_path) as client:
+        answer = client.post(f"/api/uploads?name={name}&only=media", content=b"one")
+        assert answer.status_code == status
+        assert len(list((tmp_path / "uploads").iterdir())) == (status == 200)
+        assert client.post(f"/api/uploads?name={name}", content=b"one").status_code == 200
 
 
 def test_uploads_never_replace_one_another(tmp_path: Path) -> None:

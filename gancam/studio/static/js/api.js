@@ -36,11 +36,21 @@ export async function attempt(method, path, body, options) {
   }
 }
 
-/** Send a file to the server, with progress from 0 to 1; its description. Throws Refused. */
-export function upload(file, progress = () => {}) {
+/** What the studio's own folders are called on the page. */
+export const TITLES = { uploads: "Uploaded", recordings: "Recorded", results: "Made here" }
+
+let sent = 0 // files that are under way
+
+/** Have the browser ask before it leaves the page while a file is sent: that would be lost. */
+function stay(event) {
+  event.preventDefault()
+}
+
+/** Send a file to the server, with progress from 0 to 1; its description. Throws Refused; "media" is videos and images. */
+export function upload(file, progress = () => {}, only = "") {
   return new Promise((done, failed) => {
     const sending = new XMLHttpRequest()
-    sending.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}`)
+    sending.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}&only=${only}`)
     sending.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total)
     sending.onload = () => {
       let said = {}
@@ -49,16 +59,19 @@ export function upload(file, progress = () => {}) {
       else failed(new Refused(said.error || sending.responseText || `error ${sending.status}`))
     }
     sending.onerror = () => failed(new Refused("could not be sent"))
+    sending.onloadend = () => { if (!(sent -= 1)) removeEventListener("beforeunload", stay) }
+    if (!sent) addEventListener("beforeunload", stay)
+    sent += 1
     sending.send(file)
   })
 }
 
 /** The same, while a toast shows how far it is; a refusal names the file. */
-export async function send(file) {
+export async function send(file, only = "") {
   const bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` })
   const over = toast(`Uploading ${file.name} …`, "note", bar)
   try {
-    return await upload(file, (share) => { bar.value = share })
+    return await upload(file, (share) => { bar.value = share }, only)
   } catch (error) {
     throw new Refused(`${file.name}: ${error.message}`)
   } finally {

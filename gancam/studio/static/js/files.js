@@ -1,12 +1,18 @@
 // The Files page: choose, look, process, fetch.
-import { attempt, listen, request, upload } from "./api.js"
-import { $, dress, el, iconButton, toast } from "./dom.js"
+import { attempt, listen, request, TITLES, upload } from "./api.js"
+import { $, button, dress, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { startJobs, watchJobs } from "./jobs.js"
 import { startPreview } from "./preview.js"
 
+const few = () => (innerWidth > 1000 ? 10 : 5) // files of a folder that are shown at first
+const MORE = 50 // that a click adds
+
 let chosen = null // what is looked at
+let together = [] // what was uploaded at once, the last time
 let preview = null
+let folders = [] // [name, its files], as they were listed last
+const shown = new Map() // how many files of a folder, where that is not `few`
 
 export function startFiles() {
   const input = el("input", { type: "file", multiple: true, accept: "video/*,image/*", "aria-label": "Choose videos or images", onchange: () => {
@@ -23,6 +29,7 @@ export function startFiles() {
     $("files-drop").classList.remove("dropping")
     take([...event.dataTransfer.files])
   })
+  $("files-filter").oninput = () => { shown.clear(); draw() }
   preview = startPreview()
   startJobs(list)
   const quality = $("prepare-quality")
@@ -32,50 +39,93 @@ export function startFiles() {
   }
   dress($("prepare-add"), "plus", "Process")
   $("prepare-add").onclick = add
+  $("prepare-all").onclick = addAll
+  dress($("prepare-effect"), "plus", "Add effect")
+  $("prepare-effect").onclick = () => $("add").click() // the menu of the Live page
   listen("state", ({ effects }) => {
     const on = effects.filter((effect) => effect.on)
     $("prepare-effects").replaceChildren(...(on.length ? on.map((effect) => el("li", { class: "kind" }, effect.name))
-      : [el("li", { class: "quiet-text" }, "None: choose them on the Live page")]))
+      : [el("li", { class: "quiet-text" }, "No effect yet")]))
+    $("prepare-effect").hidden = on.length > 0
     preview.effects(JSON.stringify(on.map((effect) => [effect.name, effect.values])))
-    $("prepare-add").disabled = !on.length
+    $("prepare-add").disabled = $("prepare-all").disabled = !on.length
   })
   const opened = (on) => { watchJobs(on); if (on) list() }
   addEventListener("section", ({ detail }) => opened(detail === "files"))
   opened(!panel.hidden)
 }
 
-/** Send files to the server one after the other; show the first. */
+/** Send files to the server one after the other; show the first that it takes. */
 async function take(files) {
+  const stored = []
   for (const [place, file] of files.entries()) {
     const bar = el("progress", { max: 1, value: 0, "aria-label": file.name })
-    const line = el("li", { class: "sending" }, el("span", {}, file.name), bar)
+    const among = files.length > 1 ? `${place + 1} of ${files.length}: ` : ""
+    const line = el("li", { class: "sending" }, el("span", {}, `${among}${file.name}`), bar)
     $("files-sending").append(line)
     try {
-      const stored = await upload(file, (share) => { bar.value = share })
-      if (!place) choose(stored)
+      stored.push(await upload(file, (share) => { bar.value = share }, "media"))
+      if (stored.length === 1) choose(stored[0])
     } catch (error) {
       toast(`${file.name}: ${error.message}`, "error")
     }
     line.remove()
   }
+  if (stored.length) together = stored
+  offerAll()
   list()
 }
 
-const TITLES = { uploads: "Uploaded", recordings: "Recorded", results: "Made here" }
+/** Offer to process what was uploaded together with the file that is looked at. */
+function offerAll() {
+  const among = together.length > 1 && together.some(({ reference }) => reference === chosen?.reference)
+  $("prepare-all").hidden = !among
+  if (among) dress($("prepare-all"), "plus", `Process all ${together.length}`)
+}
+
 const megabytes = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`)
 export const download = (reference) => `/api/downloads/${reference.split("/").map(encodeURIComponent).join("/")}`
 
 async function list() {
-  const roots = (await attempt("GET", "/api/files"))?.roots ?? []
-  const groups = []
-  for (const root of roots) {
-    const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}?all=1`))?.entries ?? []
-    if (entries.length) groups.push(el("section", {}, el("h2", { class: "group-title" }, TITLES[root] ?? root), el("ul", { class: "file-rows" },
-      ...entries.slice(0, 200).map((entry) => row(entry, root in TITLES, entries.filter(({ name }) => name === entry.name).length > 1)))))
-  }
-  $("files-list").replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet-text" }, "Nothing here yet.")]))
-  mark()
+  const roots = (await attempt("GET", "/api/files"))?.roots
+  if (!roots) return
+  const found = await Promise.all(roots.map((root) => attempt("GET", `/api/files/${encodeURIComponent(root)}?all=1`)))
+  folders = roots.map((root, place) => [root, found[place]?.entries ?? []])
+  draw()
 }
+
+/** Show the first files of each folder, of those that the filter names. */
+function draw() {
+  const focused = document.activeElement?.closest?.("[data-reference]") // which is made anew
+  const act = [...(focused?.children ?? [])].indexOf(document.activeElement)
+  const wanted = $("files-filter").value.trim().toLowerCase()
+  const all = folders.reduce((sum, [, entries]) => sum + entries.length, 0)
+  $("files-filter").hidden = all <= few() && !wanted
+  const groups = folders.map(([root, entries]) => group(root, entries, wanted)).filter(Boolean)
+  const none = all ? "No file is called so." : "Nothing here yet."
+  $("files-list").replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet-text" }, none)]))
+  mark()
+  if (focused) rows().find(({ dataset }) => dataset.reference === focused.dataset.reference)?.children[act]?.focus()
+}
+
+function group(root, entries, wanted) {
+  const found = wanted ? entries.filter(({ name }) => name.toLowerCase().includes(wanted)) : entries
+  if (!found.length) return null
+  const most = shown.get(root) ?? few()
+  const count = found.length > few() ? ` · ${found.length}` : ""
+  const names = new Map() // how often each
+  for (const { name } of entries) names.set(name, (names.get(name) ?? 0) + 1)
+  const more = () => {
+    shown.set(root, most + MORE)
+    draw()
+    rows().find(({ dataset }) => dataset.reference === found[most].reference)?.children[0].focus()
+  }
+  return el("section", {}, el("h2", { class: "group-title" }, `${TITLES[root] ?? root}${count}`),
+    el("ul", { class: "file-rows" }, ...found.slice(0, most).map((entry) => row(entry, root in TITLES, names.get(entry.name) > 1))),
+    found.length > most ? button("more", `${Math.min(MORE, found.length - most)} more of ${found.length}`, { class: "button small quiet", onclick: more }) : null)
+}
+
+const rows = () => [...$("files-list").querySelectorAll("[data-reference]")]
 
 /** When a file was changed: the time of today, or the day. */
 function when(entry) {
@@ -89,7 +139,7 @@ function row(entry, own, among) {
   const called = among ? `${entry.name}, ${when(entry)}` : entry.name
   return el("li", { "data-reference": entry.reference },
     el("button", { type: "button", class: "file-row", onclick: () => choose(entry) },
-      icon(entry.kind === "video" ? "file" : "snapshot"), el("span", {}, entry.name),
+      icon(entry.kind === "video" ? "file" : "image"), el("span", { title: entry.name }, entry.name),
       el("small", {}, among ? `${when(entry)} · ${megabytes(entry.size)}` : megabytes(entry.size))),
     el("a", { class: "icon-button small", href: download(entry.reference), download: "", "aria-label": `Download ${called}`, title: "Download" }, icon("download")),
     own ? iconButton("trash", `Delete ${called}`, { class: "icon-button small", onclick: () => remove(entry, called) }) : null)
@@ -103,13 +153,14 @@ async function remove(entry, called) {
 }
 
 function mark() {
-  for (const one of $("files-list").querySelectorAll("[data-reference]"))
+  for (const one of rows())
     one.classList.toggle("chosen", one.dataset.reference === chosen?.reference)
 }
 
 async function choose(entry) {
   chosen = entry
   mark()
+  offerAll()
   try {
     const facts = await request("GET", `/api/media/${entry.reference.split("/").map(encodeURIComponent).join("/")}`)
     if (chosen !== entry) return
@@ -119,7 +170,7 @@ async function choose(entry) {
       facts.seconds && `${facts.seconds.toFixed(1)} s`].filter(Boolean).join(" · ")
     $("prepare-options").hidden = facts.kind !== "video"
     preview.show(entry.reference, facts)
-    if (innerWidth < 1000) $("prepare").scrollIntoView({ behavior: "smooth" })
+    $("prepare").scrollIntoView({ behavior: "smooth", block: innerWidth > 1000 ? "nearest" : "start" })
   } catch (error) {
     if (chosen !== entry) return
     chosen = null // what is shown no longer stands for what would be processed
@@ -129,10 +180,22 @@ async function choose(entry) {
   }
 }
 
+/** Put a file at the end of the queue; what it is there, null where it is refused. */
+function queue(entry, { first, end }) {
+  const options = { codec: $("prepare-codec").value, quality: Number($("prepare-quality").value) }
+  return attempt("POST", "/api/jobs", { reference: entry.reference, first, end, ...options })
+}
+
 async function add() {
   if (!chosen) return
-  const { first, end } = preview.range()
-  const job = await attempt("POST", "/api/jobs", { reference: chosen.reference, first, end, codec: $("prepare-codec").value,
-                                                   quality: Number($("prepare-quality").value) })
+  const job = await queue(chosen, preview.range())
   if (job) { toast(`${job.name} is in the queue`); watchJobs(true) }
+}
+
+/** Queue all that was uploaded at once, from beginning to end. */
+async function addAll() {
+  $("prepare-all").hidden = true // once: another click would make them again
+  let count = 0
+  for (const entry of together) if (await queue(entry, { first: 0, end: 0 })) count += 1
+  if (count) { toast(`${count} files are in the queue`); watchJobs(true) }
 }

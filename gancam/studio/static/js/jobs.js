@@ -1,6 +1,6 @@
 // The queue of what is processed: progress, pause, go on, fetch, and what was kept.
 import { attempt } from "./api.js"
-import { $, button, el } from "./dom.js"
+import { $, button, dress, el } from "./dom.js"
 import { icon } from "./icons.js"
 
 let watching = false
@@ -8,9 +8,22 @@ let timer = null
 let asked = 0
 let done = new Set()
 let finished = () => {}
+let known = [] // as they were told last, the oldest first
 const opened = new Map() // tables of verify by job
 
-export function startJobs(onDone) { finished = onDone }
+export function startJobs(onDone) {
+  finished = onDone
+  dress($("jobs-resume"), "play", "Go on with all")
+  dress($("jobs-clear"), "close", "Clear done")
+  $("jobs-resume").onclick = () => each("paused", (job) => attempt("POST", `/api/jobs/${job.number}/resume`))
+  $("jobs-clear").onclick = () => each("done", (job) => attempt("DELETE", `/api/jobs/${job.number}`))
+}
+
+/** Do something with all jobs that are in a state, the oldest first. */
+async function each(wanted, act) {
+  for (const job of known.filter(({ state }) => state === wanted)) if (!(await act(job))) break
+  poll()
+}
 
 /** Ask for the queue every second while somebody looks. */
 export function watchJobs(on) {
@@ -29,13 +42,31 @@ async function poll() {
   if (watching) timer = setTimeout(poll, busy ? 700 : 4000)
 }
 
+/** Those that are under way first, in their order; then the others, the newest first. */
+function inOrder(jobs) {
+  const under = ["running", "waiting"]
+  return [...under.flatMap((state) => jobs.filter((job) => job.state === state)),
+          ...jobs.filter(({ state }) => !under.includes(state)).toReversed()]
+}
+
+/** Say of a queue of several how many are in which state, and offer what acts on several. */
+function summarise(jobs) {
+  const count = (wanted) => jobs.filter(({ state }) => state === wanted).length
+  const parts = Object.keys(WORDS).filter((state) => count(state)).map((state) => `${count(state)} ${WORDS[state].toLowerCase()}`)
+  $("jobs-summary").textContent = jobs.length > 1 ? parts.join(" · ") : ""
+  $("jobs-resume").hidden = count("paused") < 2
+  $("jobs-clear").hidden = count("done") < 2
+}
+
 function show(jobs) {
+  known = jobs
+  summarise(jobs)
   const now = new Set(jobs.filter((job) => job.state === "done").map((job) => job.number))
   if ([...now].some((number) => !done.has(number))) finished()
   done = now
   $("jobs-section").hidden = !jobs.length
   const list = $("jobs-list")
-  const rows = jobs.toReversed().map((job) => {
+  const rows = inOrder(jobs).map((job) => {
     const old = list.querySelector(`[data-job="${job.number}"]`)
     const text = JSON.stringify({ ...job, frame: 0, eta: null, seconds: 0 })
     if (old?.dataset.text === text) { refresh(old, job); return old } // a button that is made anew loses the press that is under way
@@ -45,7 +76,10 @@ function show(jobs) {
     if (focus) queueMicrotask(() => row.querySelector(`[data-act="${focus}"], [data-act]`)?.focus())
     return row
   })
-  if (rows.length !== list.children.length || rows.some((row, place) => list.children[place] !== row)) list.replaceChildren(...rows)
+  if (rows.length === list.children.length && rows.every((row, place) => list.children[place] === row)) return
+  const focused = document.activeElement // which moves with its row, and loses the focus by that
+  list.replaceChildren(...rows)
+  if (list.contains(focused)) focused.focus()
 }
 
 const WORDS = { waiting: "Waiting", running: "Processing", paused: "Paused", done: "Done", failed: "Failed" }
@@ -56,8 +90,9 @@ const share = (job) => (job.frames ? Math.min(job.frame / job.frames, 1) : 0)
 /** Say through which effects a job goes, and how far it is. */
 function about(job) {
   const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
-  const said = { running: job.eta === null ? `${job.frame} of ${job.frames} frames` : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
-                 paused: `${job.frame} of ${job.frames} frames`, done: `in ${time(job.seconds)}` }[job.state] ?? ""
+  const frames = job.frames > 1 ? `${job.frame} of ${job.frames} frames` : "" // a picture is one
+  const said = { running: share(job) === 1 && job.frames > 1 ? "finishing" : job.eta === null ? frames : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
+                 paused: frames, done: `in ${time(job.seconds)}` }[job.state] ?? ""
   return [effects.join(" → "), said].filter(Boolean).join(" · ")
 }
 
@@ -84,6 +119,8 @@ function make(job) {
   if (job.state === "done" && job.target) {
     acts.push(el("a", { class: "button small accent", href: `/api/downloads/${job.target.split("/").map(encodeURIComponent).join("/")}`, download: "", "data-act": "fetch" },
       icon("download"), el("span", {}, "Download")))
+    acts.push(el("a", { class: "button small", href: `/api/downloads/${job.target.split("/").map(encodeURIComponent).join("/")}?show=1`, target: "_blank", rel: "noopener", "data-act": "show" },
+      icon("full"), el("span", {}, "Open")))
     acts.push(button("eye", "What was kept", { class: "button small", "data-act": "verify", "aria-expanded": opened.has(job.number), onclick: () => verify(job) }))
   }
   acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",

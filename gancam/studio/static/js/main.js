@@ -37,6 +37,7 @@ function startTabs() {
   })
   const wanted = location.hash.slice(1)
   show(TABS.includes(wanted) ? wanted : "live")
+  addEventListener("back", () => show(TABS.find((name) => !$(`panel-${name}`).hidden))) // its lists are read anew
   addEventListener("hashchange", () => TABS.includes(location.hash.slice(1)) && show(location.hash.slice(1)))
 }
 
@@ -80,5 +81,6 @@ startMenu()
 startChain()
 startModels()
 startFiles()
+addEventListener("back", loadModels)
 await loadModels()
 connect()

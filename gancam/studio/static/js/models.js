@@ -30,10 +30,14 @@ export function startModels() {
 }
 
 async function fill() {
-  if (!$("models-list").children.length) $("models-list").append(el("li", { class: "quiet-text" }, "Reading the models …"))
+  if (!$("models-list").querySelector(".model-card"))
+    $("models-list").replaceChildren(el("li", { class: "quiet-text" }, "Reading the models …"))
   const answer = await attempt("GET", "/api/catalogue")
   if (answer) $("models-list").replaceChildren(...answer.models.map(card))
-  else filled = false // the next look at the page asks again
+  else { // the next look at the page asks again, and so does its coming back
+    filled = false
+    $("models-list").replaceChildren(el("li", { class: "quiet-text" }, "The models could not be read."))
+  }
 }
 
 /** How large its pictures are: "x1" and "x2" are times the frame, "64x64" is pixels. */
@@ -89,14 +93,24 @@ function long(text) {
 }
 
 async function add(file) {
+  if (!ENDINGS.split(",").some((ending) => file.name.toLowerCase().endsWith(ending))) {
+    toast(`${file.name}: a model's file ends in ${ENDINGS.replaceAll(",", ", ")}`, "error")
+    return
+  }
+  let reference = null
+  let over = () => {}
   try {
-    const { reference } = await send(file)
-    toast(`Trying ${file.name} out; that takes a moment …`)
+    reference = (await send(file)).reference
+    over = toast(`Trying ${file.name} out; that may take a minute …`, "note", el("progress", { "aria-label": `Trying ${file.name} out` }))
     const found = await request("POST", "/api/catalogue", { reference })
     toast(`${found.name} is one of your models now${found.convention.doubts?.length ? `; not certain: ${found.convention.doubts.join("; ")}` : ""}`)
     await Promise.all([fill(), loadModels()])
   } catch (error) {
     toast(error.message, "error")
+  } finally {
+    over()
+    // the model is a copy of it, and no list on the page names it
+    if (reference) request("DELETE", `/api/files/${reference.split("/").map(encodeURIComponent).join("/")}`).catch(() => {})
   }
 }
 

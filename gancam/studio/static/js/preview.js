@@ -8,6 +8,7 @@ export function startPreview() {
   let reference = null
   let facts = null
   let effects = ""
+  let shown = "" // the address of the frame before the effects
   let at = 0
   let range = [0, 0]
   let asked = 0
@@ -18,11 +19,18 @@ export function startPreview() {
   function place(share) {
     $("preview").style.setProperty("--split", `${100 * Math.min(Math.max(share, 0), 1)}%`)
   }
-  $("preview").addEventListener("pointermove", (event) => {
+  for (const name of ["pointerdown", "pointermove"]) $("preview").addEventListener(name, (event) => {
     const box = $("preview").getBoundingClientRect()
     place((event.clientX - box.left) / box.width)
   })
   $("preview-split").oninput = (event) => place(event.target.value / 100)
+
+  /** Take away what the effects made: it is of another picture. */
+  function forget() {
+    $("preview").classList.add("plain")
+    if (after.src?.startsWith("blob:")) URL.revokeObjectURL(after.src)
+    after.removeAttribute("src")
+  }
 
   /** Fetch the frame at `at` and what the effects make of it; the newest question counts. */
   async function look() {
@@ -33,23 +41,27 @@ export function startPreview() {
     await new Promise((later) => setTimeout(later, 120))
     if (mine !== asked || $("panel-files").hidden) return
     const query = `?at=${at.toFixed(3)}`
-    before.src = `/api/frames/${encoded(reference)}${query}`
-    $("preview").classList.add("working")
+    const frame = `/api/frames/${encoded(reference)}${query}`
+    if (frame !== shown || effects === "[]") forget()
+    before.src = shown = frame
+    $("preview-error").hidden = true
+    $("preview").classList.toggle("working", effects !== "[]")
+    if (effects === "[]") return
     const fetched = fetch(`/api/previews/${encoded(reference)}${query}&effects=${asked}`, { signal: asking.signal })
     const gone = () => new Response('{"error": "the studio does not answer: is it still running?"}', { status: 503 })
     const answer = await fetched.catch(gone)
     if (mine !== asked) return
     $("preview").classList.remove("working")
-    const fine = answer.ok && effects !== "[]"
-    $("preview").classList.toggle("plain", !fine)
-    $("preview-error").textContent = answer.ok ? "" : (await answer.json().catch(() => ({}))).error ?? "no preview"
-    $("preview-error").hidden = answer.ok
-    if (!fine) return
-    const made = await answer.blob().catch(() => null)
-    if (mine !== asked || !made) return
+    const error = answer.ok ? "" : (await answer.json().catch(() => ({}))).error ?? "no preview"
+    const made = answer.ok ? await answer.blob().catch(() => null) : null
+    if (mine !== asked) return
+    $("preview-error").textContent = error
+    $("preview-error").hidden = !error
+    if (!made) return forget()
     const old = after.src
     after.src = URL.createObjectURL(made)
-    if (old.startsWith("blob:")) URL.revokeObjectURL(old)
+    if (old?.startsWith("blob:")) URL.revokeObjectURL(old)
+    $("preview").classList.remove("plain")
   }
 
   function show() {
@@ -71,6 +83,15 @@ export function startPreview() {
   $("range-end").oninput = () => { range[1] = Math.max(Number($("range-end").value), range[0] + 0.1); at = range[1]; show(); look() }
   $("range-at").oninput = () => { at = Number($("range-at").value); show(); look() }
 
+  // by the keyboard a hundredth of the video, with Shift a tenth of a second; the step of a pointer would take all day
+  for (const id of ["range-first", "range-end", "range-at"]) $(id).addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key]
+    if (!step) return
+    event.preventDefault()
+    $(id).value = Number($(id).value) + step * (event.shiftKey ? 0.1 : Math.max(facts.seconds / 100, 0.1))
+    $(id).oninput()
+  })
+
   addEventListener("section", ({ detail }) => detail === "files" && look()) // the effects may be others now
   return {
     show(name, about) {
@@ -80,8 +101,9 @@ export function startPreview() {
       range = [0, about.seconds]
       $("timeline").hidden = about.kind !== "video"
       if (about.kind === "video") $("strip").src = `/api/strips/${encoded(name)}?count=14`
-      $("preview").style.aspectRatio = `${about.size[0]} / ${about.size[1]}`
-      before.src = ""
+      $("preview").style.setProperty("--shape", about.size[0] / about.size[1])
+      before.removeAttribute("src")
+      forget()
       place(0.5)
       show()
       look()

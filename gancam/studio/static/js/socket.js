@@ -4,6 +4,7 @@ import { showPicture, lost } from "./stage.js"
 
 let socket = null
 let wants = false
+let gone = false // whether the server did not answer
 
 /** Ask for the frames before the effects too, or not. */
 export function wantOriginal(on) {
@@ -28,7 +29,12 @@ function send(message) {
 export function connect() {
   socket = new WebSocket(`ws://${location.host}/api/live`)
   socket.binaryType = "arraybuffer"
-  socket.onopen = () => { lost(false); if (wants) send({ compare: true }); if (room) send({ room }) }
+  socket.onopen = () => {
+    if (gone) dispatchEvent(new Event("back")) // what the server has may be other than it was
+    gone = false
+    if (wants) send({ compare: true })
+    if (room) send({ room })
+  }
   socket.onmessage = ({ data }) => {
     if (typeof data === "string") {
       const message = JSON.parse(data)
@@ -39,7 +45,8 @@ export function connect() {
     unpack(data)
   }
   socket.onclose = () => {
-    lost(true)
+    gone = true
+    lost()
     told.state = null
     setTimeout(connect, 1000)
   }

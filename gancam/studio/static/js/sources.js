@@ -1,5 +1,5 @@
 // Choosing what plays.
-import { attempt, listen, request, send, told } from "./api.js"
+import { attempt, listen, request, send, told, TITLES } from "./api.js"
 import { sendCamera } from "./camera.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
@@ -94,10 +94,10 @@ function stream() {
 async function files() {
   const list = el("ul", { class: "rows" })
   for (const root of (await attempt("GET", "/api/files"))?.roots ?? []) {
-    const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}`))?.entries ?? []
+    const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}?all=1`))?.entries ?? []
     for (const entry of entries.filter((one) => one.kind === "video"))
       list.append(el("li", {}, el("button", { type: "button", class: "row", onclick: () => play("file", entry.reference) },
-        icon("file"), el("span", {}, entry.name), el("small", {}, root))))
+        icon("file"), el("span", { title: entry.name }, entry.name), el("small", {}, TITLES[root] ?? root))))
   }
   const input = el("input", { type: "file", accept: "video/*", id: "source-file", onchange: () => playFile(input.files) })
   return el("div", { class: "form" },
@@ -111,7 +111,7 @@ async function playFile(list) {
   if (!file) return
   $("sources").close()
   try {
-    const stored = await send(file)
+    const stored = await send(file, "media")
     await request("POST", "/api/source", { kind: "file", value: stored.reference })
   } catch (error) {
     toast(error.message, "error")

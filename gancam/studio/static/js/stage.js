@@ -163,7 +163,9 @@ let said = null // how many lines about recordings were shown
 function showState(state) {
   const { source } = state
   const playing = source.state === "playing" || (source.state === "ended" && now)
+  const chose = $("begin").contains(document.activeElement) // by the keyboard, say, whose focus would be nowhere
   $("begin").hidden = source.state !== "idle" && source.state !== "failed"
+  if (chose && $("begin").hidden) $("source").focus({ preventScroll: true })
   say($("begin-error"), source.error)
   $("begin-error").hidden = !source.error
   $("picture").hidden = !playing || !now
@@ -194,9 +196,8 @@ function showFigures() {
   $("figures").textContent = parts.join("  ·  ")
 }
 
-/** Say that the server is gone, or back. */
-export function lost(gone) {
-  if (!gone) return
+/** Say that the server is gone; the state that it tells once it is back says more. */
+export function lost() {
   $("begin").hidden = true // until it is back: the text would stand over the choices
   $("acts").inert = true
   $("waiting").textContent = "The studio does not answer. If it was started anew, open the address that it printed."
