@@ -301,9 +301,13 @@ def test_readme_has_the_figures_of_the_cards() -> None:
 
 
 def test_readme_has_the_times_of_the_benchmarks() -> None:
-    """Rounded; rows of several models have a time for each."""
+    """Rounded; rows of several models have a time for each; what is beside a network comes behind its time."""
     told = dict(
-        re.findall(r"^\| `([\w-]+)` \|.*\| ([\d.]+) ms \|$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
+        re.findall(
+            r"^\| `([\w-]+)` \|.*\| ([\d.]+) ms(?:, and [^|]+)? \|$",
+            (ROOT / "README.md").read_text(encoding="utf-8"),
+            re.M,
+        )
     )
     table = (DOCS / "benchmarks.md").read_text(encoding="utf-8").partition("| model | VNNI |")[2].partition("\n\n")[0]
     measured = dict[str, str]()
