@@ -132,9 +132,14 @@ class Storage:
         raise InputError(f"{path}: outside the folders that the studio was given")
 
     def hide_paths(self, text: str) -> str:
-        """Write a message without the paths of the roots, and of the user's models: a file goes by its name below."""
+        """Write a message without the paths of the roots, and of the user's models.
+
+        A file goes by its name below them, a folder itself by its own.
+        """
         for path in self._hidden:
             text = text.replace(path, "")
+            if bare := path.rstrip(os.sep):
+                text = text.replace(bare, Path(bare).name)
         return text
 
     def new(self, root: str, name: str) -> Path:

@@ -265,6 +265,35 @@ def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None
     assert video(Path(download.value.path()))[0] == 12
 
 
+def test_a_file_that_waits_stands_in_the_queue(page: Any, clip: Path) -> None:
+    add(page, "sketch")
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#preview:not(.plain)")
+    for _ in range(3):
+        page.evaluate("() => document.getElementById('prepare-add').click()")
+    inside = """() => {
+      const list = document.getElementById("jobs-list").getBoundingClientRect()
+      const jobs = [...document.querySelectorAll(".job")].map((job) => job.getBoundingClientRect())
+      const apart = jobs.every((job, place) => !place || job.top >= jobs[place - 1].bottom)
+      return jobs.length === 3 && apart && jobs.every((job) => job.left >= list.left && job.right <= list.right)
+    }"""
+    until(page, inside)
+    page.wait_for_selector(".job.waiting, .job.done")
+    assert page.evaluate(inside)
+
+
+def test_what_is_told_is_seen_over_a_picture_that_fills_the_screen(page: Any) -> None:
+    play(page)
+    page.keyboard.press("f")
+    until(page, "document.fullscreenElement !== null")
+    page.keyboard.press("r")
+    page.wait_for_selector('#record[aria-pressed="true"]')
+    page.keyboard.press("r")
+    page.wait_for_selector(".toast")
+    assert page.evaluate("document.getElementById('toasts').matches(':popover-open')")
+
+
 def test_a_file_that_is_no_video_is_not_processed_for_the_one_before(page: Any, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     page.click("#tab-files")

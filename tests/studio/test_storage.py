@@ -35,6 +35,13 @@ def test_references_lead_below_the_roots_and_nowhere_else(tmp_path: Path) -> Non
         one.reference(tmp_path / "secret.txt")
 
 
+def test_messages_name_folders_by_their_own_names(tmp_path: Path) -> None:
+    one = Storage(tmp_path / "kept", [])
+    kept = (tmp_path / "kept").resolve()
+    said = f"{kept / 'uploads' / 'a.mp4'}: is not in {kept / 'results'}, nor in {kept}; see {os.sep}"
+    assert one.hide_paths(said) == f"a.mp4: is not in results, nor in kept; see {os.sep}"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.mp4").touch()

@@ -36,6 +36,13 @@ export function dress(target, name, text) {
   if (label && !text) target.title = key ? `${label} (${key})` : label
 }
 
+/** Lay a part of the page over sheets that are open and over a picture that fills the screen. */
+function raise(part) {
+  if (!part.showPopover) return // an older browser, where it lies below them
+  if (part.matches(":popover-open")) part.hidePopover()
+  part.showPopover()
+}
+
 /** Tell the user something for a while; with a `bar` of progress until the function that is given is called. */
 export function toast(text, kind = "note", bar = null) {
   if (kind === "error" && [...$("toasts").children].some((one) => one.textContent === text)) return // it is still there to read
@@ -43,6 +50,7 @@ export function toast(text, kind = "note", bar = null) {
   const gone = () => box.remove()
   box.append(iconButton("close", "Dismiss", { onclick: gone }))
   $("toasts").append(box)
+  raise($("toasts"))
   while ($("toasts").children.length > 4) $("toasts").firstChild.remove()
   if (!bar) setTimeout(gone, Math.max(kind === "error" ? 9000 : 4000, 70 * text.length))
   return gone
