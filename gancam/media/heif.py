@@ -120,6 +120,8 @@ class Heif:
             at += 2
             base, at = _number(data, at, sizes[2]), at + sizes[2]
             extents, at = _number(data, at, 2), at + 2
+            if extents > 1 and not sum(sizes) - sizes[2]:  # which no byte tells apart: there could be any number
+                raise ValueError("its list of pictures is damaged")
             for _ in range(extents):
                 at += sizes[3]
                 place, at = _number(data, at, sizes[0]), at + sizes[0]
@@ -142,6 +144,9 @@ class Heif:
                     item.properties.append(properties[place - 1])
 
     def _bytes_of(self, item: _Item) -> bytes:
+        lengths = (length or max(len(self._data) - at, 0) for at, length in item.extents)
+        if sum(lengths) > len(self._data):
+            raise ValueError("it is damaged")
         parts = [self._data[at : at + length] if length else self._data[at:] for at, length in item.extents]
         if not parts or any(length > len(part) for part, (_, length) in zip(parts, item.extents, strict=True)):
             raise ValueError("it is cut off, or damaged")
@@ -251,6 +256,8 @@ class Heif:
             packet = av.Packet(self._bytes_of(item))
             packet.pts = packet.dts = place
             frames += context.decode(packet)
+            if sum(frame.width * frame.height for frame in frames[:1]) * len(frames) > _MOST:
+                raise ValueError("its tiles have more than 2^30 pixels")
         frames += context.decode(None)
         if len(frames) != len(items) or any(frame.is_corrupt for frame in frames):
             raise ValueError(f"{len(frames)} of its {len(items)} tiles can be read" if items[1:] else "it is damaged")

@@ -16,6 +16,8 @@ _TECHNICAL = {  # what containers and encoders write by themselves, and what is 
     "number_of_bytes",
 }  # fmt: skip
 
+_RUN_UP = Fraction(1, 20)  # seconds of sound before what is heard, which decoders need
+
 
 def described(metadata: dict[str, str]) -> dict[str, str]:
     """Give what people wrote of the metadata of a file or a stream, but for languages and times."""
@@ -45,6 +47,16 @@ def picture_of(container: av.container.InputContainer) -> av.VideoStream | None:
     if videos and videos[0].frames == 1:
         return next((stream for stream in videos if stream.frames > 1), videos[0])
     return videos[0] if videos else None
+
+
+def is_hidden(packet: "av.packet.Packet[av.stream.Stream]") -> bool:
+    """Whether an edit list hides a packet before the beginning: a picture, or sound that is no decoder's run-up.
+
+    Files that were cut without encoding them anew begin with a group of such pictures, and their sound.
+    """
+    if not packet.is_discard or packet.stream.type == "video" or packet.pts is None or packet.time_base is None:
+        return packet.is_discard
+    return (packet.pts + (packet.duration or 0)) * packet.time_base <= -_RUN_UP
 
 
 def decode_on_threads(stream: av.VideoStream) -> None:

@@ -153,6 +153,7 @@ class Muxer:
         self._late: int | None = None  # ticks by which all of it is later than its times say; None before the first
         self.written = 0  # packets of the picture
         self._noted = False  # whether what is left out has been told
+        self._told = 0  # notes of the tracks until they were opened
 
     @property
     def stream(self) -> av.VideoStream:
@@ -168,6 +169,7 @@ class Muxer:
         self._settings, self._late = settings, None
         audio_from = self._options.audio_from
         notes = self._open(settings, None if audio_from is None else Path(audio_from))
+        self._told = 0 if self._tracks is None else len(self._tracks.notes)
         if not self._noted:
             self._notes += notes
         self._noted = True
@@ -292,9 +294,8 @@ class Muxer:
             self._write(self._held)
             self._held = None
         if self._tracks is not None:
-            known = len(self._tracks.notes)
             self._tracks.finish(until)
-            self._notes += self._tracks.notes[known:]
+            self._notes += self._tracks.notes[self._told :]  # what was damaged on the way
         if self._sound is not None:
             self._container.mux(self._sound.finish(self._end * self._settings.time_base))
         self._container.close()

@@ -26,8 +26,9 @@ from gancam.media.sound import (
     nearest_layout,
     nearest_rate,
 )
-from gancam.media.streams import described, is_cover, picture_of
+from gancam.media.streams import described, is_cover, is_hidden, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
+from gancam.sinks._jumps import Jumps
 from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
 from gancam.units import counted
 
@@ -136,6 +137,7 @@ class Tracks:
     ) -> None:
         self.notes: list[str] = []
         self._output, self._origin, self._first, self._end = output, origin, first, end
+        self._jumps = Jumps(path)
         self._tracks: dict[int, _Track] = {}
         self._plans: dict[int, ChannelPlan] | None = None  # of the audio, once one is transcoded
         if not path.exists():
@@ -278,7 +280,7 @@ class Tracks:
         if not streams:
             return
         try:
-            yield from self._input.demux(streams)
+            yield from filter(self._jumps, self._input.demux(streams))
         except IndexError:
             pass  # PyAV, at the end of a file in which streams appeared after its beginning
         except av.FFmpegError as error:
@@ -306,6 +308,7 @@ class Tracks:
         self.write_until(until)
         for one in cues:
             self._mux(one.until(None))
+        self.notes += [self._jumps.told] if self._jumps.told else []
         self.close()
 
     def _made(self, packet: Packet) -> Iterator[Packet]:
@@ -332,6 +335,8 @@ class Tracks:
         """Whether a packet, which begins at `clock` of its file, is outside of the part that is written."""
         moment, lasts = clock - self._origin, (packet.duration or 0) * Fraction(packet.time_base or 0)
         late = self._end is not None and moment >= self._end
+        if is_hidden(packet) and self._output.format.name not in ("mp4", "mov"):  # which hide it again
+            return True
         return late or (self._first is not None and moment + lasts <= self._first)
 
     def _mux(self, packets: Iterable[Packet]) -> None:

@@ -20,7 +20,7 @@ from gancam.media.animated import is_animated
 from gancam.media.messages import INDEX_MISSING, no_video
 from gancam.media.orientation import Orientation
 from gancam.media.paths import SequencePath, StillPath, classify
-from gancam.media.streams import described, first_heard, is_pause, picture_of
+from gancam.media.streams import described, first_heard, is_hidden, is_pause, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.cut_off import lacks_index
@@ -264,6 +264,8 @@ def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> dict
         for packet in container.demux():
             known = streams.get(packet.stream.index)
             if known is None or not packet.size or (known.codec == "mov_text" and is_pause(bytes(packet))):
+                continue
+            if is_hidden(packet):
                 continue
             if packet.pts is not None and packet.time_base is not None:
                 moment = packet.pts * packet.time_base

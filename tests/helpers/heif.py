@@ -57,18 +57,26 @@ def heif(items: Sequence[Item], *, primary: int = 1, brand: bytes = b"heic") -> 
         place += len(item.properties)
 
     def meta(begin: int) -> bytes:
-        where = b""
+        where, inside = b"", b""  # what describes a grid is in the list itself
         for number, item in enumerate(items, 1):
-            where += struct.pack(">HHHHII", number, 0, 0, 1, begin, len(item.content))
-            begin += len(item.content)
+            grid = item.kind == b"grid"
+            place = len(inside) if grid else begin
+            where += struct.pack(">HHHHII", number, grid, 0, 1, place, len(item.content))
+            inside += item.content if grid else b""
+            begin += 0 if grid else len(item.content)
         return full(
             b"meta", 0, full(b"hdlr", 0, bytes(4), b"pict", bytes(13)), full(b"pitm", 0, struct.pack(">H", primary)),
             full(b"iloc", 1, b"\x44\0", struct.pack(">H", len(items)), where),
             full(b"iinf", 0, struct.pack(">H", len(infos)), *infos), full(b"iref", 0, *links),
             box(b"iprp", box(b"ipco", *properties), full(b"ipma", 0, struct.pack(">I", len(items)), belongs)),
+            box(b"idat", inside),
         )  # fmt: skip
 
-    return head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", *(item.content for item in items))
+    return (
+        head
+        + meta(len(head) + len(meta(0)) + 8)
+        + box(b"mdat", *(item.content for item in items if item.kind != b"grid"))
+    )
 
 
 def coded(images: Sequence[NDArray[np.generic]], form: str = "yuv444p") -> list[Item]:

@@ -165,6 +165,10 @@ def damaged() -> list[tuple[str, bytes, str]]:
     whole = tiled(ramp(), 64)
     photo = coded([ramp(64, 64)])[0]
     lost = Item(b"grid", struct.pack(">4B2H", 0, 0, 1, 1, 128, 128), [size(128, 128)], links={b"dimg": [2, 2]})
+    plain = heif([Item(b"hvc1", photo.content, photo.properties)])
+    places = plain.index(b"iloc") + 8  # the sizes of their numbers, and behind them one item with one place
+    one = plain[: places + 8] + b"\0\0\xff\xff" + plain[places + 12 :]  # the number of its places
+    many = one[:places] + b"\0\0" + one[places + 2 :]  # that take no bytes
     huge = Item(b"hvc1", photo.content, [photo.properties[0], size(1 << 20, 1 << 20)])
     return [
         ("cut", whole[:-500], "it is cut off, or damaged"),
@@ -172,6 +176,8 @@ def damaged() -> list[tuple[str, bytes, str]]:
         ("kind", heif([Item(b"j2k1", b"x", [size(4, 4)])]), "its picture is coded as 'j2k1', which is not read"),
         ("list", whole[:60], "its list of pictures is "),
         ("huge", heif([huge]), r"1048576x1048576 pixels are more than 2\^30"),
+        ("places", one, "(its list of pictures is|it is) (cut off, or )?damaged"),
+        ("endless", many, "its list of pictures is damaged"),
         ("noise", heif([Item(b"hvc1", bytes(99), photo.properties)]), "it is damaged"),
         ("nothing", heif([Item(b"hvc1", photo.content, ())], primary=7), "it is damaged"),
     ]

@@ -108,7 +108,8 @@ def test_frames_that_are_missing_are_found_wherever_they_are(tmp_path: Path, gon
 @pytest.mark.parametrize(("name", "codec"), [("a.mkv", "pcm_s16le"), ("a.mov", "pcm_s16le"), ("a.mkv", "flac")])
 def test_sound_in_its_place_is_told_so_whatever_runs_up_to_it(tmp_path: Path, name: str, codec: str) -> None:
     """AAC begins a packet early, which players skip: the sound was told to come 21 ms too early."""
-    film = make_clip(tmp_path / name, audio=[(codec, 0.0)])
+    in_order = {"bf": "0"}  # Matroska does not tell when pictures are decoded, so a copy would hide the first
+    film = make_clip(tmp_path / name, options=in_order, audio=[(codec, 0.0)])
     with av.open(film) as source, av.open(tmp_path / "b.mp4", "w") as out:
         picture = out.add_stream_from_template(source.streams.video[0])
         track = out.add_stream("aac", rate=48000, layout="mono")

@@ -1,0 +1,77 @@
+"""The clock of files put one behind another (``cat a.ts b.ts``), which jumps back where the next one begins."""
+
+import os
+from contextlib import suppress
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import av
+
+from gancam.media.streams import picture_of
+from gancam.sinks._subtitles import Packet
+
+_BACK = Fraction(1, 2)  # seconds by which times that belong together never go back
+
+
+class Jumps:
+    """Moves the packets beside a picture to where it goes on: sources show each frame after the one before.
+
+    Args:
+        path: The file that they are in.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._late = dict[int, Fraction]()  # seconds by which packets of a stream are later than they say
+        self._count = dict[int, int]()  # how often it jumped
+        self._last, self._moved = dict[int, Fraction](), dict[int, Fraction]()  # its last packet, as it was and moved
+
+    def __call__(self, packet: Packet) -> bool:
+        """Move a packet; whether it comes behind the one before, else it is of a sound longer than its picture."""
+        index = packet.stream.index
+        if packet.dts is None or not packet.time_base:
+            return True
+        clock = packet.dts * packet.time_base
+        last = self._last.get(index, clock)
+        self._last[index] = clock
+        if clock < last - _BACK and (count := self._count.get(index, 0)) < len(self._of_picture):
+            self._count[index], self._late[index] = count + 1, self._of_picture[count]
+        if index in self._count:
+            if clock > self._moved[index] + _BACK:  # it is back where it was
+                self._late[index] = Fraction(0)
+            ticks = round(self._late[index] / packet.time_base)
+            packet.dts += ticks
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            if packet.dts * packet.time_base <= self._moved[index]:
+                return False
+        self._moved[index] = packet.dts * packet.time_base
+        return True
+
+    @property
+    def told(self) -> str:
+        """Say for a note that it jumped; empty where it did not."""
+        return f"the times of {self._path.name} jump back, as in files put one behind another" if self._count else ""
+
+    @cached_property
+    def _of_picture(self) -> list[Fraction]:
+        """The seconds by which the pictures after each jump are shown later than they say."""
+        found, late, end = list[Fraction](), Fraction(0), Fraction(0)
+        last: Fraction | None = None
+        with (
+            suppress(av.FFmpegError, OSError, IndexError),
+            av.open(os.path.abspath(self._path), metadata_errors="replace") as film,
+        ):
+            stream = picture_of(film)
+            if stream is None or stream.average_rate is None:
+                return found
+            for packet in film.demux(stream):
+                if packet.dts is None or packet.pts is None or packet.time_base is None:
+                    continue
+                clock, shown = packet.dts * packet.time_base, packet.pts * packet.time_base
+                if last is not None and clock < last - _BACK:
+                    late = end - shown
+                    found.append(late)
+                late = late if shown <= end else Fraction(0)
+                last, end = clock, max(end, shown + late + 1 / Fraction(stream.average_rate))
+        return found
