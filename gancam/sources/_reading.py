@@ -47,6 +47,7 @@ class Reading:
         self._until = None if extent.end is None else float(extent.end)
         self._stop, self._process = threading.Event(), os.getpid()
         self._thread: threading.Thread | None = None
+        self._begin = threading.RLock()  # so that nothing is closed while the thread is made and not yet begun
         self._closed = self._ended = False
         self._short = False  # whether frames are missing at the end
         self.skip, self.worker_seconds = 0, worker_seconds
@@ -69,9 +70,10 @@ class Reading:
             raise SourceError(f"{self._path}: already closed")
         if self._ended:
             raise SourceError(f"{self._path}: already read to its end, its frames come once: open it again")
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="gancam-decode", daemon=True)
-            self._thread.start()
+        with self._begin:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="gancam-decode", daemon=True)
+                self._thread.start()
         while not self._closed and not self._ended:
             item = self._queue.take()
             if not isinstance(item, Frame):
@@ -93,10 +95,11 @@ class Reading:
         if os.getpid() != self._process:
             _OF_PARENTS.append(self)
             return
-        self._stop.set()
+        with self._begin:
+            self._stop.set()
         self._queue.wake()
         here = self._thread is threading.current_thread()  # whose garbage collection may come upon the last reference
-        if self._thread is not None and not here:
+        if self._thread is not None and self._thread.ident is not None and not here:
             self._thread.join(patience)
         if self._thread is None or not (here or self._thread.is_alive()):
             self._decoder.close()

@@ -405,16 +405,17 @@ def test_effects_that_play_no_more_are_let_go(seconds: float | None) -> None:
 
 def test_what_was_loaded_and_never_played_is_closed(loader: Loader) -> None:
     """It stayed, and so did a thread that looks at its file."""
-    said, controls = list[str](), Controls([])
+    said, controls, begun = list[str](), Controls([]), threading.Event()
 
     def load(specs: tuple[EffectSpec, ...]) -> list[EffectSlot]:
+        begun.set()
         loader.may.wait(120)
         return slots([Watchful(spec.name, said) for spec in specs])
 
     effects = LiveEffects(MENU, load, controls, size=SIZE)
     loader.may.clear()
     effects.choose("a")
-    time.sleep(0.02)  # it is being loaded
+    assert begun.wait(120)
     effects.choose("b")
     loader.may.set()
     wait_until(lambda: not effects.coming and "close a" in said)

@@ -8,6 +8,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 import gancam
 from gancam.errors import DeviceError, OutOfMemory, ParameterError
 from gancam.frame import Image
-from gancam.inference import chain
+from gancam.inference import autotune, chain
 from gancam.inference.autotune import Run, best_way, choose, trial_input
 from gancam.inference.binding import Tensor
 from gancam.inference.buffers import BufferPool
@@ -446,6 +447,8 @@ def test_trials_on_a_gpu_see_a_picture_that_fills_it(path: Path, tiny: Path) -> 
 def test_the_way_to_run_on_a_gpu_is_found_by_trial(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     seconds = {"plain": 0.012, "tf32": 0.006, "tf32 nhwc": 0.001, "tf32 graph": 0.0, "tf32 nhwc graph": 0.01}
+    now = [0.0]
+    monkeypatch.setattr(autotune, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     opened: list[str] = []
 
     def open_way(way: str) -> Run:
@@ -455,7 +458,7 @@ def test_the_way_to_run_on_a_gpu_is_found_by_trial(path: Path, monkeypatch: pyte
         wrong = 200 if way == "tf32 nhwc" else 0
 
         def run() -> Any:
-            threading.Event().wait(seconds[way])
+            now[0] += seconds[way]
             return np.full((8, 8), wrong, np.uint8)
 
         return run

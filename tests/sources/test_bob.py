@@ -161,7 +161,8 @@ def test_live_plays_fields(tmp_path: Path) -> None:
     done = here("live", path, "-e", "none", "--bob", "--to", made)
     assert (done.returncode, "50 frames a second, of 25" in done.stderr) == (0, True)
     with VideoFile(made) as source:
-        assert (source.frames or 0) > FRAMES
+        times = [round(50 * frame.time) for frame in source]
+        assert times[-1] == 2 * FRAMES - 1  # of the second field; a busy machine may leave out some between
         assert not source.footage.interlaced
 
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor, wait
 from fractions import Fraction
 from pathlib import Path
 
@@ -382,6 +383,27 @@ def test_close_is_prompt_whenever_it_comes(tmp_path: Path) -> None:
         assert not [t for t in threading.enumerate() if t.name == "gancam-decode"]
         with pytest.raises(SourceError, match="closed"):
             next(iter(source))
+
+
+def test_a_file_is_closed_just_when_another_thread_begins_to_read(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, begins, go = threading.Thread.start, threading.Event(), threading.Event()
+
+    def late(thread: threading.Thread) -> None:
+        if thread.name == "gancam-decode":
+            begins.set()
+            assert go.wait(120)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", late)
+    source = VideoFile(clip)
+    with ThreadPoolExecutor(2) as pool:
+        reading = pool.submit(list, source)
+        assert begins.wait(120)
+        closing = pool.submit(source.close)
+        wait([closing], timeout=0.1)  # until it waits for the other, or has failed
+        go.set()
+        closing.result(120)
+        assert len(reading.result(120)) <= 24
 
 
 def test_close_frees_who_waits_in_another_thread(clip: Path) -> None:
