@@ -31,6 +31,7 @@ from train import evaluate, holes
 from train.data import Pixels
 from train.networks.inpaint import LEVELS, REACH, SURE, TINY, Attention, Gated, Inpaint, Residual, push_pull, shepard
 from train.recipe import Recipe
+from train.tasks import SMALLEST
 
 X = TypeVar("X")
 COMPARED = ("text", "box", "freeform")  # holes in every picture on which variants are compared
@@ -377,7 +378,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, Inpaint):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    pictures = compared_on(images)
+    pictures = compared_on(images, least=SMALLEST)
     folders = pictures_by_name(judge_on)
     peers = {name: evaluate.inpainting_peers(truths) for name, truths in folders.items()}
 

@@ -44,15 +44,23 @@ class Plan:
 
 
 def compared_on(
-    images: Path | None, prepared: Callable[[Pixels], Pixels] = lambda image: image
+    images: Path | None, prepared: Callable[[Pixels], Pixels] = lambda image: image, *, least: int = 1
 ) -> Callable[[], list[Pixels]]:
     """Give what reads the pictures that variants are calibrated and compared on, RGB, each `prepared`; it reads once.
 
     Those in `images` are read here and now, so that a fault in them is told before anything is made; the bundled ones
     (None) when they are asked for. Raises ``FileNotFoundError`` and ``ValueError`` as `image_files`, `read_image` and
-    `prepared` do.
+    `prepared` do, and for a picture of fewer than `least` pixels a side.
     """
-    read = cache(lambda: [prepared(read_image(path)) for path in image_files(images or SAMPLES)])
+
+    def one(path: Path) -> Pixels:
+        image = read_image(path)
+        if min(image.shape[:2]) < least:
+            size = f"{image.shape[1]}x{image.shape[0]}"
+            raise ValueError(f"--images: {path} has {size} pixels, too few to compare on: {least} a side")
+        return prepared(image)
+
+    read = cache(lambda: list(map(one, image_files(images or SAMPLES))))
     if images is not None:
         read()
     return read

@@ -299,7 +299,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     """
     if not isinstance(network, Network):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
-    pictures = compared_on(images)
+    pictures = compared_on(images, least=network.multiple)
     webcam = recipe.task == "distil" or recipe.data.get("degradation") == "webcam"
     degradations = ("bicubic", "webcam") if webcam else ("bicubic",)
     folders = pictures_by_name(judge_on)

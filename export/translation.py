@@ -28,6 +28,7 @@ from train.painters import PAINTERS
 from train.recipe import Recipe
 from train.tasks.translation import judged_pairs
 
+JUDGED = ("self", "degraded")  # pairs that are made of any photos, whose figures are of those
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
 STROKES: dict[str, Strokes] = {"ink": "hatched", "oil": "laid", "mosaic": "laid"}  # of painters; others draw lines
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
@@ -67,13 +68,15 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
 def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list[Path]) -> Plan:
     """fp32, fp16 and, but for colorizers, int8, calibrated on `images`.
 
-    All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it, where
-    the recipe makes pairs of photos. Where it does not, the figure is how restless the network is.
+    All are compared on those, by default samples/stills/; each folder of `judge_on` gives figures named after it. The
+    figure of networks whose recipe makes no pairs of photos is how restless they are; `judge_on` is refused then.
     """
     if not isinstance(network, Translator | Colorizer):
         raise ValueError(f"recipe {recipe.name!r}: no exporter for networks of family {recipe.network['family']!r}")
     made = network
     kind = str(recipe.data.get("pairs", "self")) if recipe.task == "translation" else ""
+    if judge_on and kind not in JUDGED:
+        raise ValueError(f"--judge {judge_on[0]}: recipe {recipe.name!r} makes no pairs of photos; leave --judge out")
     if isinstance(network, Translator):
         round_grain(network)
         if kind in PAINTERS:
@@ -102,7 +105,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         if not kind or kind in PAINTERS:  # there is no truth, or none that it must meet point by point
             return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures()), 4)}
         figures: dict[str, float] = {}
-        for name, truths in folders.items() if kind in ("self", "degraded") else ():
+        for name, truths in folders.items():
             scores = evaluate.translation(translate, judged_pairs(truths, made.multiple, kind))
             figures |= {f"{figure}_{name}": round(score, 4) for figure, score in scores.items()}
         return figures

@@ -9,7 +9,7 @@
                       all places is added in each iteration, also of places that `loss` leaves out.
     gradient_penalty  weight of that penalty between real and generated pictures; 10 for the Wasserstein loss.
     smoothing         one-sided: real pictures are called real with probability 1 - smoothing (Salimans et al.,
-                      https://arxiv.org/abs/1606.03498, section 3.4).
+                      https://arxiv.org/abs/1606.03498, section 3.4); of a relative loss, pairs are the right way round.
     flips             share of pairs whose labels are exchanged for the discriminator (Chintala's "how to train a GAN").
     noise             deviation of Gaussian noise on what the discriminator sees, falling to 0 in the course of the run
                       (https://arxiv.org/abs/1701.04862).

@@ -1,5 +1,6 @@
 """A run on the console: one line that moves on a terminal, a line now and then elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ class Console(Watcher):
         """Write the line."""
         line = describe(progress)
         if self._terminal:
+            line = fitted(line, columns(self._stream) - 1)
             self._stream.write("\r" + line.ljust(self._width))
             self._stream.flush()
             self._width = len(line)
@@ -81,6 +83,21 @@ def describe(progress: Progress) -> str:
     left = f"{_duration(progress.left)} left" if progress.iteration < progress.end else "done"
     parts = [f"{progress.iteration:,}/{progress.end:,} {share}%", speed, left, losses]
     return "  ".join(filter(None, parts))
+
+
+def fitted(line: str, width: int) -> str:
+    """Leave out what is last of a line of parts that is longer than `width`: a longer one is not written over."""
+    while len(line) > width and "  " in line:
+        line = line.rpartition("  ")[0]
+    return line[: max(width, 0)]
+
+
+def columns(stream: TextIO) -> int:
+    """How many characters a line of the terminal has; 80 where it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 def _duration(seconds: float) -> str:

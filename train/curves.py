@@ -78,7 +78,8 @@ def read(run: Path) -> Log:
         except json.JSONDecodeError:
             continue
         if "alarm" in line:
-            alarms.setdefault(line["iteration"], []).append(line["alarm"])
+            told = alarms.setdefault(line["iteration"], [])
+            told += [line["alarm"]] * (line["alarm"] not in told)  # a resumed run may find it again
         elif "evaluate" in line:
             evaluations[line["iteration"]] = line["evaluate"]
         else:

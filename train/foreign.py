@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from train.exported import ExportedTeacher
 
 HALF = 0x01306B47  # the flag that ncnn writes before weights of 16 bits
+# what is raised by layers that are not described right
+FAULTS = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 RESIZE = {1: "nearest", 2: "bilinear", 3: "bicubic"}
 ARITHMETIC: dict[int, Callable[[Tensor, Tensor | float], Tensor]] = {
     0: torch.add, 1: torch.sub, 2: torch.mul, 3: torch.div,
@@ -53,35 +55,52 @@ class Ncnn(nn.Module):
     Format: https://github.com/Tencent/ncnn/wiki/param-and-model-file-structure, of which what restoration networks are
     made of: convolutions, PReLU, pixel shuffles, resizing and sums.
 
-    ``forward``: ``(n, c, h, w)`` float -> what the last layer gives, float. One input, one output.
+    ``forward``: ``(n, c, h, w)`` float -> what the last layer gives, float. One input, one output. Raises
+    ``ValueError`` for pictures that its layers do not take.
+
+    Raises ``ValueError``, which names the line, for a text that is none.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        lines = path.read_text(encoding="utf-8").split("\n")
+        self._path = path
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         if lines[0].strip() != "7767517":
             raise ValueError(f"{path} is no ncnn text: it begins with {lines[0][:20]!r}, not with 7767517")
         weights = _Weights(path.with_suffix(".bin"))
         self.layers = nn.ModuleList()
         self._wires: list[tuple[list[str], list[str]]] = []  # names in and out of each layer
-        for line in lines[2:]:
-            if words := line.split():
-                kind, _, takes, gives = words[0], words[1], int(words[2]), int(words[3])
-                names, options = (
-                    words[4 : 4 + takes + gives],
-                    dict(word.split("=") for word in words[4 + takes + gives :]),
-                )
-                self.layers.append(_layer(kind, {int(key): value for key, value in options.items()}, weights, path))
-                self._wires.append((names[:takes], names[takes:]))
+        for number, line in enumerate(lines[2:], 3):
+            if not (words := line.split()):
+                continue
+            try:
+                self._add(words, weights)
+            except FAULTS as error:
+                if str(path.with_suffix("")) in str(error):  # it says all that there is to say
+                    raise
+                raise ValueError(f"{path}, line {number}, is no layer of ncnn: {line.strip()[:120]!r}") from error
         weights.finish()
+
+    def _add(self, words: list[str], weights: "_Weights") -> None:
+        """Add the layer of one line: its kind, its name, how many it takes and gives, their names, and its options."""
+        kind, _, takes, gives = words[0], words[1], int(words[2]), int(words[3])
+        names, rest = words[4 : 4 + takes + gives], words[4 + takes + gives :]
+        options = {int(key): value for key, value in (word.split("=") for word in rest)}
+        if len(names) != takes + gives or not set(names[:takes]) <= {one for _, made in self._wires for one in made}:
+            raise ValueError("it takes what none before it gives")
+        self.layers.append(_layer(kind, options, weights, self._path))
+        self._wires.append((names[:takes], names[takes:]))
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the layers in the file's order."""
         held: dict[str, Tensor] = {}
-        for layer, (takes, gives) in zip(self.layers, self._wires, strict=True):
-            y = layer(*(held[name] for name in takes)) if takes else x
-            held |= dict.fromkeys(gives, y)
-        return y.float()
+        try:
+            for layer, (takes, gives) in zip(self.layers, self._wires, strict=True):
+                y = layer(*(held[name] for name in takes)) if takes else x
+                held |= dict.fromkeys(gives, y)
+            return y.float()
+        except FAULTS as error:
+            raise ValueError(_cannot_run(self._path, x, error)) from error
 
 
 class _Weights:
@@ -175,11 +194,12 @@ def _resize(way: str, factor: float) -> nn.Module:
 class OnnxTeacher(nn.Module):
     """An ONNX file that takes ``(n, 3, h, w)`` float and gives ``(n, 3, h * k, w * k)`` float.
 
-    OpenCV runs it, on the CPU.
+    OpenCV runs it, on the CPU. Raises ``ValueError`` for what it cannot read, or run.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
+        self._path = path
         try:
             self._network = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
@@ -187,5 +207,12 @@ class OnnxTeacher(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the file."""
-        self._network.setInput(x.float().cpu().numpy())
-        return torch.from_numpy(np.array(self._network.forward(), np.float32)).to(x.device)
+        try:
+            self._network.setInput(x.float().cpu().numpy())
+            return torch.from_numpy(np.array(self._network.forward(), np.float32)).to(x.device)
+        except cv2.error as error:
+            raise ValueError(_cannot_run(self._path, x, error)) from error
+
+
+def _cannot_run(path: Path, x: Tensor, error: Exception) -> str:
+    return f"{path} cannot be run on {tuple(x.shape)}: {' '.join(str(error).split())[:160]}"

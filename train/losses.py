@@ -132,6 +132,16 @@ def adversarial_loss(name: str, recipe: str) -> Adversarial:
     return ADVERSARIAL[name]
 
 
+def mislabelled(loss: Adversarial, real: Tensor, fake: Tensor) -> Tensor:
+    """What the discriminator would lose more, but for a constant, if real pictures were called generated.
+
+    So times e it is smoothing: they are called real with probability 1 - e (Salimans et al.,
+    https://arxiv.org/abs/1606.03498, section 3.4). Of a relative loss it is pairs whose labels are exchanged.
+    """
+    other = fake if loss.relative else torch.zeros_like(real)
+    return loss.discriminator(other, real) - loss.discriminator(real, other)
+
+
 def r1(real: Tensor, images: Tensor) -> Tensor:
     """``E |dD(x) / dx|^2`` summed over a picture, averaged over pictures; D(x) is the sum of all its logits in `real`.
 

@@ -145,12 +145,12 @@ def _crop(image: Pixels, side: int, rng: np.random.Generator) -> Pixels:
 
 @torch.no_grad()
 def teach(network: nn.Module, low: Patches, scale: int) -> Patches:
-    """What the teacher makes of ``(n, h, w, 3)``, uint8. Raises ``ValueError`` where it has another scale."""
+    """What the teacher makes of ``(n, h, w, 3)``, uint8. Raises ``ValueError`` for another scale or colours."""
     x = torch.from_numpy(np.array(low)).permute(0, 3, 1, 2).float() / 255.0
     with precision.autocast(x.device, precision.fastest(network)):
         y = network(x.contiguous(memory_format=torch.channels_last)).float()
-    expected = (low.shape[1] * scale, low.shape[2] * scale)
-    if y.shape[2:] != expected:
-        raise ValueError(f"the teacher makes {tuple(y.shape[2:])} of {low.shape[1:3]}, and the student {expected}")
+    expected = (len(low), 3, low.shape[1] * scale, low.shape[2] * scale)
+    if y.shape != expected:
+        raise ValueError(f"the teacher makes {tuple(y.shape)} of {tuple(x.shape)}, and the student {expected}")
     made: Patches = y.clamp(0, 1).mul(255.0).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return made

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,7 @@ from gancam.inference.model import Model
 from gancam.inference.variants import read_card
 from tests.helpers.small import crops, filler, still, write_filler
 from tests.helpers.training import write_run
-from train import evaluate, holes
+from train import evaluate, holes, recipe
 
 RECIPE = """
 task = "inpainting"
@@ -89,6 +90,13 @@ def test_eight_bits_hold_zero_and_what_was_seen(values: list[float]) -> None:
     assert 0 <= zero <= 255
     coded = (np.clip(np.round(seen / step) + zero, 0, 255) - zero) * step
     assert np.abs(coded - seen).max() <= 0.6 * step + 1e-6
+
+
+def test_pictures_too_small_to_compare_on_are_named(tmp_path: Path) -> None:
+    """Drawing a hole into one of no pixels failed with numbers."""
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((99, 20, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"a\.png has 20x99 pixels, too few to compare on: 32 a side"):
+        inpainting.plan(filler(), recipe.parse(RECIPE, name="fill"), tmp_path, [])
 
 
 def test_the_command_line_writes_what_gancam_opens(tmp_path: Path) -> None:

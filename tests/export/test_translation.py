@@ -206,6 +206,16 @@ def test_each_direction_of_a_cyclegan_can_be_had(tmp_path: Path, capsys: pytest.
     assert "one direction" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("task", "pairs"), [("style", ""), ("translation", "folders"), ("translation", "ink")])
+def test_what_is_judged_on_no_photos_refuses_them(task: str, pairs: str, tmp_path: Path) -> None:
+    """They were read, and no figure was of them."""
+    network = translator_network()
+    plan = recipe.parse(RECIPE.replace("style", task, 1), name="mine")
+    plan = replace(plan, data={"pairs": pairs} if pairs else {})
+    with pytest.raises(ValueError, match=r"--judge .*: recipe 'mine' makes no pairs of photos; leave --judge out"):
+        translation.plan(network, plan, None, [tmp_path])
+
+
 def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
     (tmp_path / "Few").mkdir()
     cv2.imwrite(str(tmp_path / "Few" / "otters.png"), still("otters")[:99, :131])
@@ -216,7 +226,7 @@ def test_pairs_that_are_made_of_photos_are_judged(tmp_path: Path) -> None:
     assert figures.keys() == {"psnr_few", "distance_few", "chroma_gain_few", "colourfulness_few"}
     model = Model(write_translator(tmp_path, made), precision="fp32")
     assert plan.judged(model) == pytest.approx(figures, abs=0.02)
-    unpaired = translation.plan(made, recipe.parse(RECIPE, name="x"), None, [tmp_path / "Few"])
+    unpaired = translation.plan(made, recipe.parse(RECIPE, name="x"), None, [])
     restless = unpaired.judged(None)
     assert restless.keys() == {"temporal_noise"}
     assert unpaired.judged(model) == pytest.approx(restless, abs=0.05)

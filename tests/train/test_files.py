@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+import torch
 
 from tests.helpers.training import GENERATOR
 from train import checkpoint, curves, files, loop, recipe, report
@@ -57,6 +58,14 @@ def test_a_line_after_a_torn_one_is_not_lost(tmp_path: Path) -> None:
     assert curves.read(tmp_path).losses["l1"] == ([100, 300, 400], [1.0, 3.0, 4.0])
 
 
+def test_an_alarm_that_a_resumed_run_finds_again_is_one(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    for text in ("collapses", "collapses", "diverges"):
+        files.append(log, json.dumps({"iteration": 100, "alarm": text}))
+    files.append(log, json.dumps({"iteration": 100, "l1": 1.0}))
+    assert curves.read(tmp_path).alarms == {100: ["collapses", "diverges"]}
+
+
 def test_a_full_disk_names_the_file_and_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,8 +82,6 @@ def test_a_full_disk_names_the_file_and_leaves_nothing_half_written(
 def test_what_was_learnt_is_kept_where_a_picture_of_it_cannot_be(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     monkeypatch.setattr(report.Report, "step", _fails_at_3)
     text = GENERATOR.format(iterations=9)
     with pytest.raises(OSError, match="the disk is full"):

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from tests.helpers.teachers import TEXT, ncnn
 from train import foreign
+from train.pool import teach
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -38,12 +39,27 @@ def test_an_ncnn_network_does_what_its_layers_say(tmp_path: Path, half: bool) ->
         (("0=12 1=3 4=1 5=1 6=864", "0=12 1=3 4=1 6=864"), "describes"),
         (("6=864", "6=1728"), "ends at"),
         (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 1 e f 0=2 1=1"), "PixelShuffle"),
+        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large"), r"small\.param, line 8, is no layer of ncnn"),
+        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 1 z f 0=2"), "is no layer of ncnn: 'PixelShuffle la"),
+        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 one e f 0"), "is no layer of ncnn: 'PixelShuffle la"),
+        (("0=8 1=3 4=1", "0=8 1=0 4=1"), "is no layer of ncnn: 'Convolution "),
+        (("0=8 1=3 4=1", "0=8 1=3 4=-1"), "is no layer|cannot be run on"),
+        (("6=864", "6=863"), "is no layer of ncnn: 'Convolution "),
     ],
 )
 def test_what_is_not_understood_is_refused(tmp_path: Path, change: tuple[str, str], says: str) -> None:
     path, _ = ncnn(tmp_path, TEXT.replace(*change))
     with pytest.raises(ValueError, match=says):
-        foreign.teacher(path)
+        foreign.teacher(path)(torch.zeros(1, 3, 8, 8))
+
+
+def test_a_teacher_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    path, _ = ncnn(tmp_path)
+    with pytest.raises(ValueError, match=rf"{path.name} cannot be run on \(1, 4, 8, 8\): "):
+        foreign.teacher(path)(torch.zeros(1, 4, 8, 8))
+    grey = torch.nn.Sequential(torch.nn.Conv2d(3, 1, 1), torch.nn.Upsample(scale_factor=2))
+    with pytest.raises(ValueError, match=r"the teacher makes \(2, 1, 16, 16\) of .* the student \(2, 3, 16, 16\)"):
+        teach(grey, np.zeros((2, 8, 8, 3), np.uint8), 2)
 
 
 def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> None:

@@ -158,3 +158,19 @@ def test_apart_is_least_amid_what_most_of_the_weight_agrees_upon() -> None:
     assert of(0.0, one) < of(0.25, one)  # which is the mean
     assert of(1.0, heavy) < of(0.5, heavy)
     assert of(1.0, heavy) < of(0.0, heavy)
+
+
+@pytest.mark.parametrize("name", losses.ADVERSARIAL)
+def test_smoothing_is_the_mean_over_labels(name: str) -> None:
+    loss, share = losses.ADVERSARIAL[name], 0.25
+    real, fake = (torch.tensor(values, requires_grad=True) for values in ([0.3, -2.0, 0.9], [-0.1, 1.7, -0.8]))
+    nothing = torch.zeros(3)
+    smooth = loss.discriminator(real, fake) + share * losses.mislabelled(loss, real, fake)
+    if loss.relative:
+        wanted = (1 - share) * loss.discriminator(real, fake) + share * loss.discriminator(fake, real)
+    else:  # real pictures, now as such, now as generated ones; and the generated
+        wanted = (1 - share) * loss.discriminator(real, nothing) + share * loss.discriminator(nothing, real)
+        wanted = wanted + loss.discriminator(nothing, fake)
+    slopes = [torch.autograd.grad(value, (real, fake)) for value in (smooth, wanted)]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other)

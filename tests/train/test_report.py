@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from tests.helpers.training import restorer, same
 from train import checkpoint, loop, recipe
-from train.console import Console, describe
+from train.console import Console, describe, fitted
 from train.report import NEWEST, Every, Report
 from train.watch import Progress, Watcher
 
@@ -126,6 +126,19 @@ def test_a_terminal_has_one_line_that_moves() -> None:
     console.close()
     assert stream.getvalue().count("\n") == 2
     assert "warning at 25: the generator collapses" in stream.getvalue()
+
+
+def test_a_line_is_no_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is longer wraps, and each renewal would leave a line behind."""
+    terms = {"discriminator": 0.833, "adversarial": 2.77, "r1": 1.51}
+    stream = io.StringIO()
+    Console(stream, terminal=True).progress(Progress(1200, 45000, "a", 48.0, terms))
+    assert stream.getvalue() == "\r1,200/45,000 2%  48 it/s  15 min left  discriminator 0.833  adversarial 2.77"
+    monkeypatch.setattr("train.console.columns", lambda stream: 20)
+    stream = io.StringIO()
+    Console(stream, terminal=True).progress(Progress(1200, 45000, "a", 48.0, terms))
+    assert stream.getvalue() == "\r1,200/45,000 2%"
+    assert fitted("no room", 2) == "no"
 
 
 def test_elsewhere_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from train import adversarial, augment, generation, losses, networks, sheets
 from train.data import Pictures
@@ -186,8 +185,8 @@ class UnconditionalTask(Task):
             swap = torch.rand(real.shape, device=real.device) < self.practices.flips
             real, fake = torch.where(swap, fake, real), torch.where(swap, real, fake)
         loss = self.adversarial_loss.discriminator(real, fake)
-        if self.practices.smoothing:  # s(-a) to (1 - e) s(-a) + e s(a), and s(a) - s(-a) = a
-            loss = loss + self.practices.smoothing * (F.softplus(real) - F.softplus(-real)).mean()
+        if self.practices.smoothing:
+            loss = loss + self.practices.smoothing * losses.mislabelled(self.adversarial_loss, real, fake)
         return loss
 
     def _adapt(self, sign: Tensor, count: int) -> None:
