@@ -49,6 +49,7 @@ class Belief:
         known: bool,
         moved: Callable[[], Plane | None] = lambda: None,
         soon: bool = False,
+        sheds: bool = False,
     ) -> Plane:
         """Return `found` with 0 where nobody is.
 
@@ -61,12 +62,13 @@ class Belief:
             known: whether to look at the others as well.
             moved: how much moved in `window`, as large as `found`; None where that is not known.
             soon: whether to look at those of them who move: somebody comes in.
+            sheds: whether to look at once at what comes off somebody; else it is theirs as long as they are known.
         """
         marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
         _, *found_parts, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
         labels, stats = (np.asarray(one, np.int32) for one in found_parts)
         credits = np.zeros(len(stats), np.uint8)
-        shed = self._shed(labels, stats)
+        shed = self._shed(labels, stats) if sheds else set()
         for part in np.flatnonzero(stats[:, 4] >= _SPECK * labels.size).tolist():
             if part:
                 x, y, width, height, size = stats[part].tolist()
