@@ -73,10 +73,7 @@ class Belief:
             if part:
                 x, y, width, height, size = stats[part].tolist()
                 place = slice(y, y + height), slice(x, x + width)
-                before = 0
-                if self._credit is not None:
-                    held = self._credit[place][labels[place] == part]
-                    before = int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
+                before = self._credit_in(place, labels[place] == part, size)
                 asks = (known or part in shed) if before else looks
                 if asks or (soon and not before):
                     mask = _enlarged(np.asarray(labels == part, np.uint8), found) > 0
@@ -100,6 +97,13 @@ class Belief:
             if credits.all()
             else np.asarray(found * _enlarged(np.asarray(credits > 0, np.uint8)[labels], found), np.float32)
         )
+
+    def _credit_in(self, place: tuple[slice, slice], mine: NDArray[np.bool_], size: int) -> int:
+        """What a part, of that `size` in pixels, has of credit from the frame before; 0: it is nobody known."""
+        if self._credit is None:
+            return 0
+        held = self._credit[place][mine]
+        return int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
 
     def _shed(self, labels: NDArray[np.int32], stats: NDArray[np.int32]) -> set[int]:
         """Parts that were of somebody in the frame before, beside the most of them.
