@@ -49,6 +49,7 @@ class Belief:
         known: bool,
         moved: Callable[[], Plane | None] = lambda: None,
         soon: bool = False,
+        sheds: bool = False,
     ) -> Plane:
         """Return `found` with 0 where nobody is.
 
@@ -61,20 +62,18 @@ class Belief:
             known: whether to look at the others as well.
             moved: how much moved in `window`, as large as `found`; None where that is not known.
             soon: whether to look at those of them who move: somebody comes in.
+            sheds: whether to look at once at what comes off somebody; else it is theirs as long as they are known.
         """
         marked = cv2.dilate(np.asarray(found > _PART, np.uint8), _NEAR)
         _, *found_parts, _ = cv2.connectedComponentsWithStats(marked[::2, ::2].copy())  # a quarter of the time
         labels, stats = (np.asarray(one, np.int32) for one in found_parts)
         credits = np.zeros(len(stats), np.uint8)
-        shed = self._shed(labels, stats)
+        shed = self._shed(labels, stats) if sheds else set()
         for part in np.flatnonzero(stats[:, 4] >= _SPECK * labels.size).tolist():
             if part:
                 x, y, width, height, size = stats[part].tolist()
                 place = slice(y, y + height), slice(x, x + width)
-                before = 0
-                if self._credit is not None:
-                    held = self._credit[place][labels[place] == part]
-                    before = int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
+                before = self._credit_in(place, labels[place] == part, size)
                 asks = (known or part in shed) if before else looks
                 if asks or (soon and not before):
                     mask = _enlarged(np.asarray(labels == part, np.uint8), found) > 0
@@ -98,6 +97,13 @@ class Belief:
             if credits.all()
             else np.asarray(found * _enlarged(np.asarray(credits > 0, np.uint8)[labels], found), np.float32)
         )
+
+    def _credit_in(self, place: tuple[slice, slice], mine: NDArray[np.bool_], size: int) -> int:
+        """What a part, of that `size` in pixels, has of credit from the frame before; 0: it is nobody known."""
+        if self._credit is None:
+            return 0
+        held = self._credit[place][mine]
+        return int(held.max()) if np.count_nonzero(held) > _SHARES * size else 0
 
     def _shed(self, labels: NDArray[np.int32], stats: NDArray[np.int32]) -> set[int]:
         """Parts that were of somebody in the frame before, beside the most of them.

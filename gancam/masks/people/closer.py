@@ -166,6 +166,7 @@ class CloserLooks:
             known=known,
             moved=lambda: self.movers.share(_whole(image), region.window, found.shape),
             soon=self._tick % _SOON == 0,
+            sheds=not self._wide,
         )
 
     def decided(
