@@ -299,7 +299,7 @@ class Translate(ModelEffect):
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
         laid = self.card.strokes == "laid"
-        found = self._made(strokes.broad(seen) if laid else seen, self.params.clarity, self._planes, whole=True)
+        found = self._made(strokes.broad(seen) if laid else seen, faces, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -309,11 +309,15 @@ class Translate(ModelEffect):
                 found = tones.without_glow(found, seen, self._planes)
         return self._calm(seen, self._toned(found, seen, faces, self._planes), self._memory.steady)
 
-    def _made(self, seen: Image, clarity: float, planes: Planes, *, whole: bool = False) -> Image:
+    def _made(
+        self, seen: Image, faces: Sequence[Features], clarity: float, planes: Planes, *, whole: bool = False
+    ) -> Image:
         if not self._draws:
             return self._network(seen)
-        shown = with_clarity(seen, clarity, planes, outlined=_OUTLINED.get(self.card.strokes, "nothing"))
-        if whole and self.card.strokes == "lines" and not self._on_paper:  # faces from nearer have few plain places
+        outlined = _OUTLINED.get(self.card.strokes, "nothing")
+        areas = self.card.strokes == "lines" and not self._on_paper
+        shown = with_clarity(seen, clarity, planes, outlined=outlined, even=areas, faces=faces)
+        if whole and areas:  # faces from nearer have few plain places
             shown = plain.without_noise(shown, planes)
         found = self._network(shown)
         if self._on_paper:
@@ -339,7 +343,7 @@ class Translate(ModelEffect):
         for window in self._memory.portraits.windows((width, height), shown, self._share, most, coarse=coarse):
             seen = tones.without_veil(window.cut(image, self.card.strokes))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
-            made = self._made(seen, _CLEARER * self.params.clarity, self._near)
+            made = self._made(seen, [window.face], _CLEARER * self.params.clarity, self._near)
             made = self._toned(made, seen, [window.face], self._near)
             found = self._calm(seen, made, window.portrait.steady)
             near = held(found, seen, [window.face], self.card.strokes)

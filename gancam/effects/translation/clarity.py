@@ -1,5 +1,6 @@
 """Clarity: weak shapes brought out, so that what is drawn of a pale face is a face; what is but texture, less."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from gancam.effects.translation.features import Features
 from gancam.frame import Image
 from gancam.vision.fit import shrunk
 from gancam.vision.planes import Planes
@@ -27,8 +29,12 @@ _NOISE, _SHAPE = 2.0, 5.5  # levels up to which there is but noise, and from whi
 
 _FINE, _AROUND = 3, 2  # how many times smaller than the reach what is fine is, and larger what is full of it
 _GRAIN = np.float32(12.0)  # levels of what is fine, at most: an edge is no texture
-_TEXTURE = 7.0, 9.0  # mean levels of what is fine from which on a place is texture, and in full
-_LESS = 0.6  # of what is fine, how much texture loses
+_TEXTURE, _LESS = (
+    (7.0, 9.0),
+    0.6,
+)  # mean levels of what is fine from which on it is texture, and in full; what that loses
+_ROUGH, _LESS_ROUGH = (5.5, 8.5), 0.75  # the same where what is but a little rough is to be even
+_OVAL = 0.6, 0.75  # half of how wide and tall a face with its brows and beard is, in widths of it
 
 _PALE = 150.0, 200.0  # levels from which on a place is as good as paper, and in full
 _WHITE = 165.0, 200.0  # the same, of the darkest of its three colours
@@ -38,13 +44,13 @@ _LINE, _SOFT = 40.0, 20.0  # by how many it becomes darker, for a clear edge, an
 
 
 def with_clarity(
-    image: Image, amount: float = 1.0, planes: Planes | None = None, *, outlined: Outlined = "nothing"
-) -> Image:
+    image: Image, amount: float = 1.0, planes: Planes | None = None, *, outlined: Outlined = "nothing",
+    even: bool = False, faces: Sequence[Features] = (),
+) -> Image:  # fmt: skip
     """Raise the contrast of what differs little from its surroundings; edges, flat places and noise stay as they are.
 
     What differs is told by a guided filter of the picture by itself (fast guided filter,
-    https://arxiv.org/abs/1505.00996). What is full of fine detail, such as leaves and gravel, is no shape: it loses
-    some of that, else it would be drawn as a scribble.
+    https://arxiv.org/abs/1505.00996). What is full of fine detail, such as gravel, loses some: it would be a scribble.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
@@ -52,18 +58,19 @@ def with_clarity(
         planes: Where it works; None: in new arrays.
         outlined: What gets an outline on its darker side before something pale, as it would be paper: all that is
             pale, or what is white or grey, so that a light face keeps its shades.
+        even: Whether what is a little rough, such as plaster, is texture too.
+        faces: Where it is not.
     """
     planes, (height, width) = planes or Planes(), image.shape[:2]
     if amount == 0.0:
         return image
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=planes("clarity grey", (height, width), np.uint8))
-    size = shrunk((width, height), 2.0)  # of four pixels together there is half the noise
+    grey, size = planes("clarity grey", (height, width), np.uint8), shrunk((width, height), 2.0)
+    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=grey)
     radius = max(round(_REACH * min(max(size), _WIDE * min(size))), 1)
     work = _Work(planes, (size[1], size[0]))
     small = work("small")
-    np.copyto(small, cv2.resize(grey, size, interpolation=cv2.INTER_AREA))
-    mean = work.around(small, radius, "mean")
-    differs, times = work("differs"), work("times")
+    np.copyto(small, cv2.resize(grey, size, interpolation=cv2.INTER_AREA))  # of four pixels there is half the noise
+    mean, differs, times = work.around(small, radius, "mean"), work("differs"), work("times")
     cv2.multiply(small, small, dst=differs)
     varies = work.around(differs, radius, "varies")
     np.subtract(varies, np.multiply(mean, mean, out=differs), out=varies)
@@ -80,12 +87,12 @@ def with_clarity(
     times *= _ramp(shape, (_NOISE, _SHAPE))
     near = work.around(small, max(round(radius / _FINE), 1), "near")
     fine = np.clip(np.subtract(small, near, out=work("fine")), -_GRAIN, _GRAIN, out=work("fine"))
-    rest = _texture(fine, radius, work("rest"))
+    rest = _texture(fine, radius, faces if even else None, work("rest"))
     times *= rest
     times *= cv2.GaussianBlur(differs, (3, 3), 0, dst=work("base"))  # pores and noise stay as they are
     times *= np.float32(amount)
     fine *= np.subtract(1, rest, out=shape)
-    cv2.scaleAdd(fine, -_LESS * min(amount, 1.0), times, dst=times)
+    cv2.scaleAdd(fine, -(_LESS_ROUGH if even else _LESS) * min(amount, 1.0), times, dst=times)
     if outlined != "nothing":
         line = _outlines(small, near, mean, radius, work)
         line *= _paper(image, radius, work("pale")) if outlined == "white" else _ramp(mean, _PALE)
@@ -113,13 +120,33 @@ class _Work:
         return np.asarray(cv2.boxFilter(values, -1, (2 * radius + 1,) * 2, dst=self(name)), np.float32)
 
 
-def _texture(fine: Floats, radius: int, out: Floats) -> Floats:
-    """Write how little each place is full of what is fine, which reaches `_AROUND` times as far as a shape: 0 to 1."""
+def _texture(fine: Floats, radius: int, faces: Sequence[Features] | None, out: Floats) -> Floats:
+    """Write how little each place is full of what is fine, which reaches `_AROUND` times as far as a shape: 0 to 1.
+
+    If there are `faces`, of what is twice as large, what is a little rough counts but on these.
+    """
     size = shrunk((fine.shape[1], fine.shape[0]), 2.0)
     least = cv2.resize(np.abs(fine, out=out), size, interpolation=cv2.INTER_AREA)
     side = (2 * max(_AROUND * radius // 2, 1) + 1,) * 2
-    rest = 1 - _ramp(np.asarray(cv2.blur(cv2.blur(least, side), side), np.float32), _TEXTURE)
-    return np.asarray(cv2.resize(rest, (fine.shape[1], fine.shape[0]), dst=out), np.float32)
+    full = np.asarray(cv2.blur(cv2.blur(least, side), side), np.float32)
+    texture = _ramp(full, _TEXTURE) if faces is None else _rough(full, faces, size[0] / fine.shape[1] / 2)
+    return np.asarray(cv2.resize(1 - texture, (fine.shape[1], fine.shape[0]), dst=out), np.float32)
+
+
+def _rough(full: Floats, faces: Sequence[Features], times: float) -> Floats:
+    """How far each place is rough, 0 to 1, but on `faces` that are there, which are shown `times` as large."""
+    rough = _ramp(full.copy(), _ROUGH)
+    shown = [face for face in faces if face.seen > 0]
+    if shown:
+        ovals = np.zeros_like(full)
+        for face in shown:
+            middle = round(face.middle[0] * times), round(face.middle[1] * times)
+            axes = round(_OVAL[0] * face.width * times), round(_OVAL[1] * face.width * times)
+            cv2.ellipse(ovals, middle, axes, 0, 0, 360, (face.seen,), cv2.FILLED)
+        own = _ramp(full, _TEXTURE)
+        own *= np.float32(_LESS / _LESS_ROUGH)
+        rough += cv2.blur(ovals, (5, 5)) * (own - rough)
+    return rough
 
 
 def _outlines(small: Floats, near: Floats, mean: Floats, radius: int, work: _Work) -> Floats:

@@ -18,6 +18,7 @@ _BLACK, _PAPER, _HATCHED = 18.0, 232.0, 18.0  # levels of that between which it 
 _LEAST = 8  # pixels of their paper that are seen there, at least
 _SEEN = 960  # pixels of the longer side on which strokes are found
 _CLEAR = 24.0, 48.0  # levels by which strokes differ from their paper: from which on they are seen, and in full
+_STROKES = np.rint(255 * np.clip((np.arange(256) - _CLEAR[0]) / (_CLEAR[1] - _CLEAR[0]), 0, 1)).astype(np.uint8)
 _OUTLINE = 7  # pixels of a stroke's outline, on both sides together
 
 
@@ -62,27 +63,22 @@ def outlined(image: Image, drawn: Image, seen: NDArray[np.uint8]) -> NDArray[np.
     size, fine = within(full, _SMALL), within(full, _SEEN)
     own, made = (cv2.cvtColor(halved(one, size), cv2.COLOR_BGR2GRAY) for one in (image, drawn))
     there = (cv2.resize(seen, size, interpolation=cv2.INTER_AREA) > 0).view(np.uint8)
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(there)
-    papers, hatched = np.zeros((2, count), np.float32)
-    window = np.ones((2 * _RING + 1,) * 2, np.uint8)
-    for label in range(1, count):
-        x, y, wide, tall, _ = boxes[label].tolist()
-        box = slice(max(y - _RING, 0), y + tall + _RING), slice(max(x - _RING, 0), x + wide + _RING)
-        inside = labels[box] == label
-        paper = float(np.median(own[box][inside]))  # letters are less than half of what is written on
-        around = cv2.subtract(cv2.dilate(inside.view(np.uint8), window), there[box]) > 0
-        around &= np.abs(own[box] - np.float32(paper)) < np.float32(_CLEAR[0])
-        if np.count_nonzero(around) >= _LEAST:
-            level = float(made[box][around].mean())
-            papers[label], hatched[label] = paper, min(level - _BLACK, _PAPER - level)
+    count, labels = cv2.connectedComponents(there, ltype=cv2.CV_16U)
+    levels = (labels.astype(np.int32) * 256 + own).ravel()
+    below = np.bincount(levels, minlength=256 * count).reshape(count, 256).cumsum(1)
+    papers = (2 * below > below[:, -1:]).argmax(1)  # the median: letters are less than half of what is written on
+    near = cv2.dilate(labels, np.ones((2 * _RING + 1,) * 2, np.uint8))
+    around = (there == 0) & (near > 0) & (np.abs(own - papers[near]) < _CLEAR[0])
+    pixels = np.bincount(near[around], minlength=count)
+    level = np.bincount(near[around], made[around], count) / np.maximum(pixels, 1)
+    hatched = np.where(pixels >= _LEAST, np.minimum(level - _BLACK, _PAPER - level), 0.0)
     share = np.clip(hatched / _HATCHED, 0, 1)
     if not share.any():
         return seen
-    grey = cv2.cvtColor(cv2.resize(image, fine, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), fine, interpolation=cv2.INTER_AREA)
     beneath = np.where(labels > 0, papers[labels], own).astype(np.uint8)
     ground = cv2.resize(beneath, fine, interpolation=cv2.INTER_NEAREST)
-    clear = (cv2.absdiff(grey, ground).astype(np.float32) - _CLEAR[0]) * (255 / (_CLEAR[1] - _CLEAR[0]))
-    strokes = cv2.dilate(np.clip(clear, 0, 255).astype(np.uint8), np.ones((_OUTLINE,) * 2, np.uint8))
+    strokes = cv2.dilate(cv2.LUT(cv2.absdiff(grey, ground), _STROKES), np.ones((_OUTLINE,) * 2, np.uint8))
     rest = cv2.bitwise_not(cv2.blur(strokes, (3, 3)))
     less = cv2.resize(np.rint(255 * share[labels]).astype(np.uint8), fine, interpolation=cv2.INTER_NEAREST)
     kept = cv2.bitwise_not(cv2.multiply(less, rest, scale=1 / 255))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gancam.effects.translation.clarity import Outlined, with_clarity
+from gancam.effects.translation.features import Features
 from gancam.sources import TestPattern
 from gancam.vision.planes import Planes
 
@@ -80,6 +81,17 @@ def test_what_is_full_of_fine_detail_is_no_shape() -> None:
     letters[60:180, 84:180] = gravel(130)[60:180, 84:180] // 130 * 100 + 30
     apart = with_clarity(letters)[60:180, 84:180].std()
     assert apart > 0.9 * letters[60:180, 84:180].std(), "strong edges keep all but a little"
+
+
+def test_what_is_a_little_rough_is_even_but_on_a_face() -> None:
+    """Of plaster, asphalt and gravel a comic made black stubble."""
+    spots = np.where(RNG.random((180, 320, 1)) < 0.5, 112, 130).astype(np.uint8)
+    rough = spots.repeat(2, 0).repeat(2, 1).repeat(3, 2)
+    face = Features((160.0, 180.0), 100.0, np.zeros((5, 2)))
+    bare, faced = (with_clarity(rough, even=True, faces=faces)[60:-60] for faces in ((), (face,)))
+    assert bare.std() < 0.85 * with_clarity(rough)[60:-60].std()
+    assert faced[110:130, 150:170].std() > 1.2 * bare[110:130, 150:170].std()
+    np.testing.assert_array_equal(faced[:, 400:], bare[:, 400:])
 
 
 def pale(step: int = 20) -> np.ndarray:
