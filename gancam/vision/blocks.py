@@ -17,6 +17,7 @@ _FEWEST = 60  # values that must be told from nothing
 _COARSEST, _FINEST = 5, 90  # qualities of pictures in which anything can be seen, and of which quality is told
 _GRIDS = (0, 4), (2, 10), (4, 8), (6, 2), (8, 12), (10, 6), (12, 4), (14, 14)  # rows and columns: no two of 8 alike
 _BLOCKY = 45  # quality from which on blocks are not seen by themselves
+_PLAIN = 128  # grey, of which nothing is told
 _SHARES = (12, 25, _BLOCKY), (0.75, 0.5, 0.0)  # by quality, of the mean of those grids: the first lies nearer
 _FAITHFUL = (12, 25, _FINEST, 95), (0.75, 0.5, 0.5, 0.0)  # for what would make more of blocks that are not seen
 
@@ -65,17 +66,30 @@ def saved_quality(image: Image, finest: int = _BLOCKY) -> int | None:
     Returns:
         5 to `finest`; None for one that was saved at none of these.
     """
-    grey = _middle(image)
+    part = _middle(image)
+    grey = np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.float32)
     steps = _STEPS[: finest + 1 - _COARSEST]
-    found = [_quality(grey[top:, left:], steps) for top, left in dict.fromkeys([(0, 0), _grid(grey)])]
+    grids = list(dict.fromkeys([(0, 0), _grid(grey)]))
+    found = [_quality(grey[top:, left:], steps) for top, left in grids]
+    cut = finest > _BLOCKY and min(grey.shape) >= 16 and (part.min() == 0 or part.max() == 255)  # frames must be quick
+    if cut and not any(found):
+        found = [_quality(_whole(part[top:, left:], grey[top:, left:]), steps) for top, left in grids]
     return min((quality for quality in found if quality is not None), default=None)
 
 
-def _middle(image: Image) -> Levels:
-    """The luma of its middle, in whole blocks from its corner."""
+def _middle(image: Image) -> Image:
+    """Its middle, in whole blocks from its corner."""
     top, left = (max(side - _SIDE, 0) // 16 * 8 for side in image.shape[:2])
-    part = np.ascontiguousarray(image[top : top + _SIDE, left : left + _SIDE])
-    return np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.float32)
+    return np.ascontiguousarray(image[top : top + _SIDE, left : left + _SIDE])
+
+
+def _whole(part: Image, grey: Levels) -> Levels:
+    """Give `grey` with its blocks plain that were cut off at black or white: their values are no multiples any more."""
+    down, across = (side // 8 for side in grey.shape)
+    size = across * 8, down * 8
+    cut = np.asarray(cv2.inRange(part[: size[1], : size[0]], (1, 1, 1), (254, 254, 254))) == 0
+    blocks = cut.reshape(down, 8, across, 8).any((1, 3)).repeat(8, 0).repeat(8, 1)
+    return np.where(blocks, np.float32(_PLAIN), grey[: size[1], : size[0]])
 
 
 def _grid(grey: Levels) -> tuple[int, int]:
@@ -100,7 +114,7 @@ def _quality(grey: Levels, steps: Levels) -> int | None:
     down, across = (side // 8 for side in grey.shape)
     if not down or not across:
         return None
-    blocks = (grey[: down * 8, : across * 8] - 128).reshape(down, 8, across, 8)
+    blocks = (grey[: down * 8, : across * 8] - _PLAIN).reshape(down, 8, across, 8)
     values = np.abs(np.tensordot(np.tensordot(_WAVES, blocks, (1, 1)), _WAVES, (3, 1)))  # (down, .., across, across)
     values = np.moveaxis(values, -1, 1).reshape(_KEPT**2, -1)[1:]
     likely = np.flatnonzero(_errors(values[:_FIRST], steps[:, :_FIRST]) < 2 * _LIKELY)

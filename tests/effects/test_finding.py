@@ -178,8 +178,12 @@ def test_another_size_is_another_source() -> None:
 # Defects
 
 
-def test_scratches_and_dust_are_repaired() -> None:
+@pytest.mark.parametrize("flicker", [0.0, 0.2])
+def test_scratches_and_dust_are_repaired(flicker: float) -> None:
+    """Most dust stayed where a lamp flickers, and what was taken away left dark spots."""
     rng, clean = np.random.default_rng(1), pan(8, step=3.0)
+    light = [1 - flicker + flicker * np.sin(2.1 * index) for index in range(8)]
+    clean = [np.asarray((one * share).round(), np.uint8) for one, share in zip(clean, light, strict=True)]
     pairs = [scratched(frame, rng) for frame in clean]
     before, after, touched = [], [], []
     for index in range(1, len(clean) - 1):

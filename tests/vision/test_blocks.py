@@ -26,7 +26,7 @@ def test_the_quality_of_a_picture_is_told(name: str, quality: int) -> None:
     assert abs((saved_quality(saved(image, quality, full=True)) or 0) - quality) <= 1
 
 
-@pytest.mark.parametrize("name", NAMES[:2])  # of the third much is cut off at black and white
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("quality", [50, 60, 75, 85])
 def test_higher_qualities_are_told_if_asked_for(name: str, quality: int) -> None:
     came = saved(still(name), quality)

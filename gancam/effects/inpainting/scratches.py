@@ -132,6 +132,7 @@ GROW = 2  # pixels around it
 SHOT = 3.0  # times as far apart as the other frame beside it: it is of another shot
 BESIDE = 13, 5  # pixels wide and high around a line in which something moved, or did not
 ALONE = 0.6  # of the height: on so much a line must stand out where one frame beside it is all there is
+LIGHT, FLICKER = (5, 25, 50, 75, 95), 3.0  # per cent of a picture that are darker; grey levels that these flicker by
 DIFFER = 12.0  # grey levels by which the frames beside differ where they do
 
 
@@ -146,7 +147,7 @@ def defects(image: Image, before: Image | None, after: Image | None) -> Repair:
     beside = [one for one in (before, after) if one is not None]
     if not beside or any(one.shape != image.shape for one in beside) or min(image.shape[:2]) < 16:
         return NOTHING
-    aligned = [_aligned(one, image) for one in beside]
+    aligned = [_aligned(_as_light(one, image), image) for one in beside]
     apart = [float(np.median(_most(cv2.absdiff(image[::4, ::4], one[::4, ::4])))) for one in aligned]
     aligned = [one for one, far in zip(aligned, apart, strict=True) if far <= SHOT * min(apart) + LEAST]
     then, later = aligned[0], aligned[-1]
@@ -226,6 +227,16 @@ def _lighter(image: Image, other: Image) -> NDArray[np.int16]:
     """By how much `image` is lighter than `other`, ``(3,)``: old film flickers."""
     apart = np.asarray(cv2.subtract(image[::4, ::4], other[::4, ::4], dtype=cv2.CV_16S), np.int16)
     return np.asarray(np.median(apart.reshape(-1, 3), 0), np.int16)
+
+
+def _as_light(other: Image, image: Image) -> Image:
+    """`other` as light as `image`, whose lamp had another strength: else all of a film that flickers is astray."""
+    was, now = (np.percentile(one[::4, ::4], LIGHT, axis=(0, 1)) for one in (other, image))
+    if np.abs(np.median(now - was, 0)).max() < FLICKER:
+        return other
+    levels = np.arange(256.0)
+    tables = [levels + np.interp(levels, *pair) for pair in zip(was.T, (now - was).T, strict=True)]
+    return np.asarray(cv2.LUT(other, np.rint(np.dstack(tables)).clip(0, 255).astype(np.uint8)), np.uint8)
 
 
 def _aligned(other: Image, image: Image) -> Image:
