@@ -182,8 +182,25 @@ def _keep_sessions() -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
 
 
+_opencv_threads: list[int] = []  # of forks under way
+
+
+def _end_opencv_threads() -> None:
+    """End the threads that OpenCV keeps: what one of them holds while a process is forked is held there for ever."""
+    _opencv_threads.append(cv2.getNumThreads())
+    cv2.setNumThreads(1)
+
+
+def _allow_opencv_threads() -> None:
+    """Let OpenCV begin as many as before, when it needs them."""
+    cv2.setNumThreads(_opencv_threads.pop())
+
+
 if sys.platform != "win32":
     os.register_at_fork(after_in_child=_keep_sessions)
+    os.register_at_fork(
+        before=_end_opencv_threads, after_in_parent=_allow_opencv_threads, after_in_child=_allow_opencv_threads
+    )
 
 _MXCSR = 28  # its place in x86-64's fenv_t, of glibc and musl
 _ZEROS = 0x8040  # flush to zero, denormals are zero

@@ -156,6 +156,29 @@ def test_opencv_is_quiet_for_as_long_as_anybody_wants() -> None:
     assert level() == before
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+def test_opencv_has_no_threads_while_a_process_is_forked() -> None:
+    """One of them may hold a lock just then, for which the new process waited for ever."""
+    if "pthreads" not in cv2.getBuildInformation().partition("Parallel framework:")[2].partition("\n")[0]:
+        pytest.skip("OpenCV has another kind of threads")
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(1)
+        alone = len(os.listdir("/proc/self/task"))
+        cv2.setNumThreads(3)
+        cv2.cvtColor(np.zeros((2000, 2000, 3), np.uint8), cv2.COLOR_BGR2YCrCb)
+        assert len(os.listdir("/proc/self/task")) > alone
+        child = os.fork()
+        if child == 0:
+            os._exit(cv2.getNumThreads())
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+        assert cv2.getNumThreads() == 3
+        assert len(os.listdir("/proc/self/task")) <= alone
+    finally:
+        cv2.setNumThreads(before)
+
+
 def test_a_log_level_that_was_set_meanwhile_stays() -> None:
     before = cv2.utils.logging.getLogLevel()
     try:
