@@ -30,7 +30,7 @@ def main() -> None:
         with serving(Path(folder)) as url:
             live(open_page(browser, url, 1280, 800, "dark"))
             menu(open_page(browser, url, 1280, 720, "light"))
-            files(open_page(browser, url, 1280, 900, "dark"))
+            files(open_page(browser, url, 1280, 1100, "dark"))
             phone(open_page(browser, url, 375, 740, "dark"))
         browser.close()
 
