@@ -16,7 +16,7 @@ while True:
     ok, frame = capture.read()
     if not ok or frames == 100:
         break
-    out = effect(frame)  # show it, write it, send it on: it is an ordinary OpenCV image
+    out = effect(frame, time=time.perf_counter() - began)  # show it, write it: it is an ordinary OpenCV image
     frames += 1
 seconds = time.perf_counter() - began
 capture.release()
