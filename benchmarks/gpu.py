@@ -237,21 +237,21 @@ def chain(run: Run) -> Results:
         gancam.load(name, device=run.device, precision=precision) for name in ("sr-x2", "sr-x2-fast")
     ]
     images = frames(size)
-    larger = [first(image) for image in images]
+    larger = [first(image, time=0.0) for image in images]
     alone = [
-        timed([partial(effect, image) for image in given], run.seconds)["median_ms"]
+        timed([partial(effect, image, time=0.0) for image in given], run.seconds)["median_ms"]
         for effect, given in zip(pair, (images, larger), strict=True)
     ]
     networks = [effect.model.network for effect in pair]
     before = [network.crossed for network in networks]
-    both = timed([partial(through, image, pair) for image in images], run.seconds)
+    both = timed([partial(through, image, pair, time=0.0) for image in images], run.seconds)
     crossed = [network.crossed - was for network, was in zip(networks, before, strict=True)]
     pairs = zip(images, larger, strict=True)
-    same = all((through(image, pair) == second(large)).all() for image, large in pairs)
+    same = all((through(image, pair, time=0.0) == second(large, time=0.0)).all() for image, large in pairs)
     return {
         "size": label, "alone_ms": alone, "chain_ms": both["median_ms"],
         "over_the_sum": round(both["median_ms"] / sum(alone), 3), "the_same_bytes": bool(same),
-        "played_in_a_chain": all(effect.bare_model(size) is not None for effect in pair),
+        "played_in_a_chain": all(effect.bare_model(size, time=0.0) is not None for effect in pair),
         "bytes_over_the_bus": [round(count / both["calls_in_all"]) for count in crossed],
         "precisions": [effect.model.precision for effect in pair],
     }  # fmt: skip

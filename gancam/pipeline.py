@@ -137,7 +137,7 @@ def through(
     """
     place = 0
     while place < len(effects):
-        models = _bare_models(effects[place:], image)
+        models = _bare_models(effects[place:], image, time)
         told = None if after is None else lambda later, begun=place: after(begun + later)
         made = chained(models, image, told) if len(models) > 1 else None
         if made is not None:
@@ -151,14 +151,14 @@ def through(
     return image
 
 
-def _bare_models(effects: Sequence[Effect], image: Image) -> list[ImageModel]:
+def _bare_models(effects: Sequence[Effect], image: Image, time: float | None) -> list[ImageModel]:
     """The models of the first of `effects` that are nothing but that for `image`, one after the other."""
     models: list[ImageModel] = []
     if len(effects) < 2 or not isinstance(image, np.ndarray) or image.ndim != 3:
         return models
     size = image.shape[1], image.shape[0]
     for effect in effects:
-        model = effect.bare_model(size)
+        model = effect.bare_model(size, time=time)
         if model is None:
             break
         models.append(model)

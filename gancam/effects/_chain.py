@@ -100,9 +100,9 @@ class EffectSlot(EffectWrapper):
         """The effect's own; empty while it is off."""
         return self.effect.status if self.on else ""
 
-    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+    def bare_model(self, size: tuple[int, int], *, time: float | None = None) -> ImageModel | None:
         """The effect's own; None while it is off."""
-        return self.effect.bare_model(size) if self.on else None
+        return self.effect.bare_model(size, time=time) if self.on else None
 
     def quality_levels(self) -> Sequence[Sequence[Effect]]:
         """Offer those of the effect."""

@@ -174,11 +174,12 @@ class Effect(ABC):
         """Tell whether ``output_size`` knows what becomes of `size`, and need not try a picture that is none."""
         return True
 
-    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+    def bare_model(self, size: tuple[int, int], *, time: float | None = None) -> ImageModel | None:
         """Name the model whose call is all that it would do to the next frame, of `size` (width, height), as it is set.
 
-        Asked before each frame. Models of effects that follow each other are played in a chain on their device
-        (``gancam.inference.chain``), and those effects are not called for that frame. None: call it.
+        Asked before each frame, with its `time` in seconds, None for an image that has none. Models of effects that
+        follow each other are played in a chain on their device (``gancam.inference.chain``), and those effects are not
+        called for that frame. None: call it.
         """
         return None
 

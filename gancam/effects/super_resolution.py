@@ -135,7 +135,7 @@ class SuperResolution(ModelEffect):
         self._memory.size = image.shape[1], image.shape[0]
         if clean > 0.0:
             image = deblocked(image, clean)
-        elif clean < 0.0 and time is None and self._sharpens:  # frames of a video are not JPEG, and are many
+        elif self._undoes_blocks(time):
             image = deblocked(image, 1.0, sharpened=True)
         if self.params.stabilise > 0.0:
             image = self._memory.calm(image, self.params.stabilise)
@@ -193,6 +193,10 @@ class SuperResolution(ModelEffect):
         image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
         return np.ascontiguousarray(self.model(image[None])[0][0][: height * card.scale, : width * card.scale])
 
+    def _undoes_blocks(self, time: float | None) -> bool:
+        """Whether blocks are looked for as `clean=auto` has it: frames of a video are not JPEG, and are many."""
+        return self.params.clean < 0.0 and time is None and self._sharpens
+
     def _interpolate(self, image: Image) -> Image:
         return _resized(image, self.output_size((image.shape[1], image.shape[0])), cv2.INTER_CUBIC)
 
@@ -201,12 +205,12 @@ class SuperResolution(ModelEffect):
         width, height = check_size(size)
         return width * self._scale, height * self._scale
 
-    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+    def bare_model(self, size: tuple[int, int], *, time: float | None = None) -> ImageModel | None:
         """Name the model, where all of the frame is its own, enlarged at once."""
         whole = self._share == 1 and self._scale == self.card.scale and size[0] * size[1] <= 2 * self._tiles.limit
         params = self.params
         more = params.strength != 1.0 or max(params.stabilise, params.clean) > 0.0 or params.threshold >= 0
-        more = more or self._fringes or self._darker is not None
+        more = more or self._fringes or self._darker is not None or self._undoes_blocks(time)
         if not whole or more:
             return None
         with self._lock:

@@ -201,7 +201,7 @@ class Translate(ModelEffect):
             self._still = time is None
             self._look(check_image(image))
 
-    def bare_model(self, size: tuple[int, int]) -> ImageModel | None:
+    def bare_model(self, size: tuple[int, int], *, time: float | None = None) -> ImageModel | None:
         """Name the model, where it is shown all of the frame as it is, and all that it makes is seen."""
         params, card = self.params, self.card
         marked = self._marked is not None or params.mask or params.region != "full" or params.outside

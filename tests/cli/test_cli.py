@@ -100,7 +100,7 @@ def test_parameters_turned_live_are_turned_again_offline(clip: Path, model: Path
     assert "control: 127.0.0.1:" in done.stderr
     first = json.loads(log.read_text().splitlines()[0])
     assert first["effects"] == ["small"]
-    others = {"small.stabilise": 0.0, "small.clean": 0.0, "small.threshold": -1.0}
+    others = {"small.stabilise": 0.0, "small.clean": -1.0, "small.threshold": -1.0}
     assert first["set"] == {"small.on": True, "small.strength": 0.25, **others}
     again, asked, out = tmp_path / "again.mkv", tmp_path / "asked.mkv", tmp_path / "out.mkv"
     assert here("process", clip, again, "-e", model, "--params", log).returncode == 0
@@ -181,7 +181,7 @@ def test_pipes_are_named_by_no_inner_names(clip: Path, tmp_path: Path) -> None:
             ("-", *png),
             b"--format png: is one image, so the input must be one too, not standard input;",
         ),
-        (bytes(range(256)), (out,), b"standard input: neither an image that is read (.png, .jpg, .jpeg, .webp, .bmp,"),
+        (bytes(range(256)), (out,), b"standard input: neither an image that is read (.png, .jpg, .jpeg, .webp, .avif,"),
         (still_png, (tmp_path / "a.mp4",), b"standard input is an image, so the output must be one too (.png, .jpg,"),
         (
             still_png,

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -209,6 +210,16 @@ def test_an_effect_that_does_more_than_its_model_is_called(path: Path, painter: 
         assert effect.bare_model(size) is None, name
         setattr(effect.params, name, before)
         assert effect.bare_model(size) is not None
+
+
+def test_a_picture_by_itself_loses_its_blocks_in_a_chain_too() -> None:
+    _, data = cv2.imencode(".jpg", frame(), [cv2.IMWRITE_JPEG_QUALITY, 60])
+    saved = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    first, second = pair = [gancam.load(name, device="cpu", precision="fp32") for name in ("sr-x2", "sr-x2-fast")]
+    assert first.bare_model((128, 96), time=0.0) is not None
+    for time in (None, 0.0):
+        assert np.array_equal(through(saved, pair, time=time), second(first(saved, time=time), time=time))
+    assert not np.array_equal(through(saved, pair), through(saved, pair, time=0.0))
 
 
 def test_the_next_frame_is_made_while_one_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
