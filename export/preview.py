@@ -14,7 +14,7 @@ import torch
 
 from export.plan import Weights, exporter
 from gancam.errors import GancamError
-from train import checkpoint, networks
+from train import checkpoint, files, networks
 from train import recipe as recipes
 from train.program import fail
 from train.recipe import Recipe
@@ -41,14 +41,10 @@ def write(recipe: Recipe, weights: Weights, path: Path) -> str:
     graph, layout = plan.graph("fp32")
     card = replace(plan.card, name=recipe.name, recipe=recipe.name, layout=layout, precision="fp32")
     onnx.helper.set_model_props(graph, card.to_metadata())
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")  # others may look at the same run
-    try:
+    with files.replacing(path) as partial:  # others may look at the same run
         onnx.save(graph, partial, format="protobuf")
         with partial.open("rb+") as file:
             os.fsync(file.fileno())  # else a crash of the machine may leave the name without the data
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return card.effect
 
 

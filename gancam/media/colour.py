@@ -228,6 +228,11 @@ def _darkening(matrix: int, full_range: bool, pixel_format: str, odd: tuple[int,
     return round(min(max(lost, -2.0), 2.0), 2)
 
 
+def srgb_of(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Code linear light, 0 to 1, as sRGB does, 0 to 1 (IEC 61966-2-1)."""
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
 def code_name(kind: str, code: int) -> str:
     """Name a code point of a `kind`: "matrix", "primaries", "transfer" or "full range".
 

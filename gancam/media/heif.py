@@ -18,6 +18,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from gancam.frame import Image, check_image
+from gancam.media.colour import srgb_of
 from gancam.media.hdr import HDR, TO_BT709, HdrMetadata, ToneMap
 from gancam.media.orientation import Orientation
 from gancam.media.played import Played
@@ -365,9 +366,9 @@ def _in_srgb(image: Image, matrix: NDArray[np.float64]) -> Image:
     steps = np.arange(256) / 255
     light = np.where(steps <= 0.04045, steps / 12.92, ((steps + 0.055) / 1.055) ** 2.4).astype(np.float32)
     coded = np.arange(1 << 12) / ((1 << 12) - 1)
-    back = np.where(coded <= 0.0031308, 12.92 * coded, 1.055 * coded ** (1 / 2.4) - 0.055)
+    back = np.rint(255 * srgb_of(coded))
     made, turned = np.empty_like(image), matrix[::-1, ::-1].astype(np.float32)
     for top in range(0, image.shape[0], _BAND):
         linear = cv2.transform(light[image[top : top + _BAND]], turned)
-        made[top : top + _BAND] = np.rint(255 * back)[np.rint(np.clip(linear, 0, 1) * ((1 << 12) - 1)).astype(np.int16)]
+        made[top : top + _BAND] = back[np.rint(np.clip(linear, 0, 1) * ((1 << 12) - 1)).astype(np.int16)]
     return made

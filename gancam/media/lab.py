@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.media.colour import srgb_of
 
 _WHITE = np.array([0.96422, 1.0, 0.82521])  # D50, of which TIFF's Lab is (ICC.1:2022, 7.2.16)
 # XYZ of D50, adapted to D65 by Bradford's matrix, in sRGB's primaries (brucelindbloom.com, RGB/XYZ matrices)
@@ -31,5 +32,4 @@ def lab_to_bgr(samples: NDArray[np.generic], *, signed: bool) -> Image:
     roots = np.stack([y + colour[..., 1] / 500, y, y - colour[..., 0] / 200], axis=-1)
     xyz = np.where(roots > _LINEAR, roots**3, 3 * _LINEAR**2 * (roots - 4 / 29)) * _WHITE
     light = np.clip(xyz @ _SRGB.T, 0, 1)
-    rgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1
-    return np.ascontiguousarray(np.rint(255 * rgb)[..., ::-1], np.uint8)
+    return np.ascontiguousarray(np.rint(255 * srgb_of(light))[..., ::-1], np.uint8)

@@ -1,8 +1,9 @@
-"""Arrays by name, the same at each frame: the system takes longer to give new ones than it takes to fill them."""
+"""Planes of numbers: arrays by name, the same at each frame, which the system is slow to give; shares of a range."""
 
 from typing import TypeVar
 
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 T = TypeVar("T", np.uint8, np.uint16, np.int16, np.float32)
@@ -20,3 +21,8 @@ class Planes:
         if found is None or found.shape != shape or found.dtype != kind:
             found = self._made[name] = np.empty(shape, kind)
         return found  # type: ignore[return-value]  # it is of that type
+
+
+def ramp(values: MatLike, first: float, last: float) -> NDArray[np.float32]:
+    """Give 0 where `values` are `first` or less, 1 from `last` on, and what lies between in between, float32."""
+    return np.asarray(np.clip((values - np.float32(first)) * np.float32(1 / (last - first)), 0, 1), np.float32)

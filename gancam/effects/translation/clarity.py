@@ -29,11 +29,9 @@ _NOISE, _SHAPE = 2.0, 5.5  # levels up to which there is but noise, and from whi
 
 _FINE, _AROUND = 3, 2  # how many times smaller than the reach what is fine is, and larger what is full of it
 _GRAIN = np.float32(12.0)  # levels of what is fine, at most: an edge is no texture
-_TEXTURE, _LESS = (
-    (7.0, 9.0),
-    0.6,
-)  # mean levels of what is fine from which on it is texture, and in full; what that loses
-_ROUGH, _LESS_ROUGH = (5.5, 8.5), 0.75  # the same where what is but a little rough is to be even
+_TEXTURE = 7.0, 9.0  # mean levels of what is fine from which on a place is texture, and in full
+_LESS = 0.6  # of what is fine, how much texture loses
+_ROUGH, _LESS_ROUGH = (5.5, 8.5), 0.75  # both where what is but a little rough is to be even
 _OVAL = 0.6, 0.75  # half of how wide and tall a face with its brows and beard is, in widths of it
 
 _PALE = 150.0, 200.0  # levels from which on a place is as good as paper, and in full

@@ -2,13 +2,12 @@
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, ramp
 
 Plane = NDArray[np.float32]
 
@@ -60,10 +59,10 @@ def as_glass(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
 def _own_hue(there: Image, light: Plane) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
     """What each channel is of luma, in shares of `_UNIT`, and how far that holds, 0 to 255; None: nowhere."""
     chroma = chroma_of(there).astype(np.float32)
-    share = 1 - _ramp(chroma.max(2) - chroma.min(2), *_PALE)
+    share = 1 - ramp(chroma.max(2) - chroma.min(2), *_PALE)
     if share.max() < 0.01:
         return None
-    times = np.float32(_STRONGER[0]) - np.float32(_STRONGER[0] - _STRONGER[1]) * _ramp(light, *_LIGHT)
+    times = np.float32(_STRONGER[0]) - np.float32(_STRONGER[0] - _STRONGER[1]) * ramp(light, *_LIGHT)
     factors = chroma * (np.float32(_UNIT) * times / np.maximum(light, 8))[..., None] + np.float32(_UNIT)
     return np.rint(factors.clip(0, 255)).astype(np.uint8), np.rint(255 * share).astype(np.uint8)
 
@@ -73,9 +72,5 @@ def _lack(made: NDArray[np.uint8], light: NDArray[np.uint8]) -> NDArray[np.uint8
     window = np.ones((_LEAD, _LEAD), np.uint8)
     seen = cv2.erode(light, window).astype(np.float32)
     least = np.maximum(np.minimum(seen * np.float32(_LEAST[0]), np.float32(_BLACK)), seen * np.float32(_LEAST[1]))
-    lack = least * (1 - _ramp(light, *_DARK)) - cv2.morphologyEx(made, cv2.MORPH_CLOSE, window)
+    lack = least * (1 - ramp(light, *_DARK)) - cv2.morphologyEx(made, cv2.MORPH_CLOSE, window)
     return cv2.blur(np.maximum(lack, 0), (3, 3)).round().astype(np.uint8)  # type: ignore[no-any-return]
-
-
-def _ramp(values: MatLike, first: float, last: float) -> Plane:
-    return np.asarray(np.clip((values - np.float32(first)) * np.float32(1 / (last - first)), 0, 1), np.float32)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import halved, shrunk
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, ramp
 
 Plane = NDArray[np.float32]  # (h, w), or (h, w, 3)
 
@@ -90,13 +90,13 @@ def evened(
     cv2.subtract(made, near, dst=apart, dtype=cv2.CV_32F)
     if grey:
         cv2.blur(apart, (_NEAR, _NEAR), dst=apart)  # hatching is no unevenness
-    left = np.float32(_LEFT) + np.float32(_WASH) * _ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
+    left = np.float32(_LEFT) + np.float32(_WASH) * ramp(there, *_LIGHT) if paper else np.float32(_LEFT)
     apart -= np.clip(apart, -left, left, out=near)
     if not (paper or grey):
         one = _unclipped(apart, made, there, one)
     if grey:
-        apart -= np.maximum(apart, 0) * _ramp(there, *_PALE)
-        apart *= 1 - _ramp(made, *_BLANK)
+        apart -= np.maximum(apart, 0) * ramp(there, *_PALE)
+        apart *= 1 - ramp(made, *_BLANK)
     if paper:
         one = _as_walls(apart, made, there, share, one)
     cv2.merge([_mean(share * one, _NEAR)] * channels, dst=near)
@@ -130,7 +130,7 @@ def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
     """
     planes, (height, width) = planes or Planes(), seen.shape[:2]
     there = halved(seen, shrunk((width, height), _SMALL))
-    bright = _ramp(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), *_BRIGHT)
+    bright = ramp(cv2.cvtColor(there, cv2.COLOR_BGR2GRAY), *_BRIGHT)
     if bright.max() < _SOME:
         return drawn
     less = np.float32(_CALM) * _mean(_surfaces(there)[1] * bright, _NEAR)
@@ -145,13 +145,13 @@ def softened(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
 def _surfaces(seen: MatLike) -> tuple[Plane, Plane]:
     """How plain each place is, and how far it is of a plain surface, ``(h, w)``."""
     plain = _plain(seen)
-    return plain, np.asarray(plain * _ramp(_mean(plain, _AROUND), *_MUCH), np.float32)
+    return plain, np.asarray(plain * ramp(_mean(plain, _AROUND), *_MUCH), np.float32)
 
 
 def _plain(seen: MatLike) -> Plane:
     """How plain each place is, ``(h, w)``: 0 where there is a shape, 1 where there is none."""
     window = np.ones((_NEAR, _NEAR), np.uint8)
-    return 1 - _ramp(_most(cv2.subtract(cv2.dilate(seen, window), cv2.erode(seen, window))), _SHADE, _SHAPE)
+    return 1 - ramp(_most(cv2.subtract(cv2.dilate(seen, window), cv2.erode(seen, window))), _SHADE, _SHAPE)
 
 
 def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Planes) -> Plane:
@@ -181,7 +181,7 @@ def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Plan
 
 def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane:
     """Write into `apart` what would be paper of what glows; give how far places are evened."""
-    white = _ramp(255 - _most(cv2.bitwise_not(there)), *_GLOW)
+    white = ramp(255 - _most(cv2.bitwise_not(there)), *_GLOW)
     over = cv2.subtract(made, there, dtype=cv2.CV_32F) - np.float32(_OVER)
     apart += cv2.merge([white] * 3) * np.maximum(over - apart, 0)
     return np.asarray(np.maximum(one, white), np.float32)
@@ -189,7 +189,7 @@ def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane
 
 def _as_walls(apart: Plane, made: MatLike, there: MatLike, share: Plane, one: Plane) -> Plane:
     """Write into `apart` how far grey walls are off their one tone; give how far places are evened."""
-    wall = share * (1 - _ramp(_mean(_chroma(there), _NEAR), *_TINTED))
+    wall = share * (1 - ramp(_mean(_chroma(there), _NEAR), *_TINTED))
     if float(wall.mean()) <= _WALLS:
         return one
     apart += cv2.merge([wall] * 3) * (_off_tone(made, there, wall) - apart)
@@ -216,10 +216,6 @@ def _most(values: MatLike) -> MatLike:
     for other in others:
         first = np.maximum(first, other)
     return first
-
-
-def _ramp(values: MatLike, first: float, last: float) -> Plane:
-    return np.asarray(np.clip((values - np.float32(first)) * np.float32(1 / (last - first)), 0, 1), np.float32)
 
 
 def _mean(values: MatLike, side: int) -> Plane:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gancam.effects.translation.features import Features
 from gancam.frame import Image
 from gancam.vision.fit import halved, shrunk
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, ramp
 
 Plane = NDArray[np.float32]  # (h, w)
 
@@ -58,7 +58,7 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
     if float(skin.max()) < _LEAST:
         return drawn
     light, ink = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY).astype(np.float32) for one in (there, made))
-    tones = _ramp(ink / np.maximum(light, 1), *_LINE)
+    tones = ramp(ink / np.maximum(light, 1), *_LINE)
     weight = cv2.merge([tones * skin + np.float32(1e-4)] * 3)
     own, new = (_around(cv2.multiply(one, weight, dtype=cv2.CV_32F)) for one in (there, made))
     own = _strong(own, _lift(ink, light, tones * (1 - skin)))
@@ -93,11 +93,11 @@ def _skin(there: MatLike) -> Plane:
     blue, green, red = cv2.split(cv2.blur(there, (5, 5)).astype(np.float32))
     apart = red - np.minimum(blue, green)
     hue = (green - blue) * np.float32(60) / np.maximum(apart, 1)
-    dull = np.float32(_DULL[0]) + np.float32(_DULL[1] - _DULL[0]) * _ramp(red, *_BRIGHT)
-    skin = _ramp(hue, _HUE[0], _HUE[0] + _SOFT) * _ramp(-hue, -_HUE[1], _SOFT - _HUE[1])
-    skin *= _ramp(apart / np.maximum(red, 1) - dull, 0, _TINGED)
-    skin *= _ramp(-apart, -_APART[1], -_APART[0])
-    skin *= _ramp(red, *_BLACK)
+    dull = np.float32(_DULL[0]) + np.float32(_DULL[1] - _DULL[0]) * ramp(red, *_BRIGHT)
+    skin = ramp(hue, _HUE[0], _HUE[0] + _SOFT) * ramp(-hue, -_HUE[1], _SOFT - _HUE[1])
+    skin *= ramp(apart / np.maximum(red, 1) - dull, 0, _TINGED)
+    skin *= ramp(-apart, -_APART[1], -_APART[0])
+    skin *= ramp(red, *_BLACK)
     skin[np.maximum(blue, green) > red] = 0
     return np.asarray(skin, np.float32)
 
@@ -113,7 +113,7 @@ def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> 
         (x, y), wide = face.middle, face.width
         to_right = (((np.arange(width, dtype=np.float32) + 0.5) * step - x) / (_BODY[0] * wide)) ** 2
         to_below = (((np.arange(height, dtype=np.float32) + 0.5) * step - y) / wide - _BELOW_FACE) ** 2 / _BODY[1] ** 2
-        inside = _ramp(-np.sqrt(to_right + to_below[:, None]), -_FADES, -1)
+        inside = ramp(-np.sqrt(to_right + to_below[:, None]), -_FADES, -1)
         np.maximum(body, inside * np.float32(face.seen), out=body)
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
@@ -124,13 +124,9 @@ def _add_oval(skin: Plane, face: Features, shrink: float) -> None:
     (x, y), wide = face.middle, face.width
     to_right = ((np.arange(skin.shape[1], dtype=np.float32) * shrink - x) / (across * wide)) ** 2
     to_below = ((np.arange(skin.shape[0], dtype=np.float32) * shrink - y) / (down * wide)) ** 2
-    inside = _ramp(-np.sqrt(to_right + to_below[:, None]), -1 - soft, soft - 1)
+    inside = ramp(-np.sqrt(to_right + to_below[:, None]), -1 - soft, soft - 1)
     np.maximum(skin, inside * np.float32(face.share), out=skin)
 
 
 def _around(values: MatLike) -> MatLike:
     return cv2.blur(cv2.blur(values, _AROUND), _AROUND)
-
-
-def _ramp(values: MatLike, first: float, last: float) -> Plane:
-    return np.asarray(np.clip((values - np.float32(first)) * np.float32(1 / (last - first)), 0, 1), np.float32)
