@@ -1,5 +1,7 @@
 """The blocks of JPEG, taken out of a picture that was saved at a low quality."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -7,8 +9,19 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 
 _SIDE = 192  # pixels of the middle of a picture that are looked at
-_KEPT = 4  # frequencies across and down that are looked at: higher ones are mostly lost
-_TABLE = np.array([[16, 11, 10, 16], [12, 12, 14, 19], [14, 13, 16, 24], [14, 17, 22, 29]])  # of quality 50
+_KEPT = 4  # frequencies across and down that are looked at first: higher ones are mostly lost
+_TABLE = np.array(  # of quality 50
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
 _LIKELY = 0.3  # of the error of values that fall anywhere, up to which they are multiples of a step
 _ALIKE = 3  # qualities after one that may fit better: of higher ones the steps divide those of a lower one
 _FIRST = 3  # of those frequencies that are looked at first
@@ -17,7 +30,12 @@ _FEWEST = 60  # values that must be told from nothing
 _COARSEST, _FINEST = 5, 90  # qualities of pictures in which anything can be seen, and of which quality is told
 _GRIDS = (0, 4), (2, 10), (4, 8), (6, 2), (8, 12), (10, 6), (12, 4), (14, 14)  # rows and columns: no two of 8 alike
 _BLOCKY = 45  # quality from which on blocks are not seen by themselves
-_PLAIN = 128  # grey, of which nothing is told
+_MIDDLE = 128  # grey, which is 0 before the transform
+_SOME, _MANY, _FEW = 4096, 48, 8  # blocks: among which those are sought that tell most; how many do, and must
+_UNEVEN, _UNCUT = 24, 4  # levels within a block, and pixels of it that were not cut off, from which on it tells
+_AGAIN, _ONWARD = 6, 1.8  # how often what was cut off is guessed, and how far each time
+_EXACT, _UNLIKE = 0.5, 0.6  # levels off a picture of the quality at most, and of what others are off
+_RINGS, _BESIDE = 1.5, 13  # of the lowest step: how strong rings on paper are; how near to ink they are, in pixels
 _SHARES = (12, 25, _BLOCKY), (0.75, 0.5, 0.0)  # by quality, of the mean of those grids: the first lies nearer
 _FAITHFUL = (12, 25, _FINEST, 95), (0.75, 0.5, 0.5, 0.0)  # for what would make more of blocks that are not seen
 
@@ -25,13 +43,13 @@ Levels = NDArray[np.float32]
 
 
 def _steps(quality: int) -> Levels:
-    """The steps of those frequencies but the lowest, as libjpeg scales them."""
+    """The steps of all frequencies, as libjpeg scales them."""
     per_cent = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.asarray(np.clip((_TABLE.ravel()[1:] * per_cent + 50) // 100, 1, 255), np.float32)
+    return np.asarray(np.clip((_TABLE * per_cent + 50) // 100, 1, 255), np.float32)
 
 
 _STEPS = np.array([_steps(quality) for quality in range(_COARSEST, _FINEST + 1)])
-_WAVES = np.cos(np.pi / 8 * np.outer(np.arange(_KEPT), np.arange(8) + 0.5)).astype(np.float32) / 2  # DCT-II
+_WAVES = np.cos(np.pi / 8 * np.outer(np.arange(8), np.arange(8) + 0.5)).astype(np.float32) / 2  # DCT-II
 _WAVES[0] /= np.sqrt(np.float32(2))
 
 
@@ -51,7 +69,28 @@ def deblocked(image: Image, strength: float, *, sharpened: bool = False) -> Imag
     if quality is None:
         return image
     share = strength * float(np.interp(quality, *(_FAITHFUL if sharpened else _SHARES)))
-    return np.asarray(cv2.addWeighted(_elsewhere(image, quality), share, image, 1 - share, 0), np.uint8)
+    mixed = np.asarray(cv2.addWeighted(_elsewhere(image, quality), share, image, 1 - share, 0), np.uint8)
+    if not sharpened:
+        return mixed
+    depth = strength * _RINGS * float(_STEPS[quality - _COARSEST, 0, 0])
+    black = np.asarray(cv2.bitwise_not(_on_paper(mixed, image, depth)), np.uint8)
+    return np.asarray(cv2.bitwise_not(_on_paper(black, np.asarray(cv2.bitwise_not(image), np.uint8), depth)), np.uint8)
+
+
+def _on_paper(mixed: Image, image: Image, depth: float) -> Image:
+    """`mixed`, where `image` is white paper beside ink, without rings that are up to `depth` levels darker than that.
+
+    What of the rings was lighter than white was cut off, so that no mean takes the others away.
+    """
+    white = np.asarray(cv2.inRange(image, (255, 255, 255), (255, 255, 255)))
+    if not depth or not cv2.countNonZero(white):
+        return mixed
+    ink = cv2.erode(image.min(2), np.ones((_BESIDE, _BESIDE), np.uint8)) < _MIDDLE
+    paper = (
+        np.clip(cv2.blur(white, (9, 9)) / np.float32(51) - 1, 0, 1) * ink
+    )  # from a fifth of the pixels on, all of two fifths
+    share = np.clip(2 - (255 - mixed.min(2)) / np.float32(depth), 0, 1) * paper
+    return np.asarray(cv2.blendLinear(np.full_like(mixed, 255), mixed, share, 1 - share), np.uint8)
 
 
 def saved_quality(image: Image, finest: int = _BLOCKY) -> int | None:
@@ -69,11 +108,11 @@ def saved_quality(image: Image, finest: int = _BLOCKY) -> int | None:
     part = _middle(image)
     grey = np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.float32)
     steps = _STEPS[: finest + 1 - _COARSEST]
+    lowest = steps[:, :_KEPT, :_KEPT].reshape(len(steps), -1)[:, 1:]
     grids = list(dict.fromkeys([(0, 0), _grid(grey)]))
-    found = [_quality(grey[top:, left:], steps) for top, left in grids]
-    cut = finest > _BLOCKY and min(grey.shape) >= 16 and (part.min() == 0 or part.max() == 255)  # frames must be quick
-    if cut and not any(found):
-        found = [_quality(_whole(part[top:, left:], grey[top:, left:]), steps) for top, left in grids]
+    found = [_quality(grey[top:, left:], lowest) for top, left in grids]
+    if finest > _BLOCKY and not any(found):  # frames must be quick
+        found = [_cut_quality(_telling(image[top:, left:]), steps.reshape(len(steps), -1)) for top, left in grids]
     return min((quality for quality in found if quality is not None), default=None)
 
 
@@ -81,15 +120,6 @@ def _middle(image: Image) -> Image:
     """Its middle, in whole blocks from its corner."""
     top, left = (max(side - _SIDE, 0) // 16 * 8 for side in image.shape[:2])
     return np.ascontiguousarray(image[top : top + _SIDE, left : left + _SIDE])
-
-
-def _whole(part: Image, grey: Levels) -> Levels:
-    """Give `grey` with its blocks plain that were cut off at black or white: their values are no multiples any more."""
-    down, across = (side // 8 for side in grey.shape)
-    size = across * 8, down * 8
-    cut = np.asarray(cv2.inRange(part[: size[1], : size[0]], (1, 1, 1), (254, 254, 254))) == 0
-    blocks = cut.reshape(down, 8, across, 8).any((1, 3)).repeat(8, 0).repeat(8, 1)
-    return np.where(blocks, np.float32(_PLAIN), grey[: size[1], : size[0]])
 
 
 def _grid(grey: Levels) -> tuple[int, int]:
@@ -109,13 +139,14 @@ def _grid(grey: Levels) -> tuple[int, int]:
 def _quality(grey: Levels, steps: Levels) -> int | None:
     """The lowest quality at which what is not 0 is a multiple of its step; of those beside it the best.
 
-    `steps` are those of each quality from `_COARSEST` on.
+    `steps` are those of each quality from `_COARSEST` on, of the frequencies that are looked at but the lowest.
     """
     down, across = (side // 8 for side in grey.shape)
     if not down or not across:
         return None
-    blocks = (grey[: down * 8, : across * 8] - _PLAIN).reshape(down, 8, across, 8)
-    values = np.abs(np.tensordot(np.tensordot(_WAVES, blocks, (1, 1)), _WAVES, (3, 1)))  # (down, .., across, across)
+    blocks = (grey[: down * 8, : across * 8] - _MIDDLE).reshape(down, 8, across, 8)
+    waves = _WAVES[:_KEPT]
+    values = np.abs(np.tensordot(np.tensordot(waves, blocks, (1, 1)), waves, (3, 1)))  # (down, .., across, across)
     values = np.moveaxis(values, -1, 1).reshape(_KEPT**2, -1)[1:]
     likely = np.flatnonzero(_errors(values[:_FIRST], steps[:, :_FIRST]) < 2 * _LIKELY)
     errors = _errors(values, steps[likely])
@@ -136,6 +167,44 @@ def _errors(values: Levels, steps: Levels) -> Levels:
     sums = (np.square(times - np.rint(times)) * told).sum((1, 2))
     count = told.sum((1, 2))
     return np.where(count < _FEWEST, 1, 12 * sums / np.maximum(count, 1)).astype(np.float32)
+
+
+def _telling(image: Image) -> NDArray[np.uint8]:
+    """Those blocks ``(n, 64, 3)`` all over a picture in which most is seen that was not cut off at black or white."""
+    down, across = (side // 8 for side in image.shape[:2])
+    every = max(1, math.isqrt(down * across // _SOME))
+    cut = image[: down * 8, : across * 8].reshape(down, 8, across, 8, 3)[::every, :, ::every]
+    blocks = cut.swapaxes(1, 2).reshape(-1, 64, 3)
+    whole = ((blocks > 0) & (blocks < 255)).all(2).sum(1)
+    levels = blocks[..., 1]
+    whole[levels.max(1, initial=0) < levels.min(1, initial=255).astype(int) + _UNEVEN] = 0
+    most = np.argsort(-whole, kind="stable")[:_MANY]
+    return np.asarray(blocks[most[whole[most] >= _UNCUT]], np.uint8)
+
+
+def _cut_quality(blocks: NDArray[np.uint8], steps: Levels) -> int | None:
+    """The quality of which what is seen of `blocks` is, whatever was cut off at black and white, as beside letters.
+
+    What was cut off is guessed: by turns `blocks` are made multiples of the steps, and what is seen of them is put back
+    (as D. C. Youla and H. Webb, Image restoration by the method of convex projections, 1982).
+    """
+    if len(blocks) < _FEW:
+        return None
+    grey = np.asarray(cv2.cvtColor(blocks, cv2.COLOR_BGR2GRAY), np.float32) - _MIDDLE
+    white, black = (blocks == 255).any(2), (blocks == 0).any(2)
+    seen = ~(white | black)
+    waves = np.kron(_WAVES, _WAVES)
+    off = np.empty(len(steps), np.float32)
+    for place, step in enumerate(steps):
+        guess = np.zeros_like(grey)
+        for _ in range(_AGAIN):
+            more = (np.rint((grey + guess) @ waves.T / step) * step) @ waves - grey
+            beyond = np.where(white, np.maximum(more, 0), 0) + np.where(black, np.minimum(more, 0), 0)
+            guess += _ONWARD * (beyond - guess)
+        off[place] = np.sqrt(np.square(more - beyond).sum() / seen.sum())
+    best = int(off.argmin())
+    others = np.delete(off, np.s_[max(best - _ALIKE, 0) : best + _ALIKE + 1])
+    return best + _COARSEST if off[best] < min(_EXACT, _UNLIKE * others.min()) else None
 
 
 def _elsewhere(image: Image, quality: int) -> Image:

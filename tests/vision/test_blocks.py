@@ -37,6 +37,47 @@ def test_higher_qualities_are_told_if_asked_for(name: str, quality: int) -> None
     assert psnr(made, still(name)) > psnr(came, still(name)) - 0.2
 
 
+def page(ink: int, paper: int) -> Image:
+    """A page of letters, of which most is cut off at white or black where JPEG's rings go beyond."""
+    image = np.full((240, 320, 3), paper, np.uint8)
+    for row in range(24, 240, 24):
+        cv2.putText(
+            image, f"Letter {row}, of a page", (8, row), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (ink,) * 3, 2, cv2.LINE_AA
+        )
+    return image
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (40, 255)])
+@pytest.mark.parametrize("quality", [20, 50, 75, 90])
+def test_letters_on_plain_pages_are_told(ink: int, paper: int, quality: int) -> None:
+    assert saved_quality(saved(page(ink, paper), quality), 90) == quality
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (40, 255)])
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_specks_around_letters_go(ink: int, paper: int, quality: int) -> None:
+    clean = page(ink, paper)
+    came = saved(clean, quality)
+    made = deblocked(came, 1.0, sharpened=True)
+    assert psnr(made, clean) > psnr(came, clean) + 0.05
+    specks = [np.abs(image.astype(float) - paper)[clean == paper].mean() for image in (made, came)]
+    assert specks[0] < 0.6 * specks[1]
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (40, 255), (0, 248)])
+def test_clean_letters_stay(ink: int, paper: int) -> None:
+    clean = page(ink, paper)
+    larger = np.asarray(cv2.resize(saved(clean, 50), None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC), np.uint8)
+    for each in (clean, larger):
+        assert deblocked(each, 1.0, sharpened=True) is each
+
+
+def test_it_is_told_where_the_middle_is_plain() -> None:
+    image = np.full((600, 900, 3), 200, np.uint8)
+    image[:200, :240] = still("otters")[:200, :240]
+    assert saved_quality(saved(image, 75), 90) == 75
+
+
 @pytest.mark.parametrize("corner", [(3, 5), (0, 1), (7, 4)])
 def test_it_is_told_of_a_part_of_a_picture(corner: tuple[int, int]) -> None:
     part = np.ascontiguousarray(saved(still("otters"), 25)[corner[0] :, corner[1] :])
