@@ -63,7 +63,7 @@ def deblocked(image: Image, strength: float, *, sharpened: bool = False) -> Imag
         image: uint8 ``(H, W, 3)`` BGR.
         strength: 0 to 1.
         sharpened: Whether it is for something that sharpens: then qualities up to 90 count, of which blocks and rings
-            beside edges are hardly seen yet.
+            beside edges are hardly seen yet, pages of letters are told, and the specks around those go.
     """
     quality = saved_quality(image, _FINEST if sharpened else _BLOCKY)
     if quality is None:
