@@ -8,7 +8,7 @@ import re
 import shutil
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fractions import Fraction
@@ -87,7 +87,7 @@ class ImageWriter(Sink):
         self._how = encoding(self._path, quality)
         self._tick = (source_info.time_base if source_info is not None else None) or Fraction(1, 90_000)
         self._begin = part[0] or Fraction(0)
-        self._notes = [] if audio_from is None else left_out(Path(audio_from), "images hold")
+        self._notes: list[str] = [] if audio_from is None else left_out(Path(audio_from), "images hold")
         self._alpha = source_info is not None and source_info.alpha
         if self._alpha and not holds_alpha(self._path):
             self._alpha = False
@@ -97,7 +97,6 @@ class ImageWriter(Sink):
             self._notes.append(f"its colour profile is left out: {suffix} has no place for it")
         self._notes.append(f"times are kept in {names.times.name}")
         self._until: Fraction | None = None  # when the last frame ends, in seconds
-        self._closed = False
         entries: dict[str, object] = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
         entries["time base"] = str(self._tick)  # by which --fps of numbered images is another job
         self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
@@ -110,16 +109,6 @@ class ImageWriter(Sink):
     def path(self) -> Path:
         """The images' name, with the place of the number."""
         return self._path
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._closed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What images cannot hold, and where times are kept."""
-        return self._notes
 
     @property
     def frames_done(self) -> int:

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -121,12 +120,12 @@ class StreamWriter(Sink):
         self._canvas = Canvas(size, self._name, source_info)
         self._patience = patience
         self._sound = None if sound is None else SteadySound(sound)
-        self._notes = [self._canvas.note] if self._canvas.note else []
+        self._notes: list[str] = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()
         self._waiting: deque[Frame] = deque()
         self._dropped = 0
         self._handing_since: float | None = None  # when the thread began to hand over the picture it has
-        self._closed = self._ended = False
+        self._ended = False
         self._error: GancamError | None = None
         self._told = False
         self._worker_seconds = 0.0
@@ -169,16 +168,6 @@ class StreamWriter(Sink):
                 "crf": f"{48 - 0.4 * quality:g}", "maxrate": str(bits), "bufsize": str(bits // 4),
             },
         }  # fmt: skip
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._closed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What cannot be sent as it is, and after ``close`` what was not sent."""
-        return self._notes
 
     @property
     def worker_seconds(self) -> float:

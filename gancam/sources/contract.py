@@ -18,6 +18,7 @@ class Source(ABC):
     """
 
     _closed = _ended = False
+    _notes: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -42,7 +43,7 @@ class Source(ABC):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know; grows while it plays."""
-        return ()
+        return self._notes
 
     @property
     def worker_seconds(self) -> float | None:

@@ -27,7 +27,6 @@ class _Timed(Source):
     """Images that are there from the start, each with its time."""
 
     _path: Path
-    _notes: list[str]
     _footage: VideoInfo
     _times: list[Fraction]  # when each is shown, in seconds
     _ends: list[Fraction]
@@ -47,11 +46,6 @@ class _Timed(Source):
     def frames(self) -> int | None:
         """How many frames there are."""
         return len(self._times)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What could not be read as it is, and gaps in the numbers, which are gaps in time."""
-        return self._notes
 
     @property
     def times(self) -> list[Fraction]:
@@ -250,7 +244,7 @@ class AnimatedImage(_Timed):
         ends = list(itertools.accumulate(Fraction(picture.milliseconds, 1000) for picture in read.pictures))
         times = [Fraction(0), *ends[:-1]]
         self._pictures = [read.pictures[index] for index in self._keep(times, ends, first, end)]
-        self._notes = [f"{self._path.name}: {note}" for note in read.notes]
+        self._notes: list[str] = [f"{self._path.name}: {note}" for note in read.notes]
         alpha = any(picture.alpha is not None for picture in read.pictures)
         image = self._pictures[0].image
         self._footage = VideoInfo(

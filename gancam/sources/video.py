@@ -4,7 +4,7 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -303,11 +303,6 @@ class VideoFile(Source):
     def footage(self) -> VideoInfo:
         """Colour, clock and shape, for a file sink."""
         return self._footage
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What could not be read as it is: damage, interlacing, depth, a change of size."""
-        return self._notes
 
     @property
     def ended_early(self) -> bool:

@@ -4,7 +4,7 @@ import os
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -130,7 +130,7 @@ class Window(Sink):
         self._recorder = Recorder(Path(snapshots), fps, self._tell, self._say, sound)
         self._comparison = Comparison()
         self._notes: list[str] = []
-        self._open = self._closed = False
+        self._open = False
         self._help = self._full = self._turning = False
         self._info = True
         self._size: tuple[int, ...] = (0, 0)  # of the window's content
@@ -145,16 +145,6 @@ class Window(Sink):
         self._shown: Frame | None = None  # on the screen
         self._drawn_at, self._stale = 0.0, False  # whether something has changed since
         self._error: SinkError | None = None  # of the loop that draws
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What was saved."""
-        return self._notes
-
-    @property
-    def closed(self) -> bool:
-        """Whether its user closed it, or ``close`` was called."""
-        return self._closed
 
     def write(self, frame: Frame) -> None:
         """Show `frame` and do what keys and mouse ask for (a few milliseconds), or leave that to the host's loop."""
