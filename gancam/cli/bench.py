@@ -11,21 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from gancam.cli.app import (
-    BenchDevicesOption,
-    BenchModelsArgument,
-    BenchPrecisionsOption,
-    BenchSecondsOption,
-    BenchSizesOption,
-    ChartOption,
-    Command,
-    CompareOption,
-    OverwriteOption,
-    RoundsOption,
-    SlowerOption,
-    ThreadsOption,
-    app,
-)
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.checks import check_device, check_picture, parse_size
 from gancam.cli.console import errors, print_note, print_warning
 from gancam.errors import InputError
@@ -52,20 +39,20 @@ class BenchOptions:
 
 @app.command(cls=Command)
 def bench(
-    names: BenchModelsArgument = None,
-    size: BenchSizesOption = None,
-    device: BenchDevicesOption = None,
-    precision: BenchPrecisionsOption = None,
-    threads: ThreadsOption = None,
-    rounds: RoundsOption = 3,
-    seconds: BenchSecondsOption = 1.0,
+    names: option.BenchModels = None,
+    size: option.BenchSizes = None,
+    device: option.BenchDevices = None,
+    precision: option.BenchPrecisions = None,
+    threads: option.Threads = None,
+    rounds: option.Rounds = 3,
+    seconds: option.BenchSeconds = 1.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all figures as JSON on stdout, for a later --compare.")
     ] = False,
-    picture: ChartOption = None,
-    compare: CompareOption = None,
-    slower: SlowerOption = None,
-    overwrite: OverwriteOption = False,
+    picture: option.Chart = None,
+    compare: option.Compare = None,
+    slower: option.Slower = None,
+    overwrite: option.Overwrite = False,
 ) -> None:
     """Measure how fast models are on this machine.
 

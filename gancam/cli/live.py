@@ -13,32 +13,8 @@ import av
 import typer
 
 from gancam.budget import NEAR
-from gancam.cli.app import (
-    BobOption,
-    Command,
-    ControlOption,
-    DeinterlaceOption,
-    DeviceOption,
-    EffectOption,
-    LiveSizeOption,
-    LoopOption,
-    MirrorOption,
-    OutputsOption,
-    OverwriteOption,
-    PrecisionOption,
-    PresetsOption,
-    ReconnectOption,
-    RecordParamsOption,
-    SecondsOption,
-    SoundOption,
-    SourceArgument,
-    StatsOption,
-    TargetFpsOption,
-    TargetMsOption,
-    ThreadsOption,
-    WatchOption,
-    app,
-)
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.checks import check_chain, check_log, check_source, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_note, print_warning, wrote
 from gancam.cli.live_effects import LiveEffects
@@ -105,28 +81,28 @@ class LiveOptions:
 
 @app.command(cls=Command)
 def live(
-    source: SourceArgument = "0",
-    effect: EffectOption = None,
-    to: OutputsOption = None,
-    size: LiveSizeOption = None,
-    seconds: SecondsOption = None,
-    reconnect: ReconnectOption = None,
-    stats: StatsOption = None,
-    control: ControlOption = None,
-    record_params: RecordParamsOption = None,
-    target_fps: TargetFpsOption = None,
-    target_ms: TargetMsOption = None,
-    watch: WatchOption = None,
-    preset: PresetsOption = None,
-    mirror: MirrorOption = False,
-    loop: LoopOption = False,
-    deinterlace: DeinterlaceOption = False,
-    bob: BobOption = False,
-    sound: SoundOption = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    threads: ThreadsOption = None,
-    overwrite: OverwriteOption = False,
+    source: option.Source = "0",
+    effect: option.Effect = None,
+    to: option.Outputs = None,
+    size: option.LiveSize = None,
+    seconds: option.Seconds = None,
+    reconnect: option.Reconnect = None,
+    stats: option.Stats = None,
+    control: option.Control = None,
+    record_params: option.RecordParams = None,
+    target_fps: option.TargetFps = None,
+    target_ms: option.TargetMs = None,
+    watch: option.Watch = None,
+    preset: option.Presets = None,
+    mirror: option.Mirror = False,
+    loop: option.Loop = False,
+    deinterlace: option.Deinterlace = False,
+    bob: option.Bob = False,
+    sound: option.Sound = None,
+    device: option.Device = "auto",
+    precision: option.Precision = "auto",
+    threads: option.Threads = None,
+    overwrite: option.Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
     """Play a camera, a stream or a video file through effects.
