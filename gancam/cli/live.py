@@ -31,8 +31,7 @@ from gancam.media.info import VideoInfo
 from gancam.params import Params
 from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
-from gancam.sinks.parameter_log import ParameterLog
-from gancam.sinks.stats import StatsLog, is_stats_log
+from gancam.sinks.logs import ParameterLog, StatsLog, is_stats_log
 from gancam.sinks.video import EncodedSink
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
