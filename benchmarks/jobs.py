@@ -133,9 +133,8 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def encode() -> int:
         with VideoFile(options.input) as source:
             size = effect.output_size(source.size)
-            sink = VideoWriter(
-                folder / "a.mp4", VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
-            )
+            video = VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
+        sink = VideoWriter(folder / "a.mp4", video)
         for frame in shown:
             sink.write(frame)
         sink.close()

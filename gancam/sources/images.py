@@ -17,7 +17,7 @@ from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
 from gancam.sources.contract import Source
 from gancam.sources.decoders import frames_ahead
-from gancam.sources.ranges import check_count_and_rate, check_range, cut_short
+from gancam.sources.extent import check_count_and_rate, check_range, cut_short
 from gancam.units import rate_of
 
 _DIGITS = 40  # of a time, at most

@@ -7,7 +7,7 @@ import numpy as np
 
 from gancam.frame import Frame, Image, check_size
 from gancam.sources.contract import Source
-from gancam.sources.ranges import check_count_and_rate
+from gancam.sources.extent import check_count_and_rate
 
 
 class TestPattern(Source):

@@ -27,8 +27,7 @@ from gancam.sources.combing import Combs
 from gancam.sources.contract import Source
 from gancam.sources.cut_off import lacks_index
 from gancam.sources.decoders import Decoder, Deinterlace, field_order, opacity_apart
-from gancam.sources.extent import Extent, end_of, frame_rate, picture_end, promised_frames
-from gancam.sources.ranges import check_range
+from gancam.sources.extent import Extent, check_range, end_of, frame_rate, picture_end, promised_frames
 from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
