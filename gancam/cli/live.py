@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -28,7 +28,7 @@ from gancam.jobs.first_frame import BegunSource, know_size
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
-from gancam.params import Params
+from gancam.params import Value
 from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
 from gancam.sinks.logs import ParameterLog, StatsLog, is_stats_log
@@ -158,17 +158,20 @@ def _check(options: LiveOptions) -> None:
     check_log(options.record_params, overwrite=options.overwrite)
     _refuse_files(options, [])
     check_chain(options.recipe)
-    params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
-    _refuse_files(options, [Path(saved) for _, one in params if (saved := _saved(one))])
-    _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
-    for _, one in params:
-        saved = _saved(one)
-        check_log(Path(saved) if saved else None, overwrite=False)
+    params: list[tuple[str, Mapping[str, Value]]] = []
+    for spec in options.recipe.specs:
+        given = spec_params(spec)
+        params.append((spec.name, {} if given is None else given.values()))
+    saved = [Path(str(values["save"])) for _, values in params if values.get("save")]
+    _refuse_files(options, saved)
+    _check_drawing([name for name, values in params if values.get("draw") is True], options.outputs)
+    for path in saved:
+        check_log(path, overwrite=False)
     if options.sound not in (None, "none") and _microphone(options.sound) is None:
         raise InputError(f"--sound {options.sound}: must be mic, mic:NAME or none")
     if _microphone(options.sound) is not None:
         import_sounddevice()
-    levels = any(one is not None and "level" in one.declared() for _, one in params)
+    levels = any("level" in values for _, values in params)
     for control in options.controls:
         check_control(control, levels=levels)
 
@@ -186,15 +189,6 @@ def _refuse_files(options: LiveOptions, saved: Sequence[Path]) -> None:
                 raise SinkError(f"{path}: two outputs would be this file{also}; give each a name of its own")
 
 
-def _saved(params: Params | None) -> str:
-    """Give the file that an effect with these parameters writes; empty where it writes none."""
-    return "" if params is None or "save" not in params.declared() else str(params.value("save"))
-
-
-def _is_drawn(params: Params) -> bool:
-    return "draw" in params.declared() and params.value("draw") is True
-
-
 def _check_drawing(names: Sequence[str], outputs: Sequence[str]) -> None:
     """Refuse drawing without a window, and for two effects."""
     if names and "window" not in outputs:
@@ -208,7 +202,11 @@ def _play(options: LiveOptions) -> None:
 
     controls, report = Controls([]), Report()
     how: dict[str, Any] = {"reconnect": options.reconnect, "loop": options.loop, "deinterlace": options.deinterlace}
-    how |= {"size": options.size or SIZE, "square": not all(map(_keeps_shape, options.outputs))}
+    # windows and cameras cannot say that pixels are not square; files and streams do
+    how |= {
+        "size": options.size or SIZE,
+        "square": any(sink_word(one) not in (None, "source") for one in options.outputs),
+    }
     with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
         feed.mirrored = options.mirror
         options = _suited(options, feed.size)
@@ -267,11 +265,6 @@ def _recordings(outputs: Sequence[str]) -> list[Path]:
     """Name the files among the outputs."""
     files = [target.removeprefix("source:") for target in outputs if sink_word(target) in (None, "source")]
     return [Path(file) for file in files if "://" not in file]
-
-
-def _keeps_shape(target: str) -> bool:
-    """Tell whether an output can say that its pixels are not square: files and streams do, windows and cameras not."""
-    return sink_word(target) in (None, "source")
 
 
 def _microphone(sound: str | None) -> str | None:
