@@ -14,7 +14,7 @@ from typing import TypeVar
 import av
 
 from gancam.errors import InputError
-from gancam.media.info import MOST_FPS, check_rate, possible_rate
+from gancam.media.info import MOST_FPS, possible_rate
 from gancam.sources.cut_off import is_cut_off
 
 Seconds = TypeVar("Seconds", float, Fraction)
@@ -36,13 +36,6 @@ def cut_short(lasts: Seconds, left: Seconds, before: Seconds) -> Seconds:
         before: How long the frame before it was shown, or what is usual.
     """
     return lasts if float(lasts) <= _AS_LONG * float(before) else min(lasts, left)
-
-
-def check_count_and_rate(frames: int | None, fps: float) -> None:
-    """Raise ``InputError`` for a count of frames below 0, and a rate (frames a second) that no video may have."""
-    if frames is not None and frames < 0:
-        raise InputError(f"frames is {frames}: needs 0 or more, or None for no end")
-    check_rate(fps)
 
 
 def check_range(first: Fraction | None, end: Fraction | None) -> None:
