@@ -1,6 +1,5 @@
 """A numbered image for every frame, and a file of their times."""
 
-import errno
 import itertools
 import json
 import os
@@ -18,14 +17,16 @@ import numpy as np
 
 from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkError
 from gancam.files import REPLACING, lock_file, replace_file, same_file, unlock_file
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image
 from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_with, encoding, holds_alpha
 from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata
 from gancam.media.paths import SequencePath
+from gancam.sinks._canvas import check_frame
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
+from gancam.sinks._encoder import is_full
 from gancam.sinks._tracks import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.job_changes import changes
@@ -123,10 +124,7 @@ class ImageWriter(Sink):
             self._until = Fraction(frame.time + frame.duration) - self._begin
         if frame.index < self._frames_done:
             return
-        image = check_image(frame.image)
-        if (image.shape[1], image.shape[0]) != self._size:
-            got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self._size[0]}x{self._size[1]}"
-            raise InputError(f"frame {frame.index} is {got}, but {self._path} was opened for {wants}")
+        image = check_frame(frame, self._size, os.fspath(self._path))
         place = self._store.place(self._frames + 1)
         moment = round((Fraction(frame.time) - self._begin) / self._tick) * self._tick
         self._work.append((moment, self._pool.submit(self._save, place, image, frame.alpha if self._alpha else None)))
@@ -148,8 +146,7 @@ class ImageWriter(Sink):
             self._store.add(moment, work.result())
         except OSError as error:
             self._work.clear()
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-            what, kept = "no room left" if full else cause(error), len(self._store.times)
+            what, kept = "no room left" if is_full(error) else cause(error), len(self._store.times)
             then = f"{kept} are kept, --resume goes on" if kept else NOTHING_KEPT
             raise SinkError(f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); {then}") from error
 

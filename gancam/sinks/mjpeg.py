@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 
 from gancam.control.local import is_local, named_host, names_this_machine
@@ -236,22 +236,18 @@ class _Client(BaseHTTPRequestHandler):
             self._answer(404, "text/plain", b"there are /, /stream.mjpg, /frame.jpg and /now.json\n")
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
-        self.end_headers()
+        self._begin(status, kind, {"Content-Length": str(len(body))})
         if self.command != "HEAD":
             self.wfile.write(body)
-        self.close_connection = True
 
     def _begin_stream(self) -> None:
+        self._begin(200, f"multipart/x-mixed-replace; boundary={_BOUNDARY}", {})
+
+    def _begin(self, status: int, kind: str, more: Mapping[str, str]) -> None:
         self.close_connection = True
-        self.send_response(200)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, **more, "Cache-Control": "no-store", "Connection": "close"}.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def _show(self, owner: MjpegServer) -> None:
