@@ -87,7 +87,7 @@ for path, codec in (("a.mp4", "h264"), ("b.mp4", "h265"), ("c.webm", "vp9"), ("d
 with pieces.PieceWriter(folder / "f.mkv", video.VideoOptions(fps=30, size=(64, 64), codec="av1")) as writer:
     for frame in pattern:
         writer.write(frame)
-writer = images.ImageWriter(folder / "images" / "%03d.png", size=(64, 64))
+writer = images.ImageWriter(folder / "images" / "%03d.png", video.VideoOptions(fps=30, size=(64, 64)))
 for frame in pattern:
     writer.write(frame)
 writer.close()

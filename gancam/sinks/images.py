@@ -20,13 +20,13 @@ from gancam.files import REPLACING, lock_file, replace_file, same_file, unlock_f
 from gancam.frame import Frame, Image
 from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_with, encoding, holds_alpha
-from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata
 from gancam.media.paths import SequencePath
 from gancam.sinks._canvas import check_frame
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
 from gancam.sinks._encoder import is_full
+from gancam.sinks._settings import VideoOptions
 from gancam.sinks._tracks import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.job_changes import changes
@@ -49,12 +49,8 @@ class ImageWriter(Sink):
 
     Args:
         path: The images' name, with ``%06d`` in the place of the number, which counts from 1.
-        size: (width, height) of the frames to come.
-        source_info: The source's properties: its time base and whether it has opacity.
-        audio_from: A file of which ``notes`` tell what is left out.
-        quality: Of JPEG and AVIF, 0 (small) to 100; the others are lossless.
-        overwrite: Whether older images of this name, or an unfinished job, may be replaced.
-        part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
+        options: As those of a ``VideoWriter``. The quality is of JPEG and AVIF, the others are lossless; ``notes`` tell
+            what of `audio_from` is left out.
         job: What the frames are made from and how, as JSON has it; a resumed job must have the same.
         resume: Whether to go on with the images that are there: ``frames_done`` are whole, and ``write`` ignores those.
 
@@ -67,40 +63,40 @@ class ImageWriter(Sink):
     def __init__(
         self,
         path: str | os.PathLike[str],
+        options: VideoOptions,
         *,
-        size: tuple[int, int],
-        source_info: VideoInfo | None = None,
-        audio_from: str | os.PathLike[str] | None = None,
-        quality: float | None = None,
-        overwrite: bool = False,
-        part: tuple[Fraction | None, Fraction | None] = (None, None),
         job: Mapping[str, object] | None = None,
         resume: bool = False,
     ) -> None:
-        self._path, self._size = Path(path), size
+        self._path, self._size, info = Path(path), options.size, options.info
         names = SequencePath.of(self._path)
         if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
-        check_quality(quality)
-        check_size(self._path, size)
-        quality = DEFAULT_QUALITY if quality is None else quality
+        check_quality(options.quality)
+        check_size(self._path, self._size)
+        quality = DEFAULT_QUALITY if options.quality is None else options.quality
         suffix = self._path.suffix.lower()
         self._how = encoding(self._path, quality)
-        self._tick = (source_info.time_base if source_info is not None else None) or Fraction(1, 90_000)
-        self._begin = part[0] or Fraction(0)
-        self._notes: list[str] = [] if audio_from is None else left_out(Path(audio_from), "images hold")
-        self._alpha = source_info is not None and source_info.alpha
-        if self._alpha and not holds_alpha(self._path):
-            self._alpha = False
+        self._tick = info.time_base or Fraction(1, 90_000)
+        self._begin = options.part[0] or Fraction(0)
+        source = options.audio_from
+        self._notes: list[str] = [] if source is None else left_out(Path(source), "images hold")
+        self._alpha = info.alpha and holds_alpha(self._path)
+        if info.alpha and not self._alpha:
             self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
-        self._metadata = ImageMetadata(icc=b"" if source_info is None else source_info.icc)
+        self._metadata = ImageMetadata(icc=info.icc)
         if self._metadata.icc and suffix == ".bmp":
             self._notes.append(f"its colour profile is left out: {suffix} has no place for it")
         self._notes.append(f"times are kept in {names.times.name}")
         self._until: Fraction | None = None  # when the last frame ends, in seconds
-        entries: dict[str, object] = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
+        entries: dict[str, object] = {
+            **(job or {}),
+            "quality": quality,
+            "width": self._size[0],
+            "height": self._size[1],
+        }
         entries["time base"] = str(self._tick)  # by which --fps of numbered images is another job
-        self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
+        self._store = ImageStore(names, entries, resume=resume, overwrite=options.overwrite)
         self._frames = self._frames_done = len(self._store.times)
         self._threads = min(usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
