@@ -115,28 +115,16 @@ def live(
     offered = [preset_specs(path) for path in preset or ()]
     specs = offered[0] if offered and not effect else parse_specs(names)
     frame_time = parse_frame_time(target_fps, target_ms)
+    default = not effect and not preset
+    by_itself = default and frame_time is None
     options = LiveOptions(
-        source=source,
-        recipe=EffectChainSpec(specs, device, precision, threads),
-        outputs=tuple(to or ["window"]),
-        size=None if size is None else parse_size(size),
-        seconds=seconds,
-        reconnect=reconnect,
-        stats=stats,
-        controls=tuple(control or ()),
-        record_params=record_params,
-        frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect and not preset else frame_time,
-        by_itself=frame_time is None and not effect and not preset,
-        default=not effect and not preset,
-        presets=tuple(preset or ()),
-        mirror=mirror,
-        loop=loop,
-        deinterlace="bob" if bob else deinterlace,
-        sound=sound,
-        watch=watch or "",
-        overwrite=overwrite,
-        as_json=as_json,
-    )
+        source=source, recipe=EffectChainSpec(specs, device, precision, threads), outputs=tuple(to or ["window"]),
+        size=None if size is None else parse_size(size), seconds=seconds, reconnect=reconnect, stats=stats,
+        controls=tuple(control or ()), record_params=record_params,
+        frame_time=DEFAULT_FRAME_TIME if by_itself else frame_time, by_itself=by_itself, default=default,
+        presets=tuple(preset or ()), mirror=mirror, loop=loop, deinterlace="bob" if bob else deinterlace, sound=sound,
+        watch=watch or "", overwrite=overwrite, as_json=as_json,
+    )  # fmt: skip
     _check(options)
     _play(options)
 
