@@ -174,6 +174,6 @@ def _show(image: Image) -> None:
     from gancam.sinks.window import Window
     from gancam.sources.open import open_live
 
-    window = Window()
+    window = Window(SinkContext(fps=30, size=(image.shape[1], image.shape[0])))
     with open_live(Still(image, frames=None, fps=25)) as feed:
         run(feed, [], [window])

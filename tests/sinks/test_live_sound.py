@@ -163,7 +163,7 @@ def test_sound_goes_along_to_a_url(tmp_path: Path) -> None:
     thread = threading.Thread(target=receive)
     thread.start()
     sound = sound_from(50.0)
-    sink = StreamWriter(f"tcp://127.0.0.1:{port}", fps=30, size=(160, 96), sound=sound.listen())
+    sink = StreamWriter(f"tcp://127.0.0.1:{port}", VideoOptions(fps=30, size=(160, 96), sound=sound.listen()))
     for frame in ramps(60):
         sound.put(50.0 + frame.time, tone(frame.time, 1 / 30, 880.0))
         while sink.waiting > 1:  # no picture is dropped
