@@ -108,7 +108,6 @@ def check_output(
     path: Path,
     *,
     codec: str | None = None,
-    encoder: str | None = None,
     quality: float | None = None,
     overwrite: bool = False,
     sources: Sequence[str | os.PathLike[str] | None] = (),
@@ -118,7 +117,6 @@ def check_output(
     Args:
         path: The file to be.
         codec: As ``VideoWriter`` has it.
-        encoder: As ``VideoWriter`` has it.
         quality: As ``VideoWriter`` has it.
         overwrite: As ``VideoWriter`` has it.
         sources: The files that it must not replace.
@@ -129,7 +127,7 @@ def check_output(
         SinkError: It cannot be written.
     """
     check_quality(quality)
-    check_codec(path, codec, encoder)
+    check_codec(path, codec, None)
     check_target(path, sources=sources, overwrite=overwrite)
 
 
