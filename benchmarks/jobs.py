@@ -52,7 +52,7 @@ def longer(clip: Path, path: Path, frames: int, size: tuple[int, int] | None = N
         size = size or source.size
         images = [frame.image for frame in islice(source, 60)]
         like = VideoInfo(size=size, time_base=Fraction(1, 30_000))
-        with VideoWriter(path, fps=source.fps, size=size, source_info=like, quality=85) as sink:
+        with VideoWriter(path, VideoOptions(fps=source.fps, size=size, source_info=like, quality=85)) as sink:
             for index, image in enumerate(islice(cycle(images), frames)):
                 large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
                 sink.write(Frame(np.asarray(large, np.uint8), index, index / source.fps))
@@ -133,7 +133,8 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def encode() -> int:
         with VideoFile(options.input) as source:
             size = effect.output_size(source.size)
-            sink = VideoWriter(folder / "a.mp4", fps=source.fps, size=size, source_info=source.footage, overwrite=True)
+            video = VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
+        sink = VideoWriter(folder / "a.mp4", video)
         for frame in shown:
             sink.write(frame)
         sink.close()

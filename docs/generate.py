@@ -63,7 +63,7 @@ def commands(_: str = "") -> str:
     """Every command of `gancam` with its arguments and options, as its ``--help`` has them."""
     import typer
 
-    import_module("gancam.cli.commands").load_commands()
+    import_module("gancam.cli.app").load_commands()
     root = typer.main.get_command(import_module("gancam.cli.app").app)
     parts = []
     for name in root.list_commands(typer.Context(root)):  # type: ignore[attr-defined]

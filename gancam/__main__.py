@@ -13,7 +13,7 @@ def start() -> NoReturn:
     """Run the command line and exit. A Ctrl-C while it is still being loaded is one, too: 130, without a traceback."""
     try:
         gc.disable()  # nothing that is imported becomes garbage, and looking for some is a sixth of the time it takes
-        from gancam.cli.commands import load_commands
+        from gancam.cli.app import load_commands
         from gancam.cli.main import main
 
         load_commands(sys.argv[1:])

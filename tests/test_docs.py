@@ -17,8 +17,7 @@ import pytest
 import typer
 
 from export import __main__ as export
-from gancam.cli.app import app
-from gancam.cli.commands import load_commands
+from gancam.cli.app import app, load_commands
 from gancam.effects._spec import EffectSpec, declared_for
 from gancam.effects.morphing.settings import MorphParams
 from gancam.errors import ParameterError

@@ -195,7 +195,6 @@ def test_no_signature_says_any() -> None:
     foreign = {  # what has no types of its own
         ("gancam/inference/binding.py", "__init__", "session"): "ONNX Runtime",
         ("gancam/inference/binding.py", "__init__", "value"): "ONNX Runtime",
-        ("gancam/inference/layouts.py", "__init__", "session"): "ONNX Runtime",
         ("gancam/inference/recurrent.py", "__init__", "inputs"): "ONNX Runtime",
         ("gancam/inference/recurrent.py", "fits", "inputs"): "ONNX Runtime",
         ("gancam/inference/recurrent.py", "fits", "outputs"): "ONNX Runtime",

@@ -81,13 +81,13 @@ with gancam.VideoCapture(str(folder / "clip.mp4")) as capture:
     capture.read()
 pattern = sources.TestPattern((64, 64), frames=3)
 for path, codec in (("a.mp4", "h264"), ("b.mp4", "h265"), ("c.webm", "vp9"), ("d.mkv", "av1"), ("e.mkv", "ffv1")):
-    with video.VideoWriter(folder / path, fps=30, size=(64, 64), codec=codec) as writer:
+    with video.VideoWriter(folder / path, video.VideoOptions(fps=30, size=(64, 64), codec=codec)) as writer:
         for frame in pattern:
             writer.write(frame)
 with pieces.PieceWriter(folder / "f.mkv", video.VideoOptions(fps=30, size=(64, 64), codec="av1")) as writer:
     for frame in pattern:
         writer.write(frame)
-writer = images.ImageWriter(folder / "images" / "%03d.png", size=(64, 64))
+writer = images.ImageWriter(folder / "images" / "%03d.png", video.VideoOptions(fps=30, size=(64, 64)))
 for frame in pattern:
     writer.write(frame)
 writer.close()

@@ -26,7 +26,7 @@ from gancam.errors import GancamError, SinkError
 from gancam.frame import Frame, Image
 from gancam.pipeline import Report, output_size, run
 from gancam.sinks import Sink, SinkContext, open_sink
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import ImageFiles, Source, Still, TestPattern, VideoFile
 from gancam.sources.open import open_live
 from tests.helpers.children import interruptible
@@ -163,7 +163,9 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
         return image
 
     source = VideoFile(clip)
-    sink = VideoWriter(tmp_path / "a.mkv", fps=30, size=source.size, source_info=source.footage, audio_from=clip)
+    sink = VideoWriter(
+        tmp_path / "a.mkv", VideoOptions(fps=30, size=source.size, source_info=source.footage, audio_from=clip)
+    )
     report = run(source, [slow, slow], [sink])
     assert list(report.stage_seconds) == ["source", "slow", "slow#2", "VideoWriter", "close"]
     assert report.stage_seconds["slow"] >= 24 * 0.005
@@ -216,7 +218,7 @@ def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:
     report = run(
         source,
         [lambda image, time=None: image[:63].copy()],
-        [VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 63), source_info=source.footage)],
+        [VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(96, 63), source_info=source.footage))],
     )
     assert report.promised == 90
     assert 0 < report.frames < 90
@@ -360,7 +362,9 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
 
         target = tmp_path / f"{trial}.{rng.choice(['mp4', 'mkv'])}"
         source = VideoFile(clip)
-        writer = VideoWriter(target, fps=30, size=source.size, source_info=source.footage, audio_from=clip)
+        writer = VideoWriter(
+            target, VideoOptions(fps=30, size=source.size, source_info=source.footage, audio_from=clip)
+        )
         began = time.monotonic()
         with pytest.raises((kind, SinkError)):
             run(
@@ -422,7 +426,7 @@ def test_an_exception_from_a_signal_leaves_no_lane_locked() -> None:
 INTERRUPTED = """
 import signal, sys
 from gancam.pipeline import Report, run
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import TestPattern
 
 class Stop(Exception):
@@ -434,7 +438,7 @@ def stop(*_):
 signal.signal(signal.SIGTERM, stop)
 report = Report()
 pattern = TestPattern((160, 120), frames=100_000)
-writer = VideoWriter(sys.argv[1], fps=30, size=pattern.size)
+writer = VideoWriter(sys.argv[1], VideoOptions(fps=30, size=pattern.size))
 def progress(index, promised):
     if index == 20:
         print("running", flush=True)

@@ -4,28 +4,14 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from gancam.cli.app import (
-    BenchDevicesOption,
-    BenchModelsArgument,
-    BenchPrecisionsOption,
-    BenchSecondsOption,
-    BenchSizesOption,
-    ChartOption,
-    Command,
-    CompareOption,
-    OverwriteOption,
-    RoundsOption,
-    SlowerOption,
-    ThreadsOption,
-    app,
-)
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.checks import check_device, check_picture, parse_size
 from gancam.cli.console import errors, print_note, print_warning
 from gancam.errors import InputError
@@ -39,33 +25,22 @@ if TYPE_CHECKING:
 _SLOWER = 0.1  # the share of the earlier time by which a case may be slower, unless said
 
 
-@dataclass(frozen=True, slots=True)
-class BenchOptions:
-    """What a command line asks for: every model in every size, device and precision."""
-
-    names: list[str]
-    sizes: list[str]
-    devices: list[str]
-    precisions: list[str]
-    threads: int | None
-
-
 @app.command(cls=Command)
 def bench(
-    names: BenchModelsArgument = None,
-    size: BenchSizesOption = None,
-    device: BenchDevicesOption = None,
-    precision: BenchPrecisionsOption = None,
-    threads: ThreadsOption = None,
-    rounds: RoundsOption = 3,
-    seconds: BenchSecondsOption = 1.0,
+    names: option.BenchModels = None,
+    size: option.BenchSizes = None,
+    device: option.BenchDevices = None,
+    precision: option.BenchPrecisions = None,
+    threads: option.Threads = None,
+    rounds: option.Rounds = 3,
+    seconds: option.BenchSeconds = 1.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all figures as JSON on stdout, for a later --compare.")
     ] = False,
-    picture: ChartOption = None,
-    compare: CompareOption = None,
-    slower: SlowerOption = None,
-    overwrite: OverwriteOption = False,
+    picture: option.Chart = None,
+    compare: option.Compare = None,
+    slower: option.Slower = None,
+    overwrite: option.Overwrite = False,
 ) -> None:
     """Measure how fast models are on this machine.
 
@@ -73,15 +48,12 @@ def bench(
     """
     from gancam.tools import bench as benchmark
 
-    options = BenchOptions(
-        names or ["sr-x2"], size or ["640x360"], device or ["auto"], precision or ["auto"], threads
-    )  # fmt: skip
     if slower is not None and compare is None:
         raise InputError(f"--slower {slower:g}: needs --compare BASELINE.json, the times that it is about")
     slower = _SLOWER if slower is None else slower
     earlier = benchmark.baseline(compare) if compare is not None else None
     check_picture(picture, "chart", overwrite=overwrite)
-    cases = _cases(options)
+    cases = _cases(names or ["sr-x2"], size or ["640x360"], device or ["auto"], precision or ["auto"], threads)
     with errors.status("measuring ...") if errors.is_terminal else nullcontext() as status:
         progress = None if status is None else status.update
         results = benchmark.measure(cases, rounds=rounds, seconds=seconds, progress=progress)
@@ -100,23 +72,24 @@ def bench(
         raise typer.Exit(1)
 
 
-def _cases(options: BenchOptions) -> "list[Case]":
+def _cases(
+    names: list[str], sizes: list[str], devices: list[str], precisions: list[str], threads: int | None
+) -> "list[Case]":
     """List every combination. Raises ``InputError`` and ``NotFound`` for what is unknown."""
     from gancam.tools.bench import Case
 
-    for device in options.devices:
-        for precision in options.precisions:
+    for device in devices:
+        for precision in precisions:
             check_device(device, precision, "all")
-    sizes = [parse_size(text) for text in options.sizes]
+    frames = [parse_size(text) for text in sizes]
     cases: list[Case] = []
-    for name in options.names:
+    for name in names:
         files = variants(find(name))
-        for precision in options.precisions:
+        for precision in precisions:
             kinds = list(files) if precision == "all" else [precision]
             cases += [
-                Case(name, size, device, kind, options.threads)
-                for size in sizes for device in options.devices for kind in kinds
-            ]  # fmt: skip
+                Case(name, size, device, kind, threads) for size in frames for device in devices for kind in kinds
+            ]
     return cases
 
 

@@ -7,21 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gancam.cli.app import (
-    ClassOption,
-    CodecOption,
-    Command,
-    DeviceOption,
-    GeneratorArgument,
-    LabelsOption,
-    OverwriteOption,
-    PrecisionOption,
-    QualityOption,
-    QuietOption,
-    ThreadsOption,
-    TruncationOption,
-    app,
-)
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.checks import check_device, check_folder, check_picture
 from gancam.cli.console import progress_bar
 from gancam.errors import InputError
@@ -40,7 +27,7 @@ from gancam.units import counted
 
 @app.command(cls=Command)
 def sample(
-    name: GeneratorArgument,
+    name: option.Generator,
     picture: Annotated[
         Path | None, typer.Argument(metavar="GRID", help="The image file to write, with all samples in a grid.")
     ] = None,
@@ -48,7 +35,7 @@ def sample(
     seed: Annotated[
         int, typer.Option(help="Seed of the first sample; each further one has the next number.", min=0, max=2**31)
     ] = 0,
-    truncation: TruncationOption = None,
+    truncation: option.Truncation = None,
     columns: Annotated[
         int | None, typer.Option(help="Samples in a row of the grid. Default: about as many as there are rows.", min=1)
     ] = None,
@@ -56,12 +43,12 @@ def sample(
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each sample to this folder, as an image of its own.")
     ] = None,
-    labels: LabelsOption = False,
-    only: ClassOption = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    threads: ThreadsOption = None,
-    overwrite: OverwriteOption = False,
+    labels: option.Labels = False,
+    only: option.Class = None,
+    device: option.Device = "auto",
+    precision: option.Precision = "auto",
+    threads: option.Threads = None,
+    overwrite: option.Overwrite = False,
 ) -> None:
     """Make pictures with a generator, as a grid or as files.
 
@@ -115,8 +102,8 @@ def _files(
 def _kinds(name: str, classes: Sequence[str], seeds: range, only: str | None, *, labels: bool) -> list[int] | None:
     """Choose the class of each sample: that which is asked for, all in turn, or None for what its seed says."""
     if not classes and (labels or only is not None):
-        option = "--labels" if labels else "--class"
-        raise InputError(f"{option}: {name} makes pictures of no classes; train one by cgan-mnist or cgan-cifar10")
+        needs = "--labels" if labels else "--class"
+        raise InputError(f"{needs}: {name} makes pictures of no classes; train one by cgan-mnist or cgan-cifar10")
     if only is not None:
         if only not in classes:
             raise InputError(f"--class {only!r}: {name} has {', '.join(classes)}")
@@ -126,7 +113,7 @@ def _kinds(name: str, classes: Sequence[str], seeds: range, only: str | None, *,
 
 @app.command(cls=Command)
 def morph(
-    name: GeneratorArgument,
+    name: option.Generator,
     target: Annotated[
         Path, typer.Argument(metavar="OUT", help="The video file, or animated .gif, .apng or .webp, to write.")
     ],
@@ -146,14 +133,14 @@ def morph(
         str,
         typer.Option(help="How the loop passes each picture: linear, smooth (slower there), or hold (it rests there)."),
     ] = "linear",
-    truncation: TruncationOption = None,
-    codec: CodecOption = None,
-    quality: QualityOption = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    threads: ThreadsOption = None,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    truncation: option.Truncation = None,
+    codec: option.Codec = None,
+    quality: option.Quality = None,
+    device: option.Device = "auto",
+    precision: option.Precision = "auto",
+    threads: option.Threads = None,
+    overwrite: option.Overwrite = False,
+    quiet: option.Quiet = False,
 ) -> None:
     """Make a video that morphs through pictures of a generator.
 
@@ -187,6 +174,6 @@ def _show(image: Image) -> None:
     from gancam.sinks.window import Window
     from gancam.sources.open import open_live
 
-    window = Window()
+    window = Window(SinkContext(fps=30, size=(image.shape[1], image.shape[0])))
     with open_live(Still(image, frames=None, fps=25)) as feed:
         run(feed, [], [window])

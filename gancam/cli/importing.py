@@ -17,7 +17,8 @@ import typer
 from rich.console import Console
 
 import gancam
-from gancam.cli.app import Command, OverwriteOption, app
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.console import errors, print_warning
 from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
 from gancam.files import is_reserved, write_file
@@ -95,7 +96,7 @@ def import_(
         typer.Option(metavar="DIR", help="Photos with which fp16 and int8 are made of it, too."),
     ] = None,
     sidecar: Annotated[bool, typer.Option("--sidecar", help="Write what was found into a .toml beside FILE.")] = False,
-    overwrite: OverwriteOption = False,
+    overwrite: option.Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="What was found, as one object on stdout.")] = False,
 ) -> None:
     """Add somebody else's model to your own, under a name.

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,32 +13,8 @@ import av
 import typer
 
 from gancam.budget import NEAR
-from gancam.cli.app import (
-    BobOption,
-    Command,
-    ControlOption,
-    DeinterlaceOption,
-    DeviceOption,
-    EffectOption,
-    LiveSizeOption,
-    LoopOption,
-    MirrorOption,
-    OutputsOption,
-    OverwriteOption,
-    PrecisionOption,
-    PresetsOption,
-    ReconnectOption,
-    RecordParamsOption,
-    SecondsOption,
-    SoundOption,
-    SourceArgument,
-    StatsOption,
-    TargetFpsOption,
-    TargetMsOption,
-    ThreadsOption,
-    WatchOption,
-    app,
-)
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.checks import check_chain, check_log, check_source, parse_frame_time, parse_size, parse_specs
 from gancam.cli.console import print_note, print_warning, wrote
 from gancam.cli.live_effects import LiveEffects
@@ -52,11 +28,10 @@ from gancam.jobs.first_frame import BegunSource, know_size
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
-from gancam.params import Params
+from gancam.params import Value
 from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
-from gancam.sinks.parameter_log import ParameterLog
-from gancam.sinks.stats import StatsLog, is_stats_log
+from gancam.sinks.logs import ParameterLog, StatsLog, is_stats_log
 from gancam.sinks.video import EncodedSink
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
@@ -105,28 +80,28 @@ class LiveOptions:
 
 @app.command(cls=Command)
 def live(
-    source: SourceArgument = "0",
-    effect: EffectOption = None,
-    to: OutputsOption = None,
-    size: LiveSizeOption = None,
-    seconds: SecondsOption = None,
-    reconnect: ReconnectOption = None,
-    stats: StatsOption = None,
-    control: ControlOption = None,
-    record_params: RecordParamsOption = None,
-    target_fps: TargetFpsOption = None,
-    target_ms: TargetMsOption = None,
-    watch: WatchOption = None,
-    preset: PresetsOption = None,
-    mirror: MirrorOption = False,
-    loop: LoopOption = False,
-    deinterlace: DeinterlaceOption = False,
-    bob: BobOption = False,
-    sound: SoundOption = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    threads: ThreadsOption = None,
-    overwrite: OverwriteOption = False,
+    source: option.Source = "0",
+    effect: option.Effect = None,
+    to: option.Outputs = None,
+    size: option.LiveSize = None,
+    seconds: option.Seconds = None,
+    reconnect: option.Reconnect = None,
+    stats: option.Stats = None,
+    control: option.Control = None,
+    record_params: option.RecordParams = None,
+    target_fps: option.TargetFps = None,
+    target_ms: option.TargetMs = None,
+    watch: option.Watch = None,
+    preset: option.Presets = None,
+    mirror: option.Mirror = False,
+    loop: option.Loop = False,
+    deinterlace: option.Deinterlace = False,
+    bob: option.Bob = False,
+    sound: option.Sound = None,
+    device: option.Device = "auto",
+    precision: option.Precision = "auto",
+    threads: option.Threads = None,
+    overwrite: option.Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on stdout.")] = False,
 ) -> None:
     """Play a camera, a stream or a video file through effects.
@@ -140,28 +115,16 @@ def live(
     offered = [preset_specs(path) for path in preset or ()]
     specs = offered[0] if offered and not effect else parse_specs(names)
     frame_time = parse_frame_time(target_fps, target_ms)
+    default = not effect and not preset
+    by_itself = default and frame_time is None
     options = LiveOptions(
-        source=source,
-        recipe=EffectChainSpec(specs, device, precision, threads),
-        outputs=tuple(to or ["window"]),
-        size=None if size is None else parse_size(size),
-        seconds=seconds,
-        reconnect=reconnect,
-        stats=stats,
-        controls=tuple(control or ()),
-        record_params=record_params,
-        frame_time=DEFAULT_FRAME_TIME if frame_time is None and not effect and not preset else frame_time,
-        by_itself=frame_time is None and not effect and not preset,
-        default=not effect and not preset,
-        presets=tuple(preset or ()),
-        mirror=mirror,
-        loop=loop,
-        deinterlace="bob" if bob else deinterlace,
-        sound=sound,
-        watch=watch or "",
-        overwrite=overwrite,
-        as_json=as_json,
-    )
+        source=source, recipe=EffectChainSpec(specs, device, precision, threads), outputs=tuple(to or ["window"]),
+        size=None if size is None else parse_size(size), seconds=seconds, reconnect=reconnect, stats=stats,
+        controls=tuple(control or ()), record_params=record_params,
+        frame_time=DEFAULT_FRAME_TIME if by_itself else frame_time, by_itself=by_itself, default=default,
+        presets=tuple(preset or ()), mirror=mirror, loop=loop, deinterlace="bob" if bob else deinterlace, sound=sound,
+        watch=watch or "", overwrite=overwrite, as_json=as_json,
+    )  # fmt: skip
     _check(options)
     _play(options)
 
@@ -183,17 +146,20 @@ def _check(options: LiveOptions) -> None:
     check_log(options.record_params, overwrite=options.overwrite)
     _refuse_files(options, [])
     check_chain(options.recipe)
-    params = [(spec.name, spec_params(spec)) for spec in options.recipe.specs]
-    _refuse_files(options, [Path(saved) for _, one in params if (saved := _saved(one))])
-    _check_drawing([name for name, one in params if one is not None and _is_drawn(one)], options.outputs)
-    for _, one in params:
-        saved = _saved(one)
-        check_log(Path(saved) if saved else None, overwrite=False)
+    params: list[tuple[str, Mapping[str, Value]]] = []
+    for spec in options.recipe.specs:
+        given = spec_params(spec)
+        params.append((spec.name, {} if given is None else given.values()))
+    saved = [Path(str(values["save"])) for _, values in params if values.get("save")]
+    _refuse_files(options, saved)
+    _check_drawing([name for name, values in params if values.get("draw") is True], options.outputs)
+    for path in saved:
+        check_log(path, overwrite=False)
     if options.sound not in (None, "none") and _microphone(options.sound) is None:
         raise InputError(f"--sound {options.sound}: must be mic, mic:NAME or none")
     if _microphone(options.sound) is not None:
         import_sounddevice()
-    levels = any(one is not None and "level" in one.declared() for _, one in params)
+    levels = any("level" in values for _, values in params)
     for control in options.controls:
         check_control(control, levels=levels)
 
@@ -211,15 +177,6 @@ def _refuse_files(options: LiveOptions, saved: Sequence[Path]) -> None:
                 raise SinkError(f"{path}: two outputs would be this file{also}; give each a name of its own")
 
 
-def _saved(params: Params | None) -> str:
-    """Give the file that an effect with these parameters writes; empty where it writes none."""
-    return "" if params is None or "save" not in params.declared() else str(params.value("save"))
-
-
-def _is_drawn(params: Params) -> bool:
-    return "draw" in params.declared() and params.value("draw") is True
-
-
 def _check_drawing(names: Sequence[str], outputs: Sequence[str]) -> None:
     """Refuse drawing without a window, and for two effects."""
     if names and "window" not in outputs:
@@ -233,7 +190,11 @@ def _play(options: LiveOptions) -> None:
 
     controls, report = Controls([]), Report()
     how: dict[str, Any] = {"reconnect": options.reconnect, "loop": options.loop, "deinterlace": options.deinterlace}
-    how |= {"size": options.size or SIZE, "square": not all(map(_keeps_shape, options.outputs))}
+    # windows and cameras cannot say that pixels are not square; files and streams do
+    how |= {
+        "size": options.size or SIZE,
+        "square": any(sink_word(one) not in (None, "source") for one in options.outputs),
+    }
     with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
         feed.mirrored = options.mirror
         options = _suited(options, feed.size)
@@ -292,11 +253,6 @@ def _recordings(outputs: Sequence[str]) -> list[Path]:
     """Name the files among the outputs."""
     files = [target.removeprefix("source:") for target in outputs if sink_word(target) in (None, "source")]
     return [Path(file) for file in files if "://" not in file]
-
-
-def _keeps_shape(target: str) -> bool:
-    """Tell whether an output can say that its pixels are not square: files and streams do, windows and cameras not."""
-    return sink_word(target) in (None, "source")
 
 
 def _microphone(sound: str | None) -> str | None:

@@ -13,8 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import gancam
-from gancam.cli.app import app
-from gancam.cli.commands import load_commands
+from gancam.cli.app import app, load_commands
 from gancam.cli.console import Terminated, errors, finish_stdout, prepare_streams
 from gancam.errors import GancamError, behind
 from gancam.files import wrong_path

@@ -11,32 +11,8 @@ from typing import Annotated, get_args, get_type_hints
 import typer
 
 from gancam import pipeline
-from gancam.cli.app import (
-    BobOption,
-    ChromaOption,
-    ClusterOption,
-    CodecOption,
-    Command,
-    DeinterlaceOption,
-    DeviceOption,
-    EffectOption,
-    EightBitOption,
-    EncoderOption,
-    FormatOption,
-    FpsOption,
-    FromOption,
-    JobsOption,
-    OverwriteOption,
-    ParamsOption,
-    PathsArgument,
-    PrecisionOption,
-    QualityOption,
-    QuietOption,
-    ResumeOption,
-    ThreadsOption,
-    ToOption,
-    app,
-)
+from gancam.cli import option
+from gancam.cli.app import Command, app
 from gancam.cli.bars import BatchBars
 from gancam.cli.checks import PRESET_EFFECTS, check_chain, named_after, parse_moment, parse_specs, refuse_url
 from gancam.cli.console import Terminated, errors, print_note, progress_bar, wrote
@@ -45,7 +21,7 @@ from gancam.effects import EffectSpec
 from gancam.errors import InputError, OutputExists
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
 from gancam.jobs.checks import check, check_options, classify_input
-from gancam.jobs.events import FileProgress, JobEvent, Note
+from gancam.jobs.events import FileProgress, JobEvent, Note, Notify
 from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
@@ -117,29 +93,29 @@ class _Request:
 @app.command(cls=Command)
 def process(
     context: typer.Context,
-    paths: PathsArgument,
-    effect: EffectOption = None,
-    codec: CodecOption = None,
-    encoder: EncoderOption = None,
-    quality: QualityOption = None,
-    chroma: ChromaOption = None,
-    deinterlace: DeinterlaceOption = False,
-    bob: BobOption = False,
-    start: FromOption = None,
-    stop: ToOption = None,
-    resume: ResumeOption = False,
-    eight_bit: EightBitOption = False,
-    params: ParamsOption = None,
-    fps: FpsOption = None,
-    form: FormatOption = None,
+    paths: option.Paths,
+    effect: option.Effect = None,
+    codec: option.Codec = None,
+    encoder: option.Encoder = None,
+    quality: option.Quality = None,
+    chroma: option.Chroma = None,
+    deinterlace: option.Deinterlace = False,
+    bob: option.Bob = False,
+    start: option.From = None,
+    stop: option.To = None,
+    resume: option.Resume = False,
+    eight_bit: option.EightBit = False,
+    params: option.Params = None,
+    fps: option.Fps = None,
+    form: option.Format = None,
     preset: PresetOption = None,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    threads: ThreadsOption = None,
-    workers: JobsOption = "auto",
-    cluster: ClusterOption = None,
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
+    device: option.Device = "auto",
+    precision: option.Precision = "auto",
+    threads: option.Threads = None,
+    workers: option.Jobs = "auto",
+    cluster: option.Cluster = None,
+    overwrite: option.Overwrite = False,
+    quiet: option.Quiet = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take videos and images through effects into new files.
@@ -183,7 +159,8 @@ def _process_single(request: _Request) -> None:
             raise InputError(
                 f"--format {request.form}: is for stdout (-); the extension of {request.output} names its container"
             )
-        if make_pool is not None and (options.pipe is not None or _is_sequence(source, target)):
+        numbered = isinstance(source, SequencePath) or isinstance(target, SequencePath)
+        if make_pool is not None and (options.pipe is not None or numbered):
             raise InputError("--jobs N and --cluster are for files: stdout and numbered images are made by one process")
         finished = options.resume and not options.overwrite and request.output != "-" and _is_there(target)
         may_exist = replace(options, overwrite=options.overwrite or finished)
@@ -202,10 +179,6 @@ def _is_there(target: MediaPath) -> bool:
 
 def _in_the_way(target: MediaPath, why: str) -> OutputExists:
     return OutputExists(f"{target}: {why}; give another name, or --overwrite")
-
-
-def _is_sequence(*paths: MediaPath) -> bool:
-    return any(isinstance(path, SequencePath) for path in paths)
 
 
 def _make(
@@ -362,7 +335,8 @@ def _process_many(request: _Request) -> None:
     found = find_inputs(request.inputs, out, codec=options.codec)
     try:
         with BatchBars(shown=not request.quiet and not request.as_json) as bars:
-            notify = _print_event if request.as_json else bars
+            as_line = lambda event: print(json.dumps(event.to_json()), flush=True)
+            notify: Notify = as_line if request.as_json else bars
             summary = process_all(
                 found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool
             )
@@ -374,7 +348,3 @@ def _process_many(request: _Request) -> None:
         print("\n".join(summary.text(out)))
     if summary.failed:
         raise typer.Exit(1)
-
-
-def _print_event(event: JobEvent) -> None:
-    print(json.dumps(event.to_json()), flush=True)

@@ -1,7 +1,7 @@
 """Control of effects while they play: by hand, from a file, from a socket, and from a recording of all that.
 
     keys, panel, ControlFile, ControlServer, Microphone, Replay --request--> Controls --between two frames--> effects
-    gancam.sinks.parameter_log writes down what each frame was made with, and Replay requests the same again.
+    gancam.sinks.logs writes down what each frame was made with, and Replay requests the same again.
 
 Everything has one name, EFFECT.PARAMETER: a declared parameter (``sr-x2.strength``), or the effect's switch
 (``sr-x2.on``). Where two effects share a name, the second is ``sr-x2#2``.

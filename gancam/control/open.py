@@ -41,7 +41,12 @@ def open_control(where: str, controls: Controls, warn: Warn, menu: EffectMenu | 
     if kind == "mic":
         if not _levels(controls):
             raise InputError(_NO_LEVEL)
-        return Microphone(lambda level: _turn_levels(controls, level), name=name, warn=warn)
+
+        def turn(level: float) -> None:
+            with controls.steady():
+                controls.request(dict.fromkeys(_levels(controls), round(level, 3)))
+
+        return Microphone(turn, name=name, warn=warn)
     if (port := _port(where)) is not None:
         return ControlServer(port, controls, menu)
     return ControlFile(where, controls, warn)
@@ -78,8 +83,3 @@ def _port(where: str) -> int | None:
 
 def _levels(controls: Controls) -> list[str]:
     return [control for control in controls.by_name if control.endswith(".level")]
-
-
-def _turn_levels(controls: Controls, level: float) -> None:
-    with controls.steady():
-        controls.request(dict.fromkeys(_levels(controls), round(level, 3)))

@@ -13,7 +13,7 @@ from gancam.units import is_finite
 
 
 class Replay:
-    """Requests what a ``gancam.sinks.parameter_log.ParameterLog`` wrote to `path`, at the same frames again.
+    """Requests what a ``gancam.sinks.logs.ParameterLog`` wrote to `path`, at the same frames again.
 
     Give ``run`` ``on_frame=[Replay(path, controls), controls]``.
 

@@ -93,16 +93,14 @@ class _Client(StreamRequestHandler):
             command = _text(line)
             if command is None or re.search(r" HTTP/\d(\.\d)?$", command):
                 return
-            self.wfile.write(json.dumps(self._answered(command)).encode() + b"\n")
-
-    def _answered(self, command: str) -> dict[str, object]:
-        """Answer `command`, whatever it is."""
-        try:
-            return _answer(self.server.controls, self.server.menu, command)
-        except GancamError as error:
-            return {"error": str(error)}
-        except Exception as error:  # who asked is told, whatever it is
-            return {"error": unexpected(error)}
+            try:
+                with self.server.controls.steady():
+                    answer = _answer(self.server.controls, self.server.menu, command)
+            except GancamError as error:
+                answer = {"error": str(error)}
+            except Exception as error:  # who asked is told, whatever it is
+                answer = {"error": unexpected(error)}
+            self.wfile.write(json.dumps(answer).encode() + b"\n")
 
 
 def _text(line: bytes) -> str | None:
@@ -119,11 +117,6 @@ def _text(line: bytes) -> str | None:
 
 
 def _answer(controls: Controls, menu: EffectMenu | None, command: str) -> dict[str, object]:
-    with controls.steady():
-        return _answer_steadily(controls, menu, command)
-
-
-def _answer_steadily(controls: Controls, menu: EffectMenu | None, command: str) -> dict[str, object]:
     verb, _, rest = command.partition(" ")
     rest = rest.strip()
     if verb == "list" and not rest:

@@ -79,12 +79,7 @@ def _needs_wide_sums(files: Mapping[str, Path], device: str, threads: int) -> bo
     if device != "cpu" or not saturates_bytes():
         return False
 
-    def opened(kind: str) -> Run:
-        network = open_network(files["int8"], "cpu", threads, wide_sums=kind == "wide")
-        arrays = trial_input(network)
-        return lambda: network(*arrays)
-
-    psnr = saturation(files, opened)
+    psnr = saturation(files, lambda kind: _run(files["int8"], "cpu", threads, wide_sums=kind == "wide"))
     if psnr >= LEAST_PSNR:
         return False
     if "fp32" in files:
@@ -126,23 +121,23 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
     if len(usual) < 2 or "fp32" not in usual or kind_of(device) == "tensorrt":  # which takes minutes for each
         return usual or list(files)
 
-    def opened(kind: str) -> Run:
-        network = open_network(files[kind], device, threads)
-        arrays = trial_input(network, times=_times(device))
-        return lambda: network(*arrays)
-
+    opened = lambda kind: _run(files[kind], device, threads, times=_times(device))
     return [one.precision for one in ranked(files, device, usual, opened)] or ["fp32"]
 
 
 def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int]) -> int:
     """Choose with how many of `counts` threads `precision` is played on the CPU; tried where nothing is remembered."""
-
-    def opened(count: int) -> Run:
-        network = open_network(files[precision], "cpu", count)
-        arrays = trial_input(network, times=_TILED)  # as large as what is played: in small pictures threads wait
-        return lambda: network(*arrays)
-
+    opened = lambda count: _run(files[precision], "cpu", count, times=_TILED)  # in small pictures threads wait
     return fastest(files, "cpu", precision, counts, opened)
+
+
+def _run(
+    path: Path, device: str, threads: int, *, times: int = 1, wide_sums: bool = False, gpu: GpuOptions | None = None
+) -> Run:
+    """Open a file, and give what makes its picture, so many `times` as wide and high as the bundled one."""
+    network = open_network(path, device, threads, wide_sums=wide_sums, gpu=gpu)
+    arrays = trial_input(network, times=times)
+    return lambda: network(*arrays)
 
 
 def trial_input(network: Network, *, times: int = 1) -> list[NDArray[np.generic]]:
@@ -258,12 +253,7 @@ def fastest(
 
 def _gpu_options(files: Mapping[str, Path], precision: str, device: str, *, exact: bool) -> GpuOptions:
     """How `precision` is run on a GPU; `exact` leaves out what rounds more than fp32 does."""
-
-    def opened(way: str) -> Run:
-        network = open_network(files[precision], device, 1, gpu=GpuOptions.named(way))
-        arrays = trial_input(network, times=_times(device))
-        return lambda: network(*arrays)
-
+    opened = lambda way: _run(files[precision], device, 1, times=_times(device), gpu=GpuOptions.named(way))
     return best_way(files, device, precision, ways(precision, exact=exact), opened)
 
 

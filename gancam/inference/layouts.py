@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gancam._native import denormals_as_zero
 from gancam.errors import ModelError
 from gancam.inference.binding import Binding, Tensor
-from gancam.inference.card import ModelCard
+from gancam.inference.session import OpenFile
 
 _STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
 
@@ -22,13 +22,9 @@ class BlockLayout:
     They are bound once, so that a call allocates nothing.
 
     Args:
-        session: An ONNX Runtime session of the graph.
-        device: What it was opened on.
-        card: The model's.
+        opened: The graph in its session.
         shape: Height and width of the images.
         cell: Input pixels along a side that are one place of the graph, which becomes `scale` times as many.
-        where: The file, for messages.
-        spent: Where the seconds of each stage are added up.
         begins: What it is given beside the picture, by name.
 
     Raises:
@@ -36,24 +32,17 @@ class BlockLayout:
     """
 
     def __init__(
-        self,
-        session: Any,
-        device: str,
-        card: ModelCard,
-        shape: tuple[int, int],
-        cell: int,
-        where: str,
-        spent: dict[str, float],
-        begins: Mapping[str, NDArray[np.int64]],
+        self, opened: OpenFile, shape: tuple[int, int], cell: int, begins: Mapping[str, NDArray[np.int64]]
     ) -> None:
+        session, card = opened.session, opened.card
         self.shape = shape
-        self._binding, self._spent = Binding(session, device), spent
+        self._binding, self._spent = Binding(session, opened.device), opened.spent
         side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
         depth = gives.shape[3] if len(gives.shape) == 4 else None
         if depth not in (3 * side * side, 4 * side * side):
             raise ModelError(
-                f"{where}: its card says scale {card.scale} and {card.layout}, so {3 * side * side} or "
+                f"{opened.path}: its card says scale {card.scale} and {card.layout}, so {3 * side * side} or "
                 f"{4 * side * side} bytes a place, but it gives {gives.shape}"
             )
         self._channels = depth // (side * side)

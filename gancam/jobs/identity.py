@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gancam.effects import Effect
 from gancam.errors import GancamError, SourceError
+from gancam.inference.variants import file_digest
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import encoding
 from gancam.media.messages import cause
@@ -45,7 +46,7 @@ def job_of(
         "from": None if options.first is None else str(options.first),
         "to": None if options.end is None else str(options.end),
         "deinterlace": options.deinterlace,
-        "params": None if options.params is None else _hash(options.params),
+        "params": None if options.params is None else file_digest(options.params),
     }
 
 
@@ -83,8 +84,8 @@ def identity(path: str | os.PathLike[str]) -> str:
     if isinstance(media, SequencePath):
         files = [file for _, file in media.images()]
         told = "".join(f"{file.name} {file.stat().st_size}\n" for file in files)
-        told += "".join(_hash(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
-        told += _hash(media.times) if media.times.is_file() else ""
+        told += "".join(file_digest(file) for file in files[:: max(len(files) // _SAMPLES, 1)])
+        told += file_digest(media.times) if media.times.is_file() else ""
         return f"{len(files)} images, {hashlib.sha256(told.encode()).hexdigest()[:32]}"
     size = media.path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
@@ -106,8 +107,3 @@ def _described(effect: Effect) -> dict[str, object]:
         **effect.identity(),
         "params": {name: files.get(name, value) for name, value in values.items()},
     }
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -47,20 +47,16 @@ def read_preset(path: Path, options: Mapping[str, type], *, others: bool = False
     return values
 
 
-def parse_effects(text: str, where: str = "preset") -> list[EffectSpec]:
-    """Read the effects of a preset, and leave out its other options.
-
-    Args:
-        text: TOML.
-        where: What messages call it.
+def parse_effects(text: str) -> list[EffectSpec]:
+    """Read the effects of a preset, as TOML; its other options are left out.
 
     Raises:
         InputError: When it is not TOML, or has no effects.
     """
-    found = _parsed(text, where)
+    found = _parsed(text, "preset")
     if "effect" not in found:
-        raise InputError(f"{where}: has no [[effect]]")
-    return _effects(f"{where}: effect", found["effect"])
+        raise InputError("preset: has no [[effect]]")
+    return _effects("preset: effect", found["effect"])
 
 
 def write_effects(specs: Sequence[EffectSpec]) -> str:

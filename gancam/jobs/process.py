@@ -206,11 +206,7 @@ def _sink(
     if isinstance(target, SequencePath):
         if isinstance(path, SequencePath):
             check_images(target, overwrite=options.overwrite, source=path)
-        return ImageWriter(
-            target, size=video_options.size, source_info=video_options.source_info, audio_from=video_options.audio_from,
-            quality=video_options.quality, overwrite=video_options.overwrite, part=video_options.part, job=job,
-            resume=options.resume,
-        )  # fmt: skip
+        return ImageWriter(target, video_options, job=job, resume=options.resume)
     return PieceWriter(target, video_options, job=job, resume=options.resume)
 
 

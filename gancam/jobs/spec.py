@@ -8,7 +8,7 @@ from pathlib import Path
 from gancam.effects import Effect, EffectSlot, EffectSpec, ModelEffect, WatchedEffect, open_effect, slots
 from gancam.inference.runs import checkpoint_of
 from gancam.sources.decoders import Deinterlace
-from gancam.sources.ranges import check_range
+from gancam.sources.extent import check_range
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,19 @@
 """Pictures of a generator for their own sake: samples by seed, grids of them, and seamless loops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import InputError
-from gancam.frame import Frame, Image
+from gancam.frame import Image
 from gancam.inference.catalog import menu, open_model
 from gancam.inference.model import Generator
 from gancam.inference.network.generator import CERTAIN
 from gancam.inference.variants import read_card
 from gancam.latent.path import EASES, Path, seeded, styles
-from gancam.sources.contract import Source
+from gancam.sources.contract import DrawnSource
 
 BATCH = 16  # pictures made at once
 _LARGE = 480  # pixels along a side of a loop's frames, at least, where no size is given
@@ -91,7 +91,7 @@ def check_loop(seeds: Sequence[int], *, seconds: float, fps: float, size: int | 
         raise InputError(f"ease {ease!r} must be of {', '.join(EASES)}")
 
 
-class LoopSource(Source):
+class LoopSource(DrawnSource):
     """A source that plays once through the pictures of some seeds and back to the first.
 
     Its first frame follows its last as any other does, so a player that repeats it shows no seam.
@@ -114,28 +114,20 @@ class LoopSource(Source):
         size: int | None = None, ease: str = "linear", truncation: float | None = None,
     ) -> None:  # fmt: skip
         check_loop(seeds, seconds=seconds, fps=fps, size=size, ease=ease)
-        side = model.card.resolution
-        self._side = size or -(-_LARGE // side) * side
-        self._model, self._fps, self._count = model, fps, round(seconds * fps)
+        own = model.card.resolution
+        side = size or -(-_LARGE // own) * own
+        super().__init__((side, side), fps, round(seconds * fps))
+        self._model, self._count = model, round(seconds * fps)
         self._path = Path(model, seeds, space="w" if model.card.layers > 1 else "z")
         self._ease, self._truncation = ease, truncation
-        self._closed = False
         self.generated(0)
 
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return self._fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of a frame."""
-        return self._side, self._side
-
-    @property
-    def frames(self) -> int | None:
-        """How many frames a round has."""
-        return self._count
+    def image(self, index: int) -> Image:
+        """Make the picture of frame `index`."""
+        picture = self.generated(index)
+        larger = self.size[0] >= picture.shape[0]
+        way = cv2.INTER_CUBIC if larger else cv2.INTER_AREA  # which knows no smaller pictures
+        return np.asarray(cv2.resize(picture, self.size, interpolation=way), np.uint8)
 
     def generated(self, index: int) -> Image:
         """Make the picture of frame `index` at the generator's own size; that after the last is the first."""
@@ -143,18 +135,3 @@ class LoopSource(Source):
         w = self._path.at(index % self._count / self._count * self._path.keys, self._ease)
         picture: Image = self._model.synthesis(styles(w, self._model, truncation=self._truncation))[0]
         return picture
-
-    def __iter__(self) -> Iterator[Frame]:
-        for index in range(self._count):
-            if self._closed:
-                return
-            picture = self.generated(index)
-            way = (
-                cv2.INTER_AREA if self._side < picture.shape[0] else cv2.INTER_CUBIC
-            )  # which knows no smaller pictures
-            image = cv2.resize(picture, self.size, interpolation=way)
-            yield Frame(np.asarray(image, np.uint8), index, index / self._fps)
-
-    def close(self) -> None:
-        """End the iteration."""
-        self._closed = True

@@ -17,7 +17,28 @@ from gancam.masks.track_file import to_counts, write_track
 from gancam.units import is_finite
 
 
-class Between(MaskSource):
+class _Wrapper(MaskSource):
+    """A source made of one other, whose notes and parts are its own."""
+
+    def __init__(self, what: MaskLike) -> None:
+        self.what = source(what)
+
+    @property
+    def notes(self) -> list[str]:
+        """The source's own."""
+        return self.what.notes
+
+    @property
+    def parts(self) -> Sequence[MaskSource]:
+        """The source's own."""
+        return self.what.parts
+
+    def reset(self) -> None:
+        """Reset the source."""
+        self.what.reset()
+
+
+class Between(_Wrapper):
     """A source from `start` seconds until before `end`; nothing is marked at other times.
 
     Frames without a time are taken to be 1/30 s apart.
@@ -31,7 +52,8 @@ class Between(MaskSource):
             raise MaskError(f"from {shown(start)} to {shown(end)}: needs seconds")
         if not 0 <= start < end:
             raise MaskError(f"from {start:g} s to {end:g} s: the start must come before the end")
-        self._what, self._start, self._end = source(what), start, end
+        super().__init__(what)
+        self._start, self._end = start, end
         self._clock = 0.0
         self._marked = False  # whether a frame came within the span
         self._seen: tuple[float, float] | None = None  # seconds, of the first frame and the last
@@ -43,47 +65,35 @@ class Between(MaskSource):
         self._seen = (now if self._seen is None else self._seen[0], now)
         if self._start <= now < self._end:
             self._marked = True
-            return self._what(image, time=time)
+            return self.what(image, time=time)
         return np.zeros(image.shape[:2], np.uint8)
 
     @property
     def notes(self) -> list[str]:
         """The source's own, or that no frame came within the span."""
         if self._seen is None or self._marked:
-            return self._what.notes
+            return super().notes
         first, last = self._seen
         span = f"from={self._start:g}s" + (f" to={self._end:g}s" if self._end < math.inf else "")
         return [f"{span}: nothing was marked, as the frames were of {first:.2f} s to {last:.2f} s"]
 
-    @property
-    def parts(self) -> Sequence[MaskSource]:
-        """The source's own."""
-        return self._what.parts
-
     def reset(self) -> None:
         """Begin at 0 seconds again, and reset the source."""
         self._clock, self._marked, self._seen = 0.0, False, None
-        self._what.reset()
+        super().reset()
 
 
-class Inverse(MaskSource):
+class Inverse(_Wrapper):
     """All that another source does not mark."""
-
-    def __init__(self, what: MaskLike) -> None:
-        self._what = source(what)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where the source has 0, else 0."""
-        return np.asarray(self._what(image, time=time) == 0, np.uint8)
+        return np.asarray(self.what(image, time=time) == 0, np.uint8)
 
     @property
-    def notes(self) -> list[str]:
-        """The source's own."""
-        return self._what.notes
-
-    def reset(self) -> None:
-        """Reset the source."""
-        self._what.reset()
+    def parts(self) -> Sequence[MaskSource]:
+        """Itself: it marks what the source does not."""
+        return [self]
 
 
 class Union(MaskSource):
@@ -119,7 +129,7 @@ class Union(MaskSource):
             one.reset()
 
 
-class Recorded(MaskSource):
+class Recorded(_Wrapper):
     """Another source of masks, and all that it gave: ``save`` makes a mask track of it, which `MaskTrack` replays.
 
     Args:
@@ -127,7 +137,7 @@ class Recorded(MaskSource):
     """
 
     def __init__(self, what: MaskLike) -> None:
-        self.what = source(what)
+        super().__init__(what)
         self._begin()
 
     def _begin(self) -> None:
@@ -163,16 +173,6 @@ class Recorded(MaskSource):
             self._numbers[told] = len(self._slots)
             self._slots.append(self._spool.store(runs))
         return self._numbers[told]
-
-    @property
-    def notes(self) -> list[str]:
-        """The source's own."""
-        return self.what.notes
-
-    @property
-    def parts(self) -> Sequence[MaskSource]:
-        """The source's own."""
-        return self.what.parts
 
     def reset(self) -> None:
         """Reset the source; another track begins with the next frame, unless its time goes on from the last one."""

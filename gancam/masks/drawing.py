@@ -116,7 +116,7 @@ class Drawn(MaskSource, DrawingPad):
         Raises:
             MaskError: a point or the radius is none.
         """
-        self._stroke(self._fresh, points, radius, 1)
+        self._stroke(self._fresh, points, radius)
 
     @_locked
     def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
@@ -137,7 +137,7 @@ class Drawn(MaskSource, DrawingPad):
             MaskError: a point or the radius is none.
         """
         gone = np.zeros_like(self._fresh)
-        self._stroke(gone, points, radius, 1)
+        self._stroke(gone, points, radius)
         left, self._pieces = self._pieces, []
         for piece in left:
             if isinstance(piece, Tracked):
@@ -190,13 +190,13 @@ class Drawn(MaskSource, DrawingPad):
                 self._seen |= piece.mask
 
     @staticmethod
-    def _stroke(canvas: Mask, points: Sequence[tuple[float, float]], radius: float, value: int) -> None:
+    def _stroke(canvas: Mask, points: Sequence[tuple[float, float]], radius: float) -> None:
         radius = min(round(check_number(radius, "radius", 0)), sum(canvas.shape))  # more is all of it, too
         places = _places(points)
         thickest, most = 2 * radius, 32767  # OpenCV's limit
-        cv2.polylines(canvas, [places[:, None]], False, value, min(max(thickest, 1), most), cv2.LINE_8)
+        cv2.polylines(canvas, [places[:, None]], False, 1, min(max(thickest, 1), most), cv2.LINE_8)
         for x, y in places.tolist():
-            cv2.circle(canvas, (x, y), radius, value, cv2.FILLED)
+            cv2.circle(canvas, (x, y), radius, 1, cv2.FILLED)
 
 
 class _Stroke(NamedTuple):

@@ -17,6 +17,15 @@ from gancam.media.info import VideoInfo
 from gancam.sinks._sender import PictureFormat, set_format
 
 
+def check_frame(frame: Frame, size: tuple[int, int], where: str) -> Image:
+    """Return the image of `frame` for `where`. Raises ``ImageError``, and ``InputError`` for another size."""
+    image = check_image(frame.image)
+    if (image.shape[1], image.shape[0]) != size:
+        got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{size[0]}x{size[1]}"
+        raise InputError(f"frame {frame.index} is {got}, but {where} was opened for {wants}")
+    return image
+
+
 class Canvas:
     """Makes an encoder's pictures of frames.
 
@@ -73,11 +82,7 @@ class Canvas:
 
     def check(self, frame: Frame) -> Image:
         """Return the image of `frame`. Raises ``ImageError``, and ``InputError`` for another size."""
-        image = check_image(frame.image)
-        if (image.shape[1], image.shape[0]) != self.size:
-            got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self.size[0]}x{self.size[1]}"
-            raise InputError(f"frame {frame.index} is {got}, but {self._where} was opened for {wants}")
-        return image
+        return check_frame(frame, self.size, self._where)
 
     def pad(self, image: Image) -> Image:
         """Return `image`, or an opacity, with even sides."""

@@ -160,7 +160,7 @@ class Encoder:
         """Make the error to raise of one that came up while writing."""
         if isinstance(error, GancamError):
             return error
-        what = "no room left" if _is_full(error) else cause(error)
+        what = "no room left" if is_full(error) else cause(error)
         output = self._output
         made = SinkError(f"{self.path}: writing failed after {counted(output.frames, 'frame')} ({what}); {output.kept}")
         made.__cause__ = error
@@ -183,7 +183,7 @@ class Encoder:
             last = self._output.open()
         except Exception as error:  # raised by __init__, which waits for it
             self._error = error
-            if _is_full(error):
+            if is_full(error):
                 self._error = SinkError(f"{self.path}: cannot be written (no room left)")
                 self._error.__cause__ = error
             elif not isinstance(error, GancamError):
@@ -264,8 +264,8 @@ class EncodedSink(Sink):
         self._encoder.close(interrupted=interrupted)
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether the disk is full, or more is not allowed to be on it."""
+def is_full(error: Exception) -> bool:
+    """Tell whether the disk is full, or more is not allowed to be on it."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 

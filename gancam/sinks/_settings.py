@@ -30,6 +30,7 @@ from gancam.sinks._codecs import (
     keeps_planes,
     with_chroma,
 )
+from gancam.sinks.contract import SinkContext
 from gancam.units import rate_of
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
@@ -46,7 +47,32 @@ _MOST_THREADS = 8  # more buys little and holds more frames in memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOptions:
-    """What is asked of a video file: the options of a ``VideoWriter``, which explains them."""
+    """What is asked of a video file.
+
+    Attributes:
+        fps: Frames a second: nominal; the times that count are ``Frame.time``.
+        size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
+            column twice, which a note says.
+        codec: "h264", "h265", "vp9", "av1", "prores" or "ffv1" (lossless); None: the container's usual (VP9 for WebM,
+            else H.264). FFmpeg's name of an NVENC encoder ("h264_nvenc") means that one.
+        encoder: "cpu" (the default) or "nvenc", an NVIDIA GPU's encoder of that codec.
+        quality: 0 (small) to 100 (as good as it gets), the same look on every codec.
+        chroma: How finely colour is sampled: "420" (what every player takes; the usual of all but ProRes, 4:2:2, and
+            FFV1, 4:4:4), "422" or "444", where the codec has that.
+        untouched: Whether the frames to come are the source's (of `source_info`), each with its ``Frame.decoded``:
+            where the codec can hold those planes (see `keeps`) they are encoded as they are, in the depth and sampling
+            they have.
+        overwrite: Whether an existing `path` may be replaced. The source itself never is.
+        audio_from: A file whose audio tracks go along, and its subtitles, chapters, covers, attachments, data and
+            words: copied packet by packet where the container can hold them, else converted or left out (a note says
+            so).
+        source_info: The source's properties: its colours, pixel aspect, time base and clock are kept.
+        part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
+        live: Whether the frames cannot be had again. Then the file has its name, and plays, from its first second on,
+            and no more than its last is lost if the process is killed or the disk fills. The encoder looks at no
+            later frame, so the file is somewhat larger. (An animated picture is made in ``close`` all the same.)
+        sound: What is heard while it is written, for its sound track, where there is no `audio_from`.
+    """
 
     fps: float
     size: tuple[int, int]
@@ -61,6 +87,14 @@ class VideoOptions:
     live: bool = False
     sound: SoundTap | None = None
     chroma: str | None = None
+
+    @classmethod
+    def of(cls, context: SinkContext, sound: SoundTap | None) -> "VideoOptions":
+        """Ask for what suits the frames of `context`, with `sound` where they come without a file that has it."""
+        return cls(
+            fps=context.fps, size=context.size, codec=context.codec, quality=context.quality, live=context.live,
+            overwrite=context.overwrite, audio_from=context.audio_from, source_info=context.source_info, sound=sound,
+        )  # fmt: skip
 
     @property
     def info(self) -> VideoInfo:

@@ -31,6 +31,8 @@ class Sink(ABC):
     wants_original: bool = False
     passive: bool = False
     action: str = "writing"
+    _closed: bool = False
+    _notes: Sequence[str] = ()
 
     @property
     def name(self) -> str:
@@ -40,12 +42,12 @@ class Sink(ABC):
     @property
     def closed(self) -> bool:
         """Whether its user closed it (a window): asked after each frame; playing then ends in order."""
-        return False
+        return self._closed
 
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know; complete before the first ``write`` where that is possible."""
-        return ()
+        return self._notes
 
     @property
     def worker_seconds(self) -> float | None:

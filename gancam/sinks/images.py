@@ -1,6 +1,5 @@
 """A numbered image for every frame, and a file of their times."""
 
-import errno
 import itertools
 import json
 import os
@@ -8,7 +7,7 @@ import re
 import shutil
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fractions import Fraction
@@ -18,14 +17,16 @@ import numpy as np
 
 from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkError
 from gancam.files import REPLACING, lock_file, replace_file, same_file, unlock_file
-from gancam.frame import Frame, Image, check_image
+from gancam.frame import Frame, Image
 from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_with, encoding, holds_alpha
-from gancam.media.info import VideoInfo
 from gancam.media.messages import cause
 from gancam.media.metadata import ImageMetadata
 from gancam.media.paths import SequencePath
+from gancam.sinks._canvas import check_frame
 from gancam.sinks._codecs import DEFAULT_QUALITY, check_quality
+from gancam.sinks._encoder import is_full
+from gancam.sinks._settings import VideoOptions
 from gancam.sinks._tracks import left_out
 from gancam.sinks.contract import Sink
 from gancam.sinks.job_changes import changes
@@ -48,12 +49,8 @@ class ImageWriter(Sink):
 
     Args:
         path: The images' name, with ``%06d`` in the place of the number, which counts from 1.
-        size: (width, height) of the frames to come.
-        source_info: The source's properties: its time base and whether it has opacity.
-        audio_from: A file of which ``notes`` tell what is left out.
-        quality: Of JPEG and AVIF, 0 (small) to 100; the others are lossless.
-        overwrite: Whether older images of this name, or an unfinished job, may be replaced.
-        part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
+        options: As those of a ``VideoWriter``. The quality is of JPEG and AVIF, the others are lossless; ``notes`` tell
+            what of `audio_from` is left out.
         job: What the frames are made from and how, as JSON has it; a resumed job must have the same.
         resume: Whether to go on with the images that are there: ``frames_done`` are whole, and ``write`` ignores those.
 
@@ -66,41 +63,40 @@ class ImageWriter(Sink):
     def __init__(
         self,
         path: str | os.PathLike[str],
+        options: VideoOptions,
         *,
-        size: tuple[int, int],
-        source_info: VideoInfo | None = None,
-        audio_from: str | os.PathLike[str] | None = None,
-        quality: float | None = None,
-        overwrite: bool = False,
-        part: tuple[Fraction | None, Fraction | None] = (None, None),
         job: Mapping[str, object] | None = None,
         resume: bool = False,
     ) -> None:
-        self._path, self._size = Path(path), size
+        self._path, self._size, info = Path(path), options.size, options.info
         names = SequencePath.of(self._path)
         if names is None:
             raise InputError(f"{path}: the number of an image is written as %06d, once, in its name")
-        check_quality(quality)
-        check_size(self._path, size)
-        quality = DEFAULT_QUALITY if quality is None else quality
+        check_quality(options.quality)
+        check_size(self._path, self._size)
+        quality = DEFAULT_QUALITY if options.quality is None else options.quality
         suffix = self._path.suffix.lower()
         self._how = encoding(self._path, quality)
-        self._tick = (source_info.time_base if source_info is not None else None) or Fraction(1, 90_000)
-        self._begin = part[0] or Fraction(0)
-        self._notes = [] if audio_from is None else left_out(Path(audio_from), "images hold")
-        self._alpha = source_info is not None and source_info.alpha
-        if self._alpha and not holds_alpha(self._path):
-            self._alpha = False
+        self._tick = info.time_base or Fraction(1, 90_000)
+        self._begin = options.part[0] or Fraction(0)
+        source = options.audio_from
+        self._notes: list[str] = [] if source is None else left_out(Path(source), "images hold")
+        self._alpha = info.alpha and holds_alpha(self._path)
+        if info.alpha and not self._alpha:
             self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
-        self._metadata = ImageMetadata(icc=b"" if source_info is None else source_info.icc)
+        self._metadata = ImageMetadata(icc=info.icc)
         if self._metadata.icc and suffix == ".bmp":
             self._notes.append(f"its colour profile is left out: {suffix} has no place for it")
         self._notes.append(f"times are kept in {names.times.name}")
         self._until: Fraction | None = None  # when the last frame ends, in seconds
-        self._closed = False
-        entries: dict[str, object] = {**(job or {}), "quality": quality, "width": size[0], "height": size[1]}
+        entries: dict[str, object] = {
+            **(job or {}),
+            "quality": quality,
+            "width": self._size[0],
+            "height": self._size[1],
+        }
         entries["time base"] = str(self._tick)  # by which --fps of numbered images is another job
-        self._store = ImageStore(names, entries, resume=resume, overwrite=overwrite)
+        self._store = ImageStore(names, entries, resume=resume, overwrite=options.overwrite)
         self._frames = self._frames_done = len(self._store.times)
         self._threads = min(usable_cores(), 8)
         self._pool = ThreadPoolExecutor(self._threads, "gancam-images")
@@ -110,16 +106,6 @@ class ImageWriter(Sink):
     def path(self) -> Path:
         """The images' name, with the place of the number."""
         return self._path
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._closed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What images cannot hold, and where times are kept."""
-        return self._notes
 
     @property
     def frames_done(self) -> int:
@@ -134,10 +120,7 @@ class ImageWriter(Sink):
             self._until = Fraction(frame.time + frame.duration) - self._begin
         if frame.index < self._frames_done:
             return
-        image = check_image(frame.image)
-        if (image.shape[1], image.shape[0]) != self._size:
-            got, wants = f"{image.shape[1]}x{image.shape[0]}", f"{self._size[0]}x{self._size[1]}"
-            raise InputError(f"frame {frame.index} is {got}, but {self._path} was opened for {wants}")
+        image = check_frame(frame, self._size, os.fspath(self._path))
         place = self._store.place(self._frames + 1)
         moment = round((Fraction(frame.time) - self._begin) / self._tick) * self._tick
         self._work.append((moment, self._pool.submit(self._save, place, image, frame.alpha if self._alpha else None)))
@@ -159,8 +142,7 @@ class ImageWriter(Sink):
             self._store.add(moment, work.result())
         except OSError as error:
             self._work.clear()
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-            what, kept = "no room left" if full else cause(error), len(self._store.times)
+            what, kept = "no room left" if is_full(error) else cause(error), len(self._store.times)
             then = f"{kept} are kept, --resume goes on" if kept else NOTHING_KEPT
             raise SinkError(f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); {then}") from error
 

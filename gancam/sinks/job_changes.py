@@ -28,11 +28,9 @@ def _said(key: str, was: object, now: object) -> str:
 
 
 def _is_chain(value: object) -> TypeGuard[list[dict[str, Any]]]:
-    return isinstance(value, list) and all(isinstance(one, dict) and _has_params(one) for one in value)
-
-
-def _has_params(effect: dict[str, Any]) -> bool:
-    return isinstance(effect.get("params", {}), dict)
+    if not isinstance(value, list):
+        return False
+    return all(isinstance(one, dict) and isinstance(one.get("params", {}), dict) for one in value)
 
 
 def _words(key: str, value: object) -> str:

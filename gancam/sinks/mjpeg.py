@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 
 from gancam.control.local import is_local, named_host, names_this_machine
@@ -124,7 +124,6 @@ class MjpegServer(Sink):
         self._newest = NewestFrame(quality)
         self._age: int | None = None  # ms of the newest frame when it came
         self.places = threading.BoundedSemaphore(_MOST)
-        self._closed = False
         try:
             self._server = _Server((host, port), self)
         except (OSError, ValueError) as error:  # ValueError: of what can be no host's name
@@ -133,18 +132,8 @@ class MjpegServer(Sink):
         self.port = self._server.port
         self._host, self._local = host, is_local(self._server.socket)
         self.url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}/"
-        self._notes = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
+        self._notes: list[str] = [f"watch at {self.url} (the stream itself: {self.url}stream.mjpg)"]
         self._server.start()
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._closed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Where to watch."""
-        return self._notes
 
     @property
     def worker_seconds(self) -> float:
@@ -247,22 +236,18 @@ class _Client(BaseHTTPRequestHandler):
             self._answer(404, "text/plain", b"there are /, /stream.mjpg, /frame.jpg and /now.json\n")
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
-        self.end_headers()
+        self._begin(status, kind, {"Content-Length": str(len(body))})
         if self.command != "HEAD":
             self.wfile.write(body)
-        self.close_connection = True
 
     def _begin_stream(self) -> None:
+        self._begin(200, f"multipart/x-mixed-replace; boundary={_BOUNDARY}", {})
+
+    def _begin(self, status: int, kind: str, more: Mapping[str, str]) -> None:
         self.close_connection = True
-        self.send_response(200)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
-        self.send_header("Cache-Control", "no-store")
-        self.send_header("Connection", "close")
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, **more, "Cache-Control": "no-store", "Connection": "close"}.items():
+            self.send_header(name, value)
         self.end_headers()
 
     def _show(self, owner: MjpegServer) -> None:

@@ -11,7 +11,7 @@ from gancam.errors import GancamError, OutputExists, SinkError
 from gancam.files import write_file
 from gancam.frame import Frame, Image
 from gancam.media.live_sound import Sound, heard
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.vision.fit import fit
 
 
@@ -73,7 +73,7 @@ class Recorder:
         try:
             path = next(path for path in self._names(".mp4") if not path.exists())
             with heard(self._sound, frame.time) as tap:
-                self._video = VideoWriter(path, fps=self._fps, size=(width, height), live=True, sound=tap)
+                self._video = VideoWriter(path, VideoOptions(fps=self._fps, size=(width, height), live=True, sound=tap))
         except GancamError as error:
             self._warn(f"not recorded: {error}")
             return

@@ -18,18 +18,10 @@ _QUALITY = 95.0
 def open(target: str, context: SinkContext) -> "SourceWriter":
     """Open ``source:FILE``, at quality 95 unless another is asked for."""
     with heard(context.sound if context.audio_from is None else None) as tap:
-        options = VideoOptions(
-            fps=context.fps,
-            size=context.size if context.source_info is None else context.source_info.size,
-            source_info=context.source_info,
-            codec=context.codec,
-            quality=_QUALITY if context.quality is None else context.quality,
-            overwrite=context.overwrite,
-            live=context.live,
-            audio_from=context.audio_from,
-            sound=tap,
-        )
-        return SourceWriter(target, options)
+        options = VideoOptions.of(context, tap)
+        size = options.size if context.source_info is None else context.source_info.size
+        quality = _QUALITY if context.quality is None else context.quality
+        return SourceWriter(target, replace(options, size=size, quality=quality))
 
 
 def check(target: str, *, overwrite: bool) -> None:

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import IO, Any
 
 from gancam.errors import GancamError, InputError, SinkError, did_you_mean
 from gancam.frame import Frame
-from gancam.media.info import VideoInfo
-from gancam.media.live_sound import RATE, SoundTap, heard
+from gancam.media.live_sound import RATE, heard
 from gancam.media.messages import cause, without_secrets
 from gancam.sinks._canvas import Canvas
 from gancam.sinks._sender import SOUND, SenderTask
+from gancam.sinks._settings import VideoOptions
 from gancam.sinks._sound import SteadySound
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.units import counted, rate_of
@@ -48,14 +47,7 @@ _CHILD = (
 def open(url: str, context: SinkContext) -> "StreamWriter":
     """Open a URL to send to."""
     with heard(context.sound) as tap:
-        return StreamWriter(
-            url,
-            fps=context.fps,
-            size=context.size,
-            quality=context.quality,
-            source_info=context.source_info,
-            sound=tap,
-        )
+        return StreamWriter(url, VideoOptions.of(context, tap))
 
 
 def check(url: str, *, overwrite: bool) -> None:
@@ -77,14 +69,9 @@ class StreamWriter(Sink):
 
     Args:
         url: Where to.
-        fps: Frames a second: nominal; the times that count are ``Frame.time``.
-        size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
-            column twice, which a note says.
-        quality: 0 (small) to 100 (as good as it gets), 60 by default: the bit rate follows the picture, up to a fifth
-            of a bit a pixel.
+        options: As those of a ``VideoWriter``: rate, size, quality, the source's properties and the sound count. The
+            quality is 60 by default: the bit rate follows the picture, up to a fifth of a bit a pixel.
         patience: Seconds that the receiver may take to accept, and later may take nothing, before that is an error.
-        source_info: The source's properties, for its colours and pixel aspect.
-        sound: What is heard while it is sent, and goes along as AAC.
 
     Raises:
         InputError: A value makes no sense.
@@ -94,19 +81,9 @@ class StreamWriter(Sink):
 
     action = "sending"
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        fps: float,
-        size: tuple[int, int],
-        quality: float | None = None,
-        patience: float = 10.0,
-        source_info: VideoInfo | None = None,
-        sound: SoundTap | None = None,
-    ) -> None:
-        scheme = url.partition("://")[0].lower()
-        quality = 60.0 if quality is None else float(quality)
+    def __init__(self, url: str, options: VideoOptions, *, patience: float = 10.0) -> None:
+        scheme, fps = url.partition("://")[0].lower(), options.fps
+        quality = 60.0 if options.quality is None else float(options.quality)
         if scheme not in FORMATS:
             raise SinkError(
                 f"{without_secrets(url)}: nothing can be sent to {scheme}://{did_you_mean(scheme, FORMATS)}"
@@ -118,15 +95,15 @@ class StreamWriter(Sink):
         if not patience > 0:
             raise InputError(f"patience is {patience}: needs more than 0 seconds")
         self._name = _spoken(url)
-        self._canvas = Canvas(size, self._name, source_info)
+        self._canvas = Canvas(options.size, self._name, options.source_info)
         self._patience = patience
-        self._sound = None if sound is None else SteadySound(sound)
-        self._notes = [self._canvas.note] if self._canvas.note else []
+        self._sound = None if options.sound is None else SteadySound(options.sound)
+        self._notes: list[str] = [self._canvas.note] if self._canvas.note else []
         self._change = threading.Condition()
         self._waiting: deque[Frame] = deque()
         self._dropped = 0
         self._handing_since: float | None = None  # when the thread began to hand over the picture it has
-        self._closed = self._ended = False
+        self._ended = False
         self._error: GancamError | None = None
         self._told = False
         self._worker_seconds = 0.0
@@ -169,16 +146,6 @@ class StreamWriter(Sink):
                 "crf": f"{48 - 0.4 * quality:g}", "maxrate": str(bits), "bufsize": str(bits // 4),
             },
         }  # fmt: skip
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._closed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What cannot be sent as it is, and after ``close`` what was not sent."""
-        return self._notes
 
     @property
     def worker_seconds(self) -> float:

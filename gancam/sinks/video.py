@@ -13,8 +13,7 @@ import numpy as np
 from gancam.errors import SinkError
 from gancam.files import check_target, give_name
 from gancam.frame import Frame
-from gancam.media.info import VideoInfo
-from gancam.media.live_sound import SoundTap, heard
+from gancam.media.live_sound import heard
 from gancam.sinks._animation import WholeAnimation
 from gancam.sinks._codecs import (
     ANIMATIONS,
@@ -52,18 +51,7 @@ _PLAYS_FROM = Fraction(2, 5)  # seconds after which the first piece of every con
 def open(path: str, context: SinkContext) -> "VideoWriter":
     """Open a video file."""
     with heard(context.sound if context.audio_from is None else None) as tap:
-        return VideoWriter(
-            path,
-            fps=context.fps,
-            size=context.size,
-            source_info=context.source_info,
-            audio_from=context.audio_from,
-            codec=context.codec,
-            quality=context.quality,
-            overwrite=context.overwrite,
-            live=context.live,
-            sound=tap,
-        )
+        return VideoWriter(path, VideoOptions.of(context, tap))
 
 
 def check(path: str, *, overwrite: bool) -> None:
@@ -86,28 +74,7 @@ class VideoWriter(EncodedSink):
     Args:
         path: The file; its extension chooses the container: .mp4, .m4v, .mov, .mkv, .webm, .ts (MPEG-TS), or an
             animated picture that plays without end: .gif, .apng, .webp.
-        fps: Frames a second: nominal; the times that count are ``Frame.time``.
-        size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
-            column twice, which a note says.
-        codec: "h264", "h265", "vp9", "av1", "prores" or "ffv1" (lossless); None: the container's usual (VP9 for WebM,
-            else H.264). FFmpeg's name of an NVENC encoder ("h264_nvenc") means that one.
-        encoder: "cpu" (the default) or "nvenc", an NVIDIA GPU's encoder of that codec.
-        quality: 0 (small) to 100 (as good as it gets), the same look on every codec.
-        chroma: How finely colour is sampled: "420" (what every player takes; the usual of all but ProRes, 4:2:2, and
-            FFV1, 4:4:4), "422" or "444", where the codec has that.
-        untouched: Whether the frames to come are the source's (of `source_info`), each with its ``Frame.decoded``:
-            where the codec can hold those planes (see `keeps`) they are encoded as they are, in the depth and sampling
-            they have.
-        overwrite: Whether an existing `path` may be replaced. The source itself never is.
-        audio_from: A file whose audio tracks go along, and its subtitles, chapters, covers, attachments, data and
-            words: copied packet by packet where the container can hold them, else converted or left out (a note says
-            so).
-        source_info: The source's properties: its colours, pixel aspect, time base and clock are kept.
-        part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
-        live: Whether the frames cannot be had again. Then the file has its name, and plays, from its first second on,
-            and no more than its last is lost if the process is killed or the disk fills. The encoder looks at no
-            later frame, so the file is somewhat larger. (An animated picture is made in ``close`` all the same.)
-        sound: What is heard while it is written, for its sound track, where there is no `audio_from`.
+        options: What is asked of it.
 
     Raises:
         InputError: A value makes no sense.
@@ -117,29 +84,7 @@ class VideoWriter(EncodedSink):
             by ``close``.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        fps: float,
-        size: tuple[int, int],
-        codec: str | None = None,
-        encoder: str | None = None,
-        quality: float | None = None,
-        untouched: bool = False,
-        overwrite: bool = False,
-        audio_from: str | os.PathLike[str] | None = None,
-        source_info: VideoInfo | None = None,
-        part: tuple[Fraction | None, Fraction | None] = (None, None),
-        live: bool = False,
-        sound: SoundTap | None = None,
-        chroma: str | None = None,
-    ) -> None:
-        options = VideoOptions(
-            fps=fps, size=size, codec=codec, encoder=encoder, quality=quality, untouched=untouched,
-            overwrite=overwrite, audio_from=audio_from, source_info=source_info, part=part, live=live, sound=sound,
-            chroma=chroma,
-        )  # fmt: skip
+    def __init__(self, path: str | os.PathLike[str], options: VideoOptions) -> None:
         super().__init__(*encode_file(Path(path), options))
 
 
@@ -163,7 +108,6 @@ def check_output(
     path: Path,
     *,
     codec: str | None = None,
-    encoder: str | None = None,
     quality: float | None = None,
     overwrite: bool = False,
     sources: Sequence[str | os.PathLike[str] | None] = (),
@@ -173,7 +117,6 @@ def check_output(
     Args:
         path: The file to be.
         codec: As ``VideoWriter`` has it.
-        encoder: As ``VideoWriter`` has it.
         quality: As ``VideoWriter`` has it.
         overwrite: As ``VideoWriter`` has it.
         sources: The files that it must not replace.
@@ -184,7 +127,7 @@ def check_output(
         SinkError: It cannot be written.
     """
     check_quality(quality)
-    check_codec(path, codec, encoder)
+    check_codec(path, codec, None)
     check_target(path, sources=sources, overwrite=overwrite)
 
 

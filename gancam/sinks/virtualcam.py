@@ -1,7 +1,6 @@
 """A virtual camera: what other programs (meetings, OBS, browsers) then find among their cameras."""
 
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from gancam.errors import InputError, MissingExtra, SinkError
@@ -61,8 +60,7 @@ class VirtualCamera(Sink):
         if not fps > 0:
             raise InputError(f"fps is {fps}: needs more than 0")
         self._canvas = Canvas(size, "the virtual camera")
-        self._notes = [self._canvas.note] if self._canvas.note else []
-        self._closed = False
+        self._notes: list[str] = [self._canvas.note] if self._canvas.note else []
         try:
             self._camera: Any = pyvirtualcam.Camera(
                 *self._canvas.even, float(fps), fmt=pyvirtualcam.PixelFormat.BGR, device=device or None
@@ -71,16 +69,6 @@ class VirtualCamera(Sink):
             which = f"{device!r} cannot be opened" if device else "none can be opened"
             raise SinkError(f"virtual camera: {which} ({_words(error)}); to make one: {how_to_make()}") from error
         self._notes.append(f"choose the camera {self._camera.device} in the other program")
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._closed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """Which camera to choose in the other program, and what is not sent as it is."""
-        return self._notes
 
     @property
     def device(self) -> str:

@@ -14,8 +14,7 @@ from gancam.frame import Frame
 from gancam.media.messages import cause
 from gancam.sources.cut_off import is_cut_off
 from gancam.sources.decoders import Decoder, frames_ahead, log
-from gancam.sources.extent import LATE, Extent, breaks_off, frames_within, shown_ticks
-from gancam.sources.ranges import cut_short
+from gancam.sources.extent import LATE, Extent, breaks_off, cut_short, frames_within, shown_ticks
 from gancam.threads import BoundedQueue
 from gancam.units import counted
 

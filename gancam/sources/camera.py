@@ -117,7 +117,7 @@ def camera_backend(device: int | str | os.PathLike[str], size: tuple[int, int], 
     device = device if isinstance(device, int) else os.fspath(device)
     name = f"camera {device}"
 
-    def connect(longer: int) -> Capture:
+    def connect() -> Capture:
         _look_for_camera(device, name)
         system = {"linux": cv2.CAP_V4L2, "win32": cv2.CAP_DSHOW}.get(sys.platform, cv2.CAP_ANY)
         with quiet_opencv(), environment(_FOR_CAMERAS):
@@ -140,11 +140,9 @@ class CaptureBackend:
 
     Args:
         name: For messages.
-        connect: Called with 1 to open it; where no picture comes the number is doubled, up to `longest`, for one that
-            waits that many times as long.
+        connect: Called to open it.
         finite: Whether an end is an end, not a loss.
         pace: What holds pictures back until their time has come (a file).
-        longest: See `connect`.
         silent: What to say where no picture comes.
         first_read: Environment variables for OpenCV, until the first picture came.
     """
@@ -152,25 +150,23 @@ class CaptureBackend:
     def __init__(
         self,
         name: str,
-        connect: Callable[[int], Capture],
+        connect: Callable[[], Capture],
         *,
         finite: bool = False,
         pace: Pace | None = None,
-        longest: int = 1,
         silent: str = "gives no picture",
         first_read: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.finite = name, finite
         self.fps: float | None = None
-        self._connect, self._pace, self._longest, self._silent = connect, pace, longest, silent
+        self._connect, self._pace, self._silent = connect, pace, silent
         self._first_read = first_read or {}
         self._capture: Capture | None = None
         self._came = 0
 
-    def open(self, longer: int = 1) -> None:
+    def open(self) -> None:
         """Connect. Raises ``SourceError`` with the reason."""
-        self._longer = longer
-        self._capture = self._connect(longer)
+        self._capture = self._connect()
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 1 <= rate <= 240 else None
         self._came = 0
@@ -178,14 +174,10 @@ class CaptureBackend:
     def read(self, stop: threading.Event) -> LivePicture | None:
         """Read the next picture; None at the end, when the source is lost, or once `stop` is set."""
         read = self._next(stop)
-        while read is None and not self._came and not stop.is_set():
-            if self._longer >= self._longest:
-                raise SourceError(f"{self.name}: {self._silent}")
-            self.close()
-            self.open(self._longer * 2)
-            read = self._next(stop)
         if read is None:
-            return None
+            if self._came or stop.is_set():
+                return None
+            raise SourceError(f"{self.name}: {self._silent}")
         if self._pace is not None:
             self._pace.wait(self._came / (self.fps or 25.0), stop)
             read = LivePicture(read.image, time.monotonic())

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
-from gancam.frame import Frame
+from gancam.errors import InputError
+from gancam.frame import Frame, Image
+from gancam.media.info import check_rate
 
 
 class Source(ABC):
@@ -18,6 +20,7 @@ class Source(ABC):
     """
 
     _closed = _ended = False
+    _notes: Sequence[str] = ()
 
     @property
     @abstractmethod
@@ -42,7 +45,7 @@ class Source(ABC):
     @property
     def notes(self) -> Sequence[str]:
         """What the user should know; grows while it plays."""
-        return ()
+        return self._notes
 
     @property
     def worker_seconds(self) -> float | None:
@@ -77,3 +80,52 @@ class Source(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class DrawnSource(Source):
+    """Frames of one size and a constant rate, drawn as they are asked for: subclass it and write ``image``.
+
+    Args:
+        size: (width, height) of every frame.
+        fps: Frames a second.
+        frames: How many; None for no end.
+
+    Raises:
+        InputError: For a count below 0, and a rate that no video may have.
+    """
+
+    def __init__(self, size: tuple[int, int], fps: float, frames: int | None) -> None:
+        if frames is not None and frames < 0:
+            raise InputError(f"frames is {frames}: needs 0 or more, or None for no end")
+        check_rate(fps)
+        self._size, self._fps, self._frames = size, float(fps), frames
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+        return self._fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of every frame."""
+        return self._size
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames there are; None where they do not end."""
+        return self._frames
+
+    @abstractmethod
+    def image(self, index: int) -> Image:
+        """Draw the picture of frame `index`, which nobody changes afterwards."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = 0
+        while not self._closed and (self._frames is None or index < self._frames):
+            yield Frame(self.image(index), index, index / self._fps)
+            index += 1
+        self._ended = index == self._frames
+
+    def close(self) -> None:
+        """Give no more frames."""
+        self._closed = True

@@ -1,4 +1,4 @@
-"""How long the picture of a file lasts, and how many frames it has, as the file itself says."""
+"""How long a file lasts and how many frames it has, as it says itself, and which part of it is wanted."""
 
 import itertools
 import math
@@ -9,15 +9,41 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import av
 
+from gancam.errors import InputError
 from gancam.media.info import MOST_FPS, possible_rate
 from gancam.sources.cut_off import is_cut_off
 
+Seconds = TypeVar("Seconds", float, Fraction)
 _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
 _READ = 0.97  # of a file's bytes: where the last packet ends; what follows is an index
 LATE = 0.5  # seconds by which the last frame may come before the end that the file tells
+_AS_LONG = 1.5  # times as long as the frame before: what a usual frame is shown at most
+
+
+def cut_short(lasts: Seconds, left: Seconds, before: Seconds) -> Seconds:
+    """Say how long the last frame of a range is shown.
+
+    A usual one stays whole, though the range ends in it: cut short, it would raise the rate of what is made. One that
+    stands for longer than others, as the slides of a talk do, ends with the range.
+
+    Args:
+        lasts: How many seconds it is shown in the source.
+        left: How many are left of the range.
+        before: How long the frame before it was shown, or what is usual.
+    """
+    return lasts if float(lasts) <= _AS_LONG * float(before) else min(lasts, left)
+
+
+def check_range(first: Fraction | None, end: Fraction | None) -> None:
+    """Raise ``InputError`` for a range of time (seconds) that ends where it begins, or before."""
+    if first is not None and end is not None and end <= first:
+        raise InputError(
+            f"from {float(first):g} s to {float(end):g} s there is no time: the end must come after the beginning"
+        )
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from pathlib import Path
 from gancam.errors import MALFORMED, NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
 from gancam.media.images import read_colours, read_image, read_pictures, said_of_depth
-from gancam.media.info import VideoInfo, possible_rate
+from gancam.media.info import VideoInfo, check_rate, possible_rate
 from gancam.media.messages import cause
 from gancam.media.metadata import read_metadata
 from gancam.media.paths import SequencePath
-from gancam.sources.contract import Source
+from gancam.sources.contract import DrawnSource, Source
 from gancam.sources.decoders import frames_ahead
-from gancam.sources.ranges import check_count_and_rate, check_range, cut_short
+from gancam.sources.extent import check_range, cut_short
 from gancam.units import rate_of
 
 _DIGITS = 40  # of a time, at most
@@ -27,7 +27,6 @@ class _Timed(Source):
     """Images that are there from the start, each with its time."""
 
     _path: Path
-    _notes: list[str]
     _footage: VideoInfo
     _times: list[Fraction]  # when each is shown, in seconds
     _ends: list[Fraction]
@@ -47,11 +46,6 @@ class _Timed(Source):
     def frames(self) -> int | None:
         """How many frames there are."""
         return len(self._times)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What could not be read as it is, and gaps in the numbers, which are gaps in time."""
-        return self._notes
 
     @property
     def times(self) -> list[Fraction]:
@@ -134,7 +128,7 @@ class ImageFiles(_Timed):
     ) -> None:
         self._path = Path(path)
         check_range(first, end)
-        check_count_and_rate(None, fps)
+        check_rate(fps)
         names = SequencePath.of(self._path)
         self._files = [] if names is None else names.images()
         if names is None or not self._files:
@@ -250,7 +244,7 @@ class AnimatedImage(_Timed):
         ends = list(itertools.accumulate(Fraction(picture.milliseconds, 1000) for picture in read.pictures))
         times = [Fraction(0), *ends[:-1]]
         self._pictures = [read.pictures[index] for index in self._keep(times, ends, first, end)]
-        self._notes = [f"{self._path.name}: {note}" for note in read.notes]
+        self._notes: list[str] = [f"{self._path.name}: {note}" for note in read.notes]
         alpha = any(picture.alpha is not None for picture in read.pictures)
         image = self._pictures[0].image
         self._footage = VideoInfo(
@@ -276,7 +270,7 @@ class AnimatedImage(_Timed):
         self._ended = True
 
 
-class Still(Source):
+class Still(DrawnSource):
     """Plays one image again and again.
 
     Args:
@@ -295,32 +289,9 @@ class Still(Source):
             self._image = read_colours(Path(image))
         else:
             self._image = check_image(image).copy()
-        check_count_and_rate(frames, fps)
+        super().__init__((self._image.shape[1], self._image.shape[0]), fps, frames)
         self._image.flags.writeable = False  # every frame shares it
-        self._frames, self._fps = frames, float(fps)
 
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return self._fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of every frame."""
-        return self._image.shape[1], self._image.shape[0]
-
-    @property
-    def frames(self) -> int | None:
-        """How many frames are promised; None where that is not known."""
-        return self._frames
-
-    def __iter__(self) -> Iterator[Frame]:
-        index = 0
-        while not self._closed and (self._frames is None or index < self._frames):
-            yield Frame(self._image, index, index / self._fps)
-            index += 1
-        self._ended = index == self._frames
-
-    def close(self) -> None:
-        """Give no more frames."""
-        self._closed = True
+    def image(self, index: int) -> Image:
+        """Give the image."""
+        return self._image

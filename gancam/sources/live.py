@@ -307,11 +307,6 @@ class LiveSource(Source):
         return self._reader.size
 
     @property
-    def frames(self) -> int | None:
-        """How many frames are promised; None where that is not known."""
-        return None
-
-    @property
     def ready(self) -> bool:
         """Whether the next frame, or the end, is there without waiting."""
         with self._reader.change:

@@ -1,16 +1,13 @@
 """A test pattern: frames without a file or a camera."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 
-from gancam.frame import Frame, Image, check_size
-from gancam.sources.contract import Source
-from gancam.sources.ranges import check_count_and_rate
+from gancam.frame import Image, check_size
+from gancam.sources.contract import DrawnSource
 
 
-class TestPattern(Source):
+class TestPattern(DrawnSource):
     """Plays a moving, deterministic picture with a burnt-in time code: to try and test everything without a camera.
 
     The top holds the frame's index as 16 black or white blocks, the most
@@ -29,32 +26,8 @@ class TestPattern(Source):
     __test__ = False  # pytest: not a test, whatever the name
 
     def __init__(self, size: tuple[int, int] = (640, 360), *, fps: float = 30.0, frames: int | None = 300) -> None:
-        self._size = check_size(size)
-        check_count_and_rate(frames, fps)
-        self._fps, self._frames = float(fps), frames
+        super().__init__(check_size(size), fps, frames)
         self._ground = _colour_bars(self._size)
-
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return self._fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of every frame."""
-        return self._size
-
-    @property
-    def frames(self) -> int | None:
-        """How many frames are promised; None where that is not known."""
-        return self._frames
-
-    def __iter__(self) -> Iterator[Frame]:
-        index = 0
-        while not self._closed and (self._frames is None or index < self._frames):
-            yield Frame(self.image(index), index, index / self._fps)
-            index += 1
-        self._ended = index == self._frames
 
     def image(self, index: int) -> Image:
         """Draw the picture of frame `index`, a fresh array."""
@@ -93,10 +66,6 @@ class TestPattern(Source):
             middle = (2 * bit + 1) * width // 32
             index = index << 1 | int(image[height // 16, middle].mean() > 128)
         return index
-
-    def close(self) -> None:
-        """Give no more frames."""
-        self._closed = True
 
 
 def _colour_bars(size: tuple[int, int]) -> Image:

@@ -27,7 +27,7 @@ class CaptureSource(LiveSource):
     """
 
     def __init__(self, capture: Capture, *, patience: float = PATIENCE) -> None:
-        def connect(longer: int) -> Capture:
+        def connect() -> Capture:
             if not capture.isOpened():
                 raise SourceError("the given capture is not open")
             return capture

@@ -4,7 +4,7 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -27,8 +27,7 @@ from gancam.sources.combing import Combs
 from gancam.sources.contract import Source
 from gancam.sources.cut_off import lacks_index
 from gancam.sources.decoders import Decoder, Deinterlace, field_order, opacity_apart
-from gancam.sources.extent import Extent, end_of, frame_rate, picture_end, promised_frames
-from gancam.sources.ranges import check_range
+from gancam.sources.extent import Extent, check_range, end_of, frame_rate, picture_end, promised_frames
 from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
@@ -303,11 +302,6 @@ class VideoFile(Source):
     def footage(self) -> VideoInfo:
         """Colour, clock and shape, for a file sink."""
         return self._footage
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What could not be read as it is: damage, interlacing, depth, a change of size."""
-        return self._notes
 
     @property
     def ended_early(self) -> bool:

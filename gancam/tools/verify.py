@@ -205,16 +205,12 @@ def _orientations(was: Media, now: Media) -> Iterable[Difference]:
     if seen:
         yield Difference("orientation", "changed", "upright", f"shown {seen}")
     elif was.orientation != Orientation() or now.orientation != Orientation():
-        before, after = (_orientation_name(media.orientation) for media in (was, now))
+        before, after = ("at an angle" if one.orientation is None else str(one.orientation) for one in (was, now))
         if now.orientation == Orientation():
             yield Difference("orientation", "kept" if was.orientation else "lost", before, "applied to the picture")
         else:
             same = now.orientation == was.orientation
             yield Difference("orientation", "kept" if same else "changed", before, after)
-
-
-def _orientation_name(orientation: Orientation | None) -> str:
-    return "at an angle" if orientation is None else str(orientation)
 
 
 def _seen_as(was: Sight, now: Sight) -> Orientation | None:

@@ -18,8 +18,7 @@ import typer
 from rich.console import Console
 
 from gancam.cli import console
-from gancam.cli.app import app
-from gancam.cli.commands import COMMANDS, load_commands
+from gancam.cli.app import COMMANDS, app, load_commands
 from gancam.cli.main import main
 from gancam.cli.models import _print_one
 from gancam.inference.catalog import find

@@ -20,7 +20,7 @@ from gancam.effects import Effect, EffectSlot, EffectSpec, slots
 from gancam.errors import GancamError, InputError, MaskError, ModelError, NotFound
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
-from gancam.sinks.parameter_log import ParameterLog
+from gancam.sinks.logs import ParameterLog
 from tests.helpers.small import network, write_models
 
 SIZE = (40, 24)

@@ -27,7 +27,7 @@ from gancam.media.info import VideoInfo
 from gancam.params import Params, Value, parameter
 from gancam.pipeline import run
 from gancam.sinks import SinkContext, open_sink
-from gancam.sinks.parameter_log import ParameterLog
+from gancam.sinks.logs import ParameterLog
 from gancam.sources import Source, TestPattern, VideoFile
 from gancam.sources.realtime import RealtimeSource
 from tests.helpers.painting import Kept, Paint, Painter, chain
@@ -515,7 +515,7 @@ def test_a_kill_loses_nothing(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from tests.helpers.painting import chain, Kept
-from gancam.sinks.parameter_log import ParameterLog
+from gancam.sinks.logs import ParameterLog
 from gancam.pipeline import run
 from gancam.sources import TestPattern
 effects, controls = chain()

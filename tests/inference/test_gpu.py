@@ -45,7 +45,7 @@ from gancam.inference.tiling import LEAST, LIMIT, LIMIT_ON_GPU, TileBudget, pixe
 from gancam.inference.variants import variants
 from gancam.pipeline import run, through
 from gancam.sinks._muxer import WholeVideo
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import TestPattern
 from tests.helpers.small import (
     generator,
@@ -240,7 +240,7 @@ def test_the_next_frame_is_made_while_one_is_encoded(tmp_path: Path, monkeypatch
         return image
 
     monkeypatch.setattr(WholeVideo, "encode", held)
-    sink = VideoWriter(tmp_path / "out.mkv", fps=30, size=(96, 64))
+    sink = VideoWriter(tmp_path / "out.mkv", VideoOptions(fps=30, size=(96, 64)))
     assert run(TestPattern((96, 64), frames=6), [effect], [sink]).frames == 6
     assert late == []
 

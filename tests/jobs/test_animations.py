@@ -303,15 +303,15 @@ def test_a_batch_makes_animations_by_their_codec(tmp_path: Path, clip: Path) -> 
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_writer_leaves_nothing_but_the_animation(tmp_path: Path, ending: str) -> None:
-    with VideoWriter(tmp_path / f"a{ending}", fps=25, size=(5, 3), quality=100) as sink:
+    with VideoWriter(tmp_path / f"a{ending}", VideoOptions(fps=25, size=(5, 3), quality=100)) as sink:
         for frame in TestPattern((5, 3), frames=5, fps=25):
             sink.write(frame)
     assert os.listdir(tmp_path) == [f"a{ending}"]
     assert shown_for(tmp_path / f"a{ending}") == Fraction(1, 5)
-    with VideoWriter(tmp_path / f"b{ending}", fps=25, size=(5, 3)):
+    with VideoWriter(tmp_path / f"b{ending}", VideoOptions(fps=25, size=(5, 3))):
         pass
     assert os.listdir(tmp_path) == [f"a{ending}"]
-    with VideoWriter(tmp_path / f"c{ending}", fps=25, size=(5, 3), live=True) as sink:
+    with VideoWriter(tmp_path / f"c{ending}", VideoOptions(fps=25, size=(5, 3), live=True)) as sink:
         assert f"c{ending} is made in the end" in sink.notes[0]
 
 
@@ -409,7 +409,7 @@ def test_slides_become_an_animation(tmp_path: Path, ending: str, fps: float) -> 
 
 def test_a_slide_may_last_longer_than_webp_can_say(tmp_path: Path) -> None:
     out = tmp_path / "out.webp"
-    with VideoWriter(out, fps=1.0, size=(64, 48)) as writer:
+    with VideoWriter(out, VideoOptions(fps=1.0, size=(64, 48))) as writer:
         writer.write(Frame(TestPattern((64, 48)).image(0), 0, 0.0, duration=40_000.0))
         writer.write(Frame(TestPattern((64, 48)).image(1), 1, 40_000.0, duration=20_000.0))
     assert shown_for(out) == 60_000

@@ -212,7 +212,7 @@ def test_fields_that_are_scaled_are_none_any_more(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mkv", images=scenery(count=2), options={"x264-params": "tff=1"})
     with (
         VideoFile(source) as video,
-        VideoWriter(tmp_path / "b.mp4", fps=30, size=(192, 128), source_info=video.footage) as sink,
+        VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(192, 128), source_info=video.footage)) as sink,
     ):
         for frame in video:
             sink.write(frame.with_image(np.repeat(np.repeat(frame.image, 2, 0), 2, 1)))
@@ -237,7 +237,9 @@ def test_quality_of_prores_is_its_profile(tmp_path: Path) -> None:
     images = scenery(320, 192)
     sizes = []
     for quality in (20, 50, 70, 80):
-        with VideoWriter(tmp_path / "a.mov", fps=30, size=(320, 192), codec="prores", quality=quality) as sink:
+        with VideoWriter(
+            tmp_path / "a.mov", VideoOptions(fps=30, size=(320, 192), codec="prores", quality=quality)
+        ) as sink:
             for index, image in enumerate(images):
                 sink.write(Frame(image, index, index / 30))
         sizes.append((tmp_path / "a.mov").stat().st_size)

@@ -19,6 +19,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
+from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.command import gancam, here, refused
@@ -295,7 +296,7 @@ def test_zero_duration_and_times_that_stand_still(tmp_path: Path) -> None:
 
 
 def test_an_image_writer_is_closed_once(tmp_path: Path) -> None:
-    sink = ImageWriter(tmp_path / "%d.png", size=(96, 64))
+    sink = ImageWriter(tmp_path / "%d.png", VideoOptions(fps=25, size=(96, 64)))
     for frame in TestPattern((96, 64), frames=3):
         sink.write(frame)
     sink.close()

@@ -16,6 +16,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sinks.images import ImageWriter
 from gancam.sinks.piece_store import pieces_of
+from gancam.sinks.video import VideoOptions
 from gancam.sources import ImageFiles, TestPattern, VideoFile
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.command import here
@@ -107,7 +108,7 @@ def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(InputError, match="--fps is for numbered images"):
         process(clip, tmp_path / "a.mp4", fps=3.0)
     with pytest.raises(InputError, match="written as %06d"):
-        ImageWriter(tmp_path / "%d-%d.png", size=(96, 64))
+        ImageWriter(tmp_path / "%d-%d.png", VideoOptions(fps=25, size=(96, 64)))
     with pytest.raises(SinkError, match="cannot be written"):
         process(clip, tmp_path / "no" / "such" / "%d.png")
     (tmp_path / "1.png").write_bytes(b"precious")
@@ -125,7 +126,7 @@ def test_what_makes_no_sense_is_one_error(tmp_path: Path, clip: Path) -> None:
 
 
 def test_two_jobs_on_one_sequence(tmp_path: Path, clip: Path) -> None:
-    first = ImageWriter(tmp_path / "%d.png", size=(96, 64))
+    first = ImageWriter(tmp_path / "%d.png", VideoOptions(fps=25, size=(96, 64)))
     with pytest.raises(SinkError, match="is being written by another output of this run"):
         process_video(clip, tmp_path / "%d.png", [], ProcessOptions(overwrite=True), Report(), notify=lambda note: None)
     first.close(interrupted=True)

@@ -50,7 +50,7 @@ def test_a_sink_is_added_by_adding_a_file(tmp_path: Path, monkeypatch: pytest.Mo
         check_target("talley:apples")
 
 
-@pytest.mark.parametrize("target", ["stats", "pieces:a", "video", "contract", "parameter_log:a.jsonl", "_panel"])
+@pytest.mark.parametrize("target", ["stats", "pieces:a", "video", "contract", "logs:a.jsonl", "_panel"])
 def test_files_without_a_form_are_no_targets(target: str) -> None:
     with pytest.raises(SinkError, match="no such output"):
         check_target(target)

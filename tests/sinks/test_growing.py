@@ -21,7 +21,7 @@ from gancam.errors import OutputExists
 from gancam.frame import Frame
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.piece_store import PieceStore
-from gancam.sinks.video import VideoWriter, cut_to_fragments
+from gancam.sinks.video import VideoOptions, VideoWriter, cut_to_fragments
 from tests.helpers.children import interruptible
 from tests.helpers.clips import make_clip, with_cues
 from tests.helpers.clips import ramps as frames
@@ -30,8 +30,8 @@ from tests.helpers.clips import ramps as frames
 DYING = """
 import os, sys, signal
 from tests.helpers.clips import ramps as frames
-from gancam.sinks.video import VideoWriter
-sink = VideoWriter(sys.argv[1], fps=30, size=(160, 96), live=True, overwrite=True)
+from gancam.sinks.video import VideoOptions, VideoWriter
+sink = VideoWriter(sys.argv[1], VideoOptions(fps=30, size=(160, 96), live=True, overwrite=True))
 for frame in frames(200):
     sink.write(frame)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -42,8 +42,8 @@ BESIDE = DYING.replace("live=True", "live=True, audio_from=sys.argv[2]")
 BRIEF = """
 import os, sys, signal, time
 from tests.helpers.clips import ramps as frames
-from gancam.sinks.video import VideoWriter
-sink = VideoWriter(sys.argv[1], fps=30, size=(160, 96), live=True)
+from gancam.sinks.video import VideoOptions, VideoWriter
+sink = VideoWriter(sys.argv[1], VideoOptions(fps=30, size=(160, 96), live=True))
 for frame in frames(20):
     sink.write(frame)
 while not os.path.exists(sys.argv[1]):
@@ -55,10 +55,10 @@ FULL = """
 import resource, signal, sys
 from tests.helpers.clips import ramps as frames
 from gancam.errors import SinkError
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-sink = VideoWriter(sys.argv[1], fps=30, size=(160, 96), live=True, quality=100)
+sink = VideoWriter(sys.argv[1], VideoOptions(fps=30, size=(160, 96), live=True, quality=100))
 try:
     for frame in frames(2000, grain=40):
         sink.write(frame)
@@ -99,7 +99,9 @@ def test_kill_9_costs_no_more_than_a_second(tmp_path: Path, ending: str) -> None
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert count(path) >= 200 - 30
     assert os.listdir(tmp_path) == [path.name]
-    with VideoWriter(path, fps=30, size=(160, 96), live=True, overwrite=True) as sink:  # what is left is no obstacle
+    with VideoWriter(
+        path, VideoOptions(fps=30, size=(160, 96), live=True, overwrite=True)
+    ) as sink:  # what is left is no obstacle
         for frame in frames(40):
             sink.write(frame)
     assert count(path) == 40
@@ -157,7 +159,7 @@ def test_frames_are_shown_until_the_next_and_the_last_as_long_as_it_says(
     begins = [0, 20, 60, 80, 360, 400]
     audio = make_clip(tmp_path / "sound.mkv", audio=[("aac", 0.0)]) if sound else None
     path = tmp_path / f"a{ending}"
-    with VideoWriter(path, fps=25, size=(160, 96), live=True, audio_from=audio) as sink:
+    with VideoWriter(path, VideoOptions(fps=25, size=(160, 96), live=True, audio_from=audio)) as sink:
         for frame, begin in zip(frames(6), begins, strict=True):
             sink.write(replace(frame, time=begin / 1000, duration=0.3 if begin == 400 else None))
     with av.open(path) as container:
@@ -172,7 +174,7 @@ def test_frames_are_shown_until_the_next_and_the_last_as_long_as_it_says(
 @pytest.mark.parametrize(("size", "fastest"), [((1920, 1080), False), ((2560, 1440), True)])
 def test_large_pictures_are_written_as_fast_as_can_be(tmp_path: Path, size: tuple[int, int], fastest: bool) -> None:
     for live in (True, False):
-        with VideoWriter(tmp_path / "a.mkv", fps=30, size=size, live=live, overwrite=True) as sink:
+        with VideoWriter(tmp_path / "a.mkv", VideoOptions(fps=30, size=size, live=live, overwrite=True)) as sink:
             sink.write(Frame(np.zeros((size[1], size[0], 3), np.uint8), 0, 0.0))
         assert (b"subme=0" in (tmp_path / "a.mkv").read_bytes()) == (live and fastest)  # what x264 says of itself
 
@@ -180,20 +182,20 @@ def test_large_pictures_are_written_as_fast_as_can_be(tmp_path: Path, size: tupl
 def test_an_older_file_stays_until_there_is_a_new_one(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"older")
-    sink = VideoWriter(path, fps=30, size=(160, 96), live=True, overwrite=True)
+    sink = VideoWriter(path, VideoOptions(fps=30, size=(160, 96), live=True, overwrite=True))
     sink.write(frames(1)[0])
     assert path.read_bytes() == b"older"
     sink.close()
     assert count(path) == 1
     before = path.read_bytes()
-    VideoWriter(path, fps=30, size=(160, 96), live=True, overwrite=True).close()
+    VideoWriter(path, VideoOptions(fps=30, size=(160, 96), live=True, overwrite=True)).close()
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.mp4"]
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
-    sink = VideoWriter(path, fps=30, size=(160, 96), live=True)
+    sink = VideoWriter(path, VideoOptions(fps=30, size=(160, 96), live=True))
     path.write_bytes(b"somebody's")
     for frame in frames(60):
         sink.write(frame)
@@ -213,7 +215,7 @@ def test_an_animation_takes_no_time_from_others(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(PieceStore, "write", slow)
     path = tmp_path / "a.webp"
-    sink = VideoWriter(path, fps=30, size=(160, 96), live=True)
+    sink = VideoWriter(path, VideoOptions(fps=30, size=(160, 96), live=True))
     for frame in frames(30):
         sink.write(frame)
     given.set()
@@ -228,7 +230,7 @@ def test_an_animation_takes_no_time_from_others(tmp_path: Path, monkeypatch: pyt
 def test_half_a_fragment_is_cut_off(tmp_path: Path, ending: str) -> None:
     """As a full disk leaves it: players ended with an error where half of it began."""
     path = tmp_path / f"a{ending}"
-    with VideoWriter(path, fps=30, size=(160, 96), live=True) as sink:
+    with VideoWriter(path, VideoOptions(fps=30, size=(160, 96), live=True)) as sink:
         for frame in frames(60):
             sink.write(frame)
         while path.stat().st_size < 20_000:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gancam.media.live_sound import RATE, Sound, SoundBlock
 from gancam.sinks.stream import StreamWriter
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources.stream import Stream
 from tests.helpers.clips import make_clip, ramps
 from tests.helpers.command import here, video
@@ -46,7 +46,7 @@ def heard(path: Path) -> tuple[NDArray[np.float64], float]:
 
 def record(path: Path, sound: Sound, seconds: float = 3.0) -> None:
     """Frames of 30 a second; blocks of sound come beside them, as `sound` is given them before."""
-    with VideoWriter(path, fps=30, size=(160, 96), live=True, sound=sound.listen()) as sink:
+    with VideoWriter(path, VideoOptions(fps=30, size=(160, 96), live=True, sound=sound.listen())) as sink:
         for frame in ramps(round(seconds * 30)):
             for captured, samples in PLANNED.get(frame.index, []):
                 sound.put(captured, samples)
@@ -163,7 +163,7 @@ def test_sound_goes_along_to_a_url(tmp_path: Path) -> None:
     thread = threading.Thread(target=receive)
     thread.start()
     sound = sound_from(50.0)
-    sink = StreamWriter(f"tcp://127.0.0.1:{port}", fps=30, size=(160, 96), sound=sound.listen())
+    sink = StreamWriter(f"tcp://127.0.0.1:{port}", VideoOptions(fps=30, size=(160, 96), sound=sound.listen()))
     for frame in ramps(60):
         sound.put(50.0 + frame.time, tone(frame.time, 1 / 30, 880.0))
         while sink.waiting > 1:  # no picture is dropped

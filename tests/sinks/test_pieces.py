@@ -70,7 +70,12 @@ def test_images_of_another_job_are_thrown_away_on_purpose_alone(tmp_path: Path) 
     frames = list(TestPattern((96, 64), frames=3))
 
     def writer(job: str, *, resume: bool = False, overwrite: bool = False) -> ImageWriter:
-        return ImageWriter(tmp_path / "%d.png", size=(96, 64), job={"of": job}, resume=resume, overwrite=overwrite)
+        return ImageWriter(
+            tmp_path / "%d.png",
+            VideoOptions(fps=25, size=(96, 64), overwrite=overwrite),
+            job={"of": job},
+            resume=resume,
+        )
 
     first = writer("this")
     first.write(frames[0])

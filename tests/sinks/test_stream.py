@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -19,6 +20,7 @@ from gancam.pipeline import run
 from gancam.sinks import Sink, SinkContext, open_sink, stream
 from gancam.sinks._sender import SenderTask, send
 from gancam.sinks.stream import StreamWriter
+from gancam.sinks.video import VideoOptions
 from gancam.sources import TestPattern
 from gancam.sources.realtime import RealtimeSource
 from tests.helpers.clips import psnr
@@ -117,7 +119,7 @@ def test_udp_is_sent_whether_or_not_anybody_listens() -> None:
     assert isinstance(sink, StreamWriter)
     play(sink, 20)
     receiver = Receiver(f"udp://127.0.0.1:{port}", enough=40)
-    sink = StreamWriter(f"udp://127.0.0.1:{port}", fps=60, size=SIZE)
+    sink = StreamWriter(f"udp://127.0.0.1:{port}", VideoOptions(fps=60, size=SIZE))
     deadline = time.monotonic() + 120
     for frame in TestPattern(SIZE, fps=60, frames=None):
         if not receiver.thread.is_alive():
@@ -135,7 +137,7 @@ def test_datagrams_hold_whole_packets_of_mpeg_ts() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.settimeout(60)
-        sink = StreamWriter(f"udp://127.0.0.1:{listener.getsockname()[1]}", fps=60, size=SIZE)
+        sink = StreamWriter(f"udp://127.0.0.1:{listener.getsockname()[1]}", VideoOptions(fps=60, size=SIZE))
         play(sink, 10)
         data = listener.recv(65536)
     assert len(data) <= 1316
@@ -180,7 +182,7 @@ def noise(size: tuple[int, int], count: int) -> Iterator[Frame]:
 
 
 def test_a_receiver_that_hangs_holds_nobody(deaf: int) -> None:
-    sink = StreamWriter(f"tcp://127.0.0.1:{deaf}", fps=30, size=(640, 360), quality=100, patience=3)
+    sink = StreamWriter(f"tcp://127.0.0.1:{deaf}", VideoOptions(fps=30, size=(640, 360), quality=100), patience=3)
     slowest = 0.0
 
     def fill() -> None:
@@ -233,7 +235,7 @@ def test_an_rtmp_server_that_never_answers_does_not_hang_the_process(deaf: int) 
 
     def dial() -> None:
         try:
-            StreamWriter(f"rtmp://127.0.0.1:{deaf}/live/secret", fps=30, size=SIZE, patience=3)
+            StreamWriter(f"rtmp://127.0.0.1:{deaf}/live/secret", VideoOptions(fps=30, size=SIZE), patience=3)
         except SinkError as error:
             done.append(str(error))
 
@@ -254,7 +256,7 @@ def test_an_rtmp_server_that_never_answers_does_not_hang_the_process(deaf: int) 
 ])  # fmt: skip
 def test_nobody_there_is_one_error_without_secrets(url: str) -> None:
     with pytest.raises(SinkError, match="cannot be reached") as failure:
-        StreamWriter(url.format(free_port()), fps=30, size=SIZE)
+        StreamWriter(url.format(free_port()), VideoOptions(fps=30, size=SIZE))
     assert "hidden" not in str(failure.value)
     assert "127.0.0.1" in str(failure.value)
 
@@ -262,7 +264,7 @@ def test_nobody_there_is_one_error_without_secrets(url: str) -> None:
 def test_secrets_are_not_in_the_list_of_processes() -> None:
     if not Path("/proc/self/cmdline").exists():
         pytest.skip("needs /proc")
-    sink = StreamWriter("udp://me:hidden@127.0.0.1:9", fps=30, size=SIZE)
+    sink = StreamWriter("udp://me:hidden@127.0.0.1:9", VideoOptions(fps=30, size=SIZE))
     try:
         assert b"hidden" not in Path(f"/proc/{sink._process.pid}/cmdline").read_bytes()
     finally:
@@ -270,7 +272,7 @@ def test_secrets_are_not_in_the_list_of_processes() -> None:
 
 
 def test_what_comes_up_in_the_hidden_thread_is_told() -> None:
-    sink = StreamWriter(f"udp://127.0.0.1:{free_port()}", fps=30, size=SIZE)
+    sink = StreamWriter(f"udp://127.0.0.1:{free_port()}", VideoOptions(fps=30, size=SIZE))
     picture = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
     with pytest.raises(SinkError, match=r"^udp://127.0.0.1:\d+: cannot convert float NaN"):  # noqa: PT012
         for index in range(6000):
@@ -300,16 +302,19 @@ def test_half_a_picture_is_not_sent(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_bad_values() -> None:
     url = "udp://127.0.0.1:9"
-    for said, values in {
-        "fps": {"fps": 0.0}, "quality": {"quality": 101.0}, "patience": {"patience": 0.0},
-    }.items():  # fmt: skip
+    sized = VideoOptions(fps=30, size=SIZE)
+    for said, options, patience in (
+        ("fps", replace(sized, fps=0.0), 10.0),
+        ("quality", replace(sized, quality=101.0), 10.0),
+        ("patience", sized, 0.0),
+    ):
         with pytest.raises(InputError, match=said):
-            StreamWriter(url, **{"fps": 30.0, "size": SIZE, **values})  # type: ignore[arg-type]
+            StreamWriter(url, options, patience=patience)
     with pytest.raises(InputError, match="size"):
-        StreamWriter(url, fps=30, size=(0, 1), source_info=VideoInfo(size=(0, 1)))
+        StreamWriter(url, VideoOptions(fps=30, size=(0, 1), source_info=VideoInfo(size=(0, 1))))
     with pytest.raises(SinkError, match="gopher://"):
         open_sink("gopher://127.0.0.1/x", SinkContext(fps=30, size=SIZE))
-    sink = StreamWriter(url, fps=30, size=SIZE)
+    sink = StreamWriter(url, VideoOptions(fps=30, size=SIZE))
     sink.close()
     with pytest.raises(SinkError, match="closed"):
         sink.write(Frame(np.zeros((96, 160, 3), np.uint8), 0, 0.0))

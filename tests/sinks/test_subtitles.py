@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import VideoFile
 from tests.helpers.clips import Said, packets_of, times_of, with_cues
 from tests.helpers.jobs import process
@@ -176,7 +176,9 @@ def test_data_of_the_time_before_are_left_out(tmp_path: Path) -> None:
 def test_of_an_interrupted_file_the_words_end_with_it(tmp_path: Path) -> None:
     source, made = with_text(tmp_path, "subrip", TALK), tmp_path / "b.mp4"
     with VideoFile(source) as video:
-        sink = VideoWriter(made, fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
+        sink = VideoWriter(
+            made, VideoOptions(fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
+        )
         for frame in video:
             if frame.index < 15:
                 sink.write(frame)

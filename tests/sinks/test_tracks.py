@@ -7,7 +7,7 @@ from typing import Any
 import av
 import pytest
 
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import VideoFile
 from tests.helpers.clips import enrich, make_clip, packets_of, with_timecode
 from tests.helpers.jobs import process
@@ -39,7 +39,9 @@ def test_timecode_that_cannot_be_is_told(tmp_path: Path) -> None:
 
 def copy(source: Path, target: Path) -> list[str]:
     with VideoFile(source) as video:
-        sink = VideoWriter(target, fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
+        sink = VideoWriter(
+            target, VideoOptions(fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
+        )
         said = list(sink.notes)  # before the work
         for frame in video:
             sink.write(frame)

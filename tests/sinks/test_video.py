@@ -25,7 +25,7 @@ from gancam.frame import Frame
 from gancam.media.info import VideoInfo
 from gancam.sinks import SinkContext, open_sink
 from gancam.sinks.piece_store import PieceStore
-from gancam.sinks.video import CONTAINERS, VideoWriter
+from gancam.sinks.video import CONTAINERS, VideoOptions, VideoWriter
 from gancam.sources import TestPattern, VideoFile
 from tests.helpers.clips import make_clip, packets_of, planes_of, psnr, scenery, times_of
 from tests.helpers.links import needs_links
@@ -36,11 +36,7 @@ def copy(source: Path, target: Path, *, frames: int | None = None, **options: ob
     with VideoFile(source) as video:
         sink = VideoWriter(
             target,
-            fps=video.fps,
-            size=video.size,
-            source_info=video.footage,
-            audio_from=source,
-            **options,  # type: ignore[arg-type]
+            VideoOptions(fps=video.fps, size=video.size, source_info=video.footage, audio_from=source, **options),  # type: ignore[arg-type]
         )
         for frame in itertools.islice(video, frames):
             sink.write(frame)
@@ -51,7 +47,7 @@ def copy(source: Path, target: Path, *, frames: int | None = None, **options: ob
 def write(target: Path, frames: list[Frame] | TestPattern, **options: object) -> Sequence[str]:
     frames = list(frames)
     height, width = frames[0].image.shape[:2]
-    with VideoWriter(target, fps=30, size=(width, height), **options) as sink:  # type: ignore[arg-type]
+    with VideoWriter(target, VideoOptions(fps=30, size=(width, height), **options)) as sink:  # type: ignore[arg-type]
         for frame in frames:
             sink.write(frame)
     return list(sink.notes)
@@ -60,7 +56,7 @@ def write(target: Path, frames: list[Frame] | TestPattern, **options: object) ->
 def add_sound(picture: Path, sound: Path, target: Path) -> None:
     with (
         VideoFile(picture) as video,
-        VideoWriter(target, fps=30, size=video.size, source_info=video.footage, audio_from=sound) as sink,
+        VideoWriter(target, VideoOptions(fps=30, size=video.size, source_info=video.footage, audio_from=sound)) as sink,
     ):
         for frame in video:
             sink.write(frame)
@@ -127,7 +123,7 @@ def test_untagged_video_that_grows_to_hd_is_tagged_as_players_took_it(
     source = make_clip(tmp_path / "a.mp4")
     with (
         VideoFile(source) as video,
-        VideoWriter(tmp_path / "b.mp4", fps=30, size=size, source_info=video.footage) as sink,
+        VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=size, source_info=video.footage)) as sink,
     ):
         sink.write(Frame(np.full((size[1], size[0], 3), 90, np.uint8), 0, 0.0))
     with av.open(tmp_path / "b.mp4") as container:
@@ -209,7 +205,7 @@ def test_constant_rates_are_exact_without_a_source(tmp_path: Path, fps: float) -
     exact = {23.976: Fraction(24000, 1001), 29.97: Fraction(30000, 1001), 59.94: Fraction(60000, 1001)}
     rate = exact.get(fps, Fraction(fps))
     frames = [Frame(image, index, float(index / rate)) for index, image in enumerate(scenery(count=5))]
-    with VideoWriter(tmp_path / "a.mp4", fps=float(rate), size=(96, 64)) as sink:
+    with VideoWriter(tmp_path / "a.mp4", VideoOptions(fps=float(rate), size=(96, 64))) as sink:
         for frame in frames:
             sink.write(frame)
     assert times_of(tmp_path / "a.mp4") == [index / rate for index in range(5)]
@@ -322,7 +318,9 @@ def test_audio_that_does_not_fit_is_transcoded_and_a_note_says_so_first(
     images = [frame.image for frame in TestPattern((64, 48), frames=60)]
     source = make_clip(tmp_path / "a.mkv", images=images, time_base=Fraction(1, 1000), audio=[(encoder, start)])
     with VideoFile(source) as video:
-        sink = VideoWriter(tmp_path / "b.webm", fps=30, size=video.size, source_info=video.footage, audio_from=source)
+        sink = VideoWriter(
+            tmp_path / "b.webm", VideoOptions(fps=30, size=video.size, source_info=video.footage, audio_from=source)
+        )
         name = "aac" if encoder == "aac" else "mp3"
         assert sink.notes == [f"audio track 1 is transcoded from {name} to Opus: webm does not take it"]
         for frame in video:
@@ -390,7 +388,7 @@ def test_damaged_sound_does_not_cost_the_picture(tmp_path: Path) -> None:
 
 def test_the_name_appears_when_the_file_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    with VideoWriter(path, fps=30, size=(96, 64)) as sink:
+    with VideoWriter(path, VideoOptions(fps=30, size=(96, 64))) as sink:
         for frame in TestPattern((96, 64), frames=5):
             sink.write(frame)
         assert os.listdir(tmp_path) == [".a.partial.mp4"]
@@ -401,8 +399,8 @@ def test_an_existing_file_is_refused_or_replaced_at_the_very_end(tmp_path: Path)
     path = tmp_path / "a.mp4"
     path.write_bytes(b"precious")
     with pytest.raises(OutputExists, match="exists"):
-        VideoWriter(path, fps=30, size=(96, 64))
-    with VideoWriter(path, fps=30, size=(96, 64), overwrite=True) as sink:
+        VideoWriter(path, VideoOptions(fps=30, size=(96, 64)))
+    with VideoWriter(path, VideoOptions(fps=30, size=(96, 64), overwrite=True)) as sink:
         for frame in TestPattern((96, 64), frames=5):
             sink.write(frame)
         assert path.read_bytes() == b"precious"
@@ -412,8 +410,8 @@ def test_an_existing_file_is_refused_or_replaced_at_the_very_end(tmp_path: Path)
 def test_without_frames_nothing_is_left_and_nothing_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"precious")
-    VideoWriter(path, fps=30, size=(96, 64), overwrite=True).close()
-    with VideoWriter(tmp_path / "b.mp4", fps=30, size=(96, 64)):
+    VideoWriter(path, VideoOptions(fps=30, size=(96, 64), overwrite=True)).close()
+    with VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(96, 64))):
         pass
     assert os.listdir(tmp_path) == ["a.mp4"]
     assert path.read_bytes() == b"precious"
@@ -421,7 +419,7 @@ def test_without_frames_nothing_is_left_and_nothing_replaced(tmp_path: Path) -> 
 
 def test_a_file_that_appears_meanwhile_is_not_clobbered_and_the_work_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    sink = VideoWriter(path, fps=30, size=(96, 64))
+    sink = VideoWriter(path, VideoOptions(fps=30, size=(96, 64)))
     for frame in TestPattern((96, 64), frames=5):
         sink.write(frame)
     path.write_bytes(b"precious")
@@ -440,21 +438,24 @@ def test_the_source_is_never_the_output(clip: Path, tmp_path: Path, monkeypatch:
     for name in ["clip.mp4", "./clip.mp4", str(clip), "soft.mp4", "hard.mp4"]:
         for overwrite in (False, True):
             with pytest.raises(SinkError, match="same file as the input"):
-                VideoWriter(name, fps=30, size=(96, 64), audio_from=clip, overwrite=overwrite)
+                VideoWriter(name, VideoOptions(fps=30, size=(96, 64), audio_from=clip, overwrite=overwrite))
             with pytest.raises(SinkError, match="same file as the input"):
                 VideoWriter(
-                    name, fps=30, size=(96, 64), source_info=VideoInfo((96, 64), path=clip), overwrite=overwrite
+                    name,
+                    VideoOptions(
+                        fps=30, size=(96, 64), source_info=VideoInfo((96, 64), path=clip), overwrite=overwrite
+                    ),
                 )
     clip.rename(tmp_path / ".out.partial.mp4")
     with pytest.raises(SinkError, match="same file as the input"):
-        VideoWriter("out.mp4", fps=30, size=(96, 64), audio_from=tmp_path / ".out.partial.mp4")
+        VideoWriter("out.mp4", VideoOptions(fps=30, size=(96, 64), audio_from=tmp_path / ".out.partial.mp4"))
     assert (tmp_path / ".out.partial.mp4").read_bytes() == before
 
 
 def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "a.mp4", fps=30, size=(96, 64)) as sink:
+    with VideoWriter(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64))) as sink:
         with pytest.raises(SinkError, match="another output of this run"):
-            VideoWriter(tmp_path / "a.mp4", fps=30, size=(96, 64))
+            VideoWriter(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64)))
         for frame in TestPattern((96, 64), frames=5):
             sink.write(frame)
     assert len(times_of(tmp_path / "a.mp4")) == 5
@@ -498,14 +499,14 @@ def test_what_cannot_be_written_is_one_clear_line(tmp_path: Path, clip: Path) ->
     before = sorted(os.listdir(tmp_path))
     for name, options, kind, words in cases:
         with pytest.raises(GancamError) as caught:
-            VideoWriter(tmp_path / name, **{"fps": 30, "size": size, **options})  # type: ignore[arg-type]
+            VideoWriter(tmp_path / name, VideoOptions(**{"fps": 30, "size": size, **options}))  # type: ignore[arg-type]
         assert caught.type is kind, (name, caught.value)
         assert words in str(caught.value)
         assert "\n" not in str(caught.value)
     assert sorted(os.listdir(tmp_path)) == before
     if os.path.isdir("/proc"):
         with pytest.raises(SinkError, match="cannot be written in /proc"):
-            VideoWriter("/proc/a.mp4", fps=30, size=size)
+            VideoWriter("/proc/a.mp4", VideoOptions(fps=30, size=size))
 
 
 def test_codec_names_people_use(tmp_path: Path) -> None:
@@ -529,7 +530,7 @@ def test_open_sink_by_name(tmp_path: Path) -> None:
 
 
 def test_a_frame_of_another_size_is_refused_and_the_rest_is_kept(tmp_path: Path) -> None:
-    with VideoWriter(tmp_path / "a.mp4", fps=30, size=(96, 64)) as sink:
+    with VideoWriter(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64))) as sink:
         for frame in TestPattern((96, 64), frames=3):
             sink.write(frame)
         with pytest.raises(InputError, match=r"frame 3 is 64x48, but .* 96x64"):
@@ -538,7 +539,7 @@ def test_a_frame_of_another_size_is_refused_and_the_rest_is_kept(tmp_path: Path)
 
 
 def test_after_close_no_frame_is_taken_and_closing_again_does_nothing(tmp_path: Path) -> None:
-    sink = VideoWriter(tmp_path / "a.mp4", fps=30, size=(96, 64))
+    sink = VideoWriter(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64)))
     frame = next(iter(TestPattern((96, 64))))
     sink.write(frame)
     assert not sink.closed
@@ -555,9 +556,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 import numpy as np
 from gancam.errors import SinkError
 from gancam.frame import Frame
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 rng, said = np.random.default_rng(0), []
-sink = VideoWriter(sys.argv[1], fps=30, size=(320, 240), overwrite=True)
+sink = VideoWriter(sys.argv[1], VideoOptions(fps=30, size=(320, 240), overwrite=True))
 try:
     for index in range(int(sys.argv[2])):
         sink.write(Frame(rng.integers(0, 256, (240, 320, 3), np.uint8), index, index / 30))
@@ -579,7 +580,7 @@ def test_a_full_disk_is_told_as_that_when_an_output_begins(tmp_path: Path, monke
 
     monkeypatch.setattr(PieceStore, "begin", full)
     with pytest.raises(SinkError, match=r"a\.gif: cannot be written \(no room left\)$"):
-        VideoWriter(tmp_path / "a.gif", fps=25, size=(96, 64))
+        VideoWriter(tmp_path / "a.gif", VideoOptions(fps=25, size=(96, 64)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -614,7 +615,7 @@ def test_huge_pictures_are_encoded_in_little_memory(tmp_path: Path) -> None:
     image[::2] = 200
     tracemalloc.start()
     try:
-        with VideoWriter(path, fps=30, size=size) as sink:
+        with VideoWriter(path, VideoOptions(fps=30, size=size)) as sink:
             for index in range(3):
                 sink.write(Frame(image.copy(), index, index / 30))
         most = tracemalloc.get_traced_memory()[1]
@@ -631,7 +632,7 @@ def test_the_largest_side_of_an_encoder_is_told(tmp_path: Path) -> None:
     said = "libx264 at 16388x16: it takes sides of up to 16384 pixels; --codec ffv1 (.mkv) takes more"
     with (
         pytest.raises(SinkError, match=re.escape(said)),
-        VideoWriter(tmp_path / "a.mp4", fps=30, size=(16388, 16)) as writer,
+        VideoWriter(tmp_path / "a.mp4", VideoOptions(fps=30, size=(16388, 16))) as writer,
     ):
         writer.write(Frame(np.zeros((16, 16388, 3), np.uint8), 0, 0.0))
 
@@ -650,8 +651,10 @@ def test_the_smallest_side_of_an_encoder_is_told(
     """With these x265 ended the process by a fault of memory, and SVT-AV1 never ended."""
     said = f"{codec} needs sides of {least} pixels, and this is {size[0]}x{size[1]}: --codec {instead} takes fewer"
     with pytest.raises(SinkError, match=re.escape(said)):
-        VideoWriter(tmp_path / name, fps=25, size=size, codec=codec)
-    with VideoWriter(tmp_path / name, fps=25, size=(max(size[0], least), max(size[1], least)), codec=codec) as sink:
+        VideoWriter(tmp_path / name, VideoOptions(fps=25, size=size, codec=codec))
+    with VideoWriter(
+        tmp_path / name, VideoOptions(fps=25, size=(max(size[0], least), max(size[1], least)), codec=codec)
+    ) as sink:
         for frame in TestPattern((max(size[0], least), max(size[1], least)), frames=6):
             sink.write(frame)
     assert len(times_of(tmp_path / name)) == 6

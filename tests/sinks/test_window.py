@@ -20,6 +20,7 @@ from gancam.effects import Effect, slots
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image
 from gancam.params import Params, parameter
+from gancam.sinks import SinkContext
 from gancam.sinks.window import Window
 from gancam.sinks.window.drawing import Drawing
 from gancam.sinks.window.gallery import Gallery, cells
@@ -42,6 +43,7 @@ from gancam.params import Params, parameter
 from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.pipeline import run
+from gancam.sinks import SinkContext
 from gancam.sinks.window import Window
 from gancam.sources import Still
 from gancam.sources.realtime import RealtimeSource
@@ -58,7 +60,8 @@ class Light(Effect):
 chain = slots([Light()])
 controls = Controls(chain)
 source = RealtimeSource(Still(np.full((360, 640, 3), 100, np.uint8), frames=None, fps=30.0))
-report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], on_frame=[controls])
+context = SinkContext(fps=30, size=(640, 360), controls=controls)
+report = run(source, chain, [Window(context, title="watch", snapshots=sys.argv[1])], on_frame=[controls])
 print("closed", chain[0].on, Light.params.light)
 print(*report.notes, sep="\\n")
 """
@@ -87,9 +90,9 @@ class Told(Controls):
 chain = slots""",
     )
     .replace(
-        'report = run(source, chain, [Window("watch", controls=controls, snapshots=sys.argv[1])], on_frame=[controls])',
+        'report = run(source, chain, [Window(context, title="watch", snapshots=sys.argv[1])], on_frame=[controls])',
         """
-window = Window("watch", controls=controls, snapshots=sys.argv[1])
+window = Window(context, title="watch", snapshots=sys.argv[1])
 report = host(window, lambda: run(source, chain, [window], on_frame=[controls]), source.close)
 print("closed", chain[0].on, controls.value("Light.light"), len(calls))
 sys.exit()""",
@@ -109,6 +112,7 @@ from gancam import masks
 from gancam.control import Controls, EffectMenu
 from gancam.effects import Effect, slots
 from gancam.pipeline import run
+from gancam.sinks import SinkContext
 from gancam.sinks.window import Window
 from gancam.sources import Still
 from gancam.sources.realtime import RealtimeSource
@@ -123,7 +127,7 @@ paint = Paint()
 chain = slots([paint])
 controls = Controls(chain)
 source = RealtimeSource(Still(np.full((180, 320, 3), 255, np.uint8), frames=None, fps=30.0))
-window = Window("watch", controls=controls, snapshots=sys.argv[1])
+window = Window(SinkContext(fps=30, size=(640, 360), controls=controls), title="watch", snapshots=sys.argv[1])
 run(source, chain, [window], on_frame=[controls])
 print("marked", int(paint.drawn.mask.sum()))
 """
@@ -392,10 +396,10 @@ def test_no_display_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SinkError, match=r"no display.*mjpeg"):
-        Window()
+        Window(SinkContext(fps=30, size=(640, 360)))
     monkeypatch.setenv("DISPLAY", ":987")
     with pytest.raises(SinkError, match=r"':987' cannot be opened.*mjpeg"):
-        Window()
+        Window(SinkContext(fps=30, size=(640, 360)))
 
 
 # Drawing, without a display

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from gancam.errors import GancamError, ImageError, InputError, NotFound, SourceError
 from gancam.frame import Frame, Image, check_image
-from gancam.sinks.video import VideoWriter
+from gancam.sinks.video import VideoOptions, VideoWriter
 from gancam.sources import Source, Still, TestPattern, VideoFile
 from tests.helpers.clips import make_clip, planes_of, psnr, scenery, times_of
 from tests.helpers.jobs import process
@@ -68,7 +68,7 @@ def test_few_large_frames_are_decoded_ahead(tmp_path: Path) -> None:
     """However fast they are decoded: one that is ready, one that waits for room, and the one that was given."""
     size = 3840, 2160
     image = np.zeros((size[1], size[0], 3), np.uint8)
-    with VideoWriter(tmp_path / "large.mp4", fps=30, size=size) as sink:
+    with VideoWriter(tmp_path / "large.mp4", VideoOptions(fps=30, size=size)) as sink:
         for index in range(8):
             sink.write(Frame(image, index, index / 30))
     tracemalloc.start()

@@ -69,6 +69,7 @@ class ImageNetwork(Network):
 
     def __init__(self, opened: OpenFile) -> None:
         super().__init__(opened)
+        self._opened = opened
         session = opened.session
         self._blocks: BlockLayout | None = None
         self._checked = False
@@ -183,8 +184,7 @@ class ImageNetwork(Network):
         result = self._buffers.take(self._shape_for(images.shape))
         shape = images.shape[1:3]
         if self._blocks is None or self._blocks.shape != shape:
-            about = self.card, shape, self._cell, str(self.path), self.spent, begins
-            self._blocks = BlockLayout(self._session, self.place, *about)
+            self._blocks = BlockLayout(self._opened, shape, self._cell, begins)
         for image, pixels in zip(images, result, strict=True):
             self._blocks.run(image, pixels, begins)
         return result

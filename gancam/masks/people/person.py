@@ -1,6 +1,6 @@
 """Masks of people."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -11,25 +11,27 @@ from gancam.frame import Image, ImageLike, check_image
 from gancam.inference.catalog import MODELS
 from gancam.inference.model import ImageModel
 from gancam.masks.mask import Mask, MaskSource, check_number
-from gancam.masks.people.behind import behind
 from gancam.masks.people.belief import without_fancies, without_isles
 from gancam.masks.people.closer import EVERY, OFTEN, CloserLooks, Region
 from gancam.masks.people.deciding import rests, step_between
 from gancam.masks.people.looks import Looks, Opinion
 from gancam.masks.people.recoloured import without_lookalikes
-from gancam.masks.people.regions import (
-    Window,
-    pieces_of,
-    shown,
-)
+from gancam.masks.people.regions import Window, pieces_of, shown
 from gancam.masks.people.strays import strays, without_islands
 from gancam.masks.people.trail import MARKED, Trail
 from gancam.masks.people.upper import with_upper_half
 from gancam.vision.matting import matte
+from gancam.vision.push_pull import spread
 from gancam.vision.scenes import is_cut
 
 _RESTS, _STEADIER = 0.88, 0.05  # of a picture that rests: less, and the camera may move; and how much more with it
 _WORK_SIZE = 256  # pixels of the longer side of frames of 16:9 that the network is shown, where its card says nothing
+_LONGEST = 960  # pixels of the longer side of the picture in which those in front are replaced by what is around them
+_LOOKS = 2  # once more for those behind these
+_HALF = 127  # of 255
+_LEAST = 0.0005  # of the picture: less is nobody
+
+Look = Callable[[Image], Mask]
 
 
 class Person(MaskSource):
@@ -52,7 +54,7 @@ class Person(MaskSource):
             marked is gone from one frame to the next, all of it stays for a second.
             Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
             and has no time, also what the network left of people (`people.strays`), and people whom these stood before
-            (`people.behind`).
+            (see `behind`).
 
     Raises:
         MaskError: `model` is no model of images, or `hold` is out of range.
@@ -211,3 +213,37 @@ class Person(MaskSource):
 def _marked(opacity: NDArray[np.uint8]) -> Mask:
     """255 where so much of a pixel is somebody that a wide mask marks it, else 0."""
     return np.asarray(cv2.threshold(opacity, MARKED, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def behind(image: Image, marked: Mask, look: Look) -> Mask:
+    """Return how much of each pixel are people in `image` whom those who are `marked` kept from being seen.
+
+    A network that sees somebody near takes who is smaller, or out of focus behind them, for the background of a
+    portrait; they are seen once those in front are taken out of the picture.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR.
+        marked: how much of each pixel is somebody, uint8 ``(H, W)``; more than half of it: nobody else is.
+        look: says the same of a picture.
+    """
+    found, known = np.zeros_like(marked), marked > _HALF
+    for _ in range(_LOOKS):
+        if not known.any() or known.all():
+            break
+        more = np.where(known, np.uint8(0), look(_without(image, known)))
+        if np.count_nonzero(more > _HALF) < _LEAST * more.size:
+            break
+        found = np.maximum(found, more)
+        known |= more > _HALF
+    return found
+
+
+def _without(image: Image, known: NDArray[np.bool_]) -> Image:
+    """`image` with what is around them where people are known to be."""
+    shrink = max(max(known.shape) / _LONGEST, 1.0)
+    size = max(round(known.shape[1] / shrink), 1), max(round(known.shape[0] / shrink), 1)
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    seen = cv2.resize(np.where(known, np.uint8(0), np.uint8(255)), size, interpolation=cv2.INTER_AREA) == 255
+    smooth = spread(small, np.asarray(seen, np.float32)).clip(0, 255).astype(np.uint8)
+    whole = cv2.resize(smooth, known.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.where(known[..., None], np.asarray(whole, np.uint8), image)

@@ -4,17 +4,15 @@ import os
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from gancam.control import Controls, EffectMenu
+from gancam.control import Controls
 from gancam.errors import SinkError
 from gancam.frame import Frame, Image, check_image
-from gancam.media.live_sound import Sound
 from gancam.sinks.contract import Sink, SinkContext
 from gancam.sinks.recorder import Recorder
 from gancam.sinks.window.display import check_display
@@ -56,16 +54,7 @@ _HINT, _HINT_DRAWING = "press h for help", "draw with the mouse; press h for hel
 def open(rest: str, context: SinkContext) -> "Window":
     """Open ``window``."""
     check(rest, overwrite=False)
-    return Window(
-        controls=context.controls,
-        dropped=context.dropped,
-        status=context.status,
-        fps=context.fps,
-        menu=context.menu,
-        mirror=context.mirror,
-        next_camera=context.next_camera,
-        sound=context.sound,
-    )
+    return Window(context)
 
 
 def check(rest: str, *, overwrite: bool) -> None:
@@ -84,17 +73,11 @@ class Window(Sink):
     legible. The window is ``closed`` when its user presses q or Esc or closes it.
 
     Args:
+        context: What it knows of what plays. Keys and the panel of sliders turn its controls, which are given to
+            ``run``, too: that makes the changes.
         title: Of the window.
-        controls: What keys and the panel of sliders turn; give it to ``run`` too, which makes the changes.
-        dropped: Asked for the number of dropped frames, for the overlay.
-        status: Asked for a line of the overlay: what is played.
         snapshots: The folder that the keys p and r save to, a PNG and an MP4, never over an existing file: the picture
             as it is shown, comparison and all, at its own size and without text. ``notes`` lists what was saved.
-        fps: Frames a second, nominal, for recordings.
-        menu: Effects that can be exchanged while they play.
-        mirror: Turns the picture around, or back; returns whether it is now mirrored.
-        next_camera: Has the next camera play; returns its name.
-        sound: What is heard while it plays, for recordings.
 
     Attributes:
         hosted: Whether another thread calls ``turn``; then ``write`` only takes the frame. ``host`` sees to it.
@@ -105,32 +88,19 @@ class Window(Sink):
 
     wants_original, action = True, "showing"
 
-    def __init__(
-        self,
-        title: str = "gancam",
-        *,
-        controls: Controls | None = None,
-        dropped: Callable[[], int] | None = None,
-        status: Callable[[], str] | None = None,
-        snapshots: str | os.PathLike[str] = ".",
-        fps: float = 30.0,
-        menu: EffectMenu | None = None,
-        mirror: Callable[[], bool] | None = None,
-        next_camera: Callable[[], str] | None = None,
-        sound: Sound | None = None,
-    ) -> None:
+    def __init__(self, context: SinkContext, *, title: str = "gancam", snapshots: str | os.PathLike[str] = ".") -> None:
         check_display()
         self._title = title
-        self._controls = controls or Controls([])
-        self._menu, self._mirror, self._next_camera = menu, mirror, next_camera
-        self._gallery = None if menu is None else Gallery(menu)
-        self._figures = Figures(self._controls, dropped, status)
+        self._controls = context.controls or Controls([])
+        self._menu, self._mirror, self._next_camera = context.menu, context.mirror, context.next_camera
+        self._gallery = None if self._menu is None else Gallery(self._menu)
+        self._figures = Figures(self._controls, context.dropped, context.status)
         self._version = -1
         self._follow()
-        self._recorder = Recorder(Path(snapshots), fps, self._tell, self._say, sound)
+        self._recorder = Recorder(Path(snapshots), context.fps, self._tell, self._say, context.sound)
         self._comparison = Comparison()
         self._notes: list[str] = []
-        self._open = self._closed = False
+        self._open = False
         self._help = self._full = self._turning = False
         self._info = True
         self._size: tuple[int, ...] = (0, 0)  # of the window's content
@@ -145,16 +115,6 @@ class Window(Sink):
         self._shown: Frame | None = None  # on the screen
         self._drawn_at, self._stale = 0.0, False  # whether something has changed since
         self._error: SinkError | None = None  # of the loop that draws
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What was saved."""
-        return self._notes
-
-    @property
-    def closed(self) -> bool:
-        """Whether its user closed it, or ``close`` was called."""
-        return self._closed
 
     def write(self, frame: Frame) -> None:
         """Show `frame` and do what keys and mouse ask for (a few milliseconds), or leave that to the host's loop."""

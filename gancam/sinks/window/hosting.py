@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from concurrent.futures import Future
+from typing import TypeVar
 
 from gancam.sinks.window import Window
 
@@ -28,9 +29,16 @@ def host(window: Window, play: Callable[[], T], stop: Callable[[], None]) -> T:
     Raises:
         BaseException: What `play` raises, or what ended this loop.
     """
-    player = _Player(play)
+    played: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            played.set_result(play())
+        except BaseException as error:  # raised again where it is waited for
+            played.set_exception(error)
+
     window.hosted = True
-    thread = threading.Thread(target=player, name="gancam-play", daemon=True)
+    thread = threading.Thread(target=run, name="gancam-play", daemon=True)
     thread.start()
     try:
         while thread.is_alive():
@@ -46,24 +54,4 @@ def host(window: Window, play: Callable[[], T], stop: Callable[[], None]) -> T:
         raise
     window.put_away()
     thread.join()
-    return player.result()
-
-
-class _Player(Generic[T]):
-    """A call on another thread, and what became of it."""
-
-    def __init__(self, play: Callable[[], T]) -> None:
-        self._play = play
-        self._returned: list[T] = []
-        self._error: BaseException | None = None
-
-    def __call__(self) -> None:
-        try:
-            self._returned.append(self._play())
-        except BaseException as error:  # raised again where it is waited for
-            self._error = error
-
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._returned[0]
+    return played.result()

@@ -9,17 +9,20 @@ from gancam.tools.doctor.devices import device_checks
 from gancam.tools.doctor.display import codec_checks, display_checks
 from gancam.tools.doctor.system import package_checks, system_checks, temp_checks, version_checks
 
+_CHECKS: dict[str, Callable[[], Iterator[Check]]] = {  # by what they are called where they cannot be made
+    "system": system_checks, "versions": version_checks, "packages": package_checks, "devices": device_checks,
+    "cameras": camera_checks, "display": display_checks, "codecs": codec_checks, "temp": temp_checks,
+}  # fmt: skip
+
 
 def examine() -> Iterator[Check]:
     """Check everything, in about five seconds without a GPU; a check that fails itself is reported as a warning."""
-    yield from _guarded("system", system_checks)
-    yield from _guarded("versions", version_checks)
-    yield from _guarded("packages", package_checks)
-    yield from _guarded("devices", device_checks)
-    yield from _guarded("cameras", camera_checks)
-    yield from _guarded("display", display_checks)
-    yield from _guarded("codecs", codec_checks)
-    yield from _guarded("temp", temp_checks)
+    for name, look in _CHECKS.items():
+        try:
+            yield from look()
+        except Exception as error:  # on a system that was not thought of; the others still run
+            said = f"could not be checked ({type(error).__name__}: {first_line(error)})"
+            yield Check(name, "warning", said, "report this with the output of: gancam doctor --json")
 
 
 def works(device: str, findings: list[Check]) -> Check:
@@ -38,12 +41,3 @@ def works(device: str, findings: list[Check]) -> Check:
     if found.verdict in ("problem", "absent"):
         raise DeviceError(device, found.seen, found.cure)
     return found
-
-
-def _guarded(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """Run some checks; should one fail itself, on a system that was not thought of, the others still run."""
-    try:
-        yield from look()
-    except Exception as error:
-        said = f"could not be checked ({type(error).__name__}: {first_line(error)})"
-        yield Check(name, "warning", said, "report this with the output of: gancam doctor --json")

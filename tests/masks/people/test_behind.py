@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.masks import Mask, Person
-from gancam.masks.people.behind import behind
+from gancam.masks.people.person import behind
 from tests.helpers.small import still
 
 SHAPE = (120, 160)
