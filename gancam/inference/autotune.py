@@ -23,6 +23,7 @@ from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, o
 from gancam.inference.packages import USE_CPU
 from gancam.inference.providers import GpuOptions, kind_of, ways
 from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
+from gancam.inference.variants import is_made
 from gancam.units import milliseconds
 
 log = logging.getLogger(__name__)
@@ -121,13 +122,15 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
     if os.environ.get(NO_INT8, "0") not in ("", "0"):
         files = {kind: path for kind, path in files.items() if kind != "int8"} or files
     usual = [kind for kind in _PREFERRED[kind_of(device)] if kind in files]
+    if device == "cpu":  # which is not quicker in 16 bits: a file of them is tried there, they are not made for it
+        usual = [kind for kind in usual if not is_made(files[kind], kind)]
     if not usual and device != "cpu":
         raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", USE_CPU)
     if len(usual) < 2 or "fp32" not in usual or kind_of(device) == "tensorrt":  # which takes minutes for each
         return usual or list(files)
 
     def opened(kind: str) -> Run:
-        network = open_network(files[kind], device, threads)
+        network = open_network(files[kind], device, threads, precision=kind)
         arrays = trial_input(network, times=_times(device))
         return lambda: network(*arrays)
 
@@ -138,7 +141,7 @@ def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int
     """Choose with how many of `counts` threads `precision` is played on the CPU; tried where nothing is remembered."""
 
     def opened(count: int) -> Run:
-        network = open_network(files[precision], "cpu", count)
+        network = open_network(files[precision], "cpu", count, precision=precision)
         arrays = trial_input(network, times=_TILED)  # as large as what is played: in small pictures threads wait
         return lambda: network(*arrays)
 
@@ -260,7 +263,7 @@ def _gpu_options(files: Mapping[str, Path], precision: str, device: str, *, exac
     """How `precision` is run on a GPU; `exact` leaves out what rounds more than fp32 does."""
 
     def opened(way: str) -> Run:
-        network = open_network(files[precision], device, 1, gpu=GpuOptions.named(way))
+        network = open_network(files[precision], device, 1, precision=precision, gpu=GpuOptions.named(way))
         arrays = trial_input(network, times=_times(device))
         return lambda: network(*arrays)
 
