@@ -51,7 +51,7 @@ def make(out: Path, precisions: list[str], models: list[str] | None) -> None:
         for precision, path in variants(menu()[name]).items():
             if precision not in precisions:
                 continue
-            network = open_network(path, "cpu", 1)
+            network = open_network(path, "cpu", 1, precision=precision)
             for kind, image in pictures().items():
                 made[f"{name} {precision} {kind}"] = network(*arrays(network, image))
                 print(name, precision, kind, flush=True)

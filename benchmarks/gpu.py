@@ -141,7 +141,7 @@ def parity(run: Run) -> Results:
             row: Results = {"model": name, "precision": kind, "bar": BARS[kind]}
             try:
                 began = time.perf_counter()
-                network = open_network(file, run.device, run_threads())
+                network = open_network(file, run.device, run_threads(), precision=kind)
                 row["opened_s"] = round(time.perf_counter() - began, 2)
                 row["psnr"] = round(min(cv2.PSNR(network(*arrays).reshape(-1), truth.reshape(-1)), 100.0), 1)
                 row["ok"] = row["psnr"] >= row["bar"]
@@ -166,20 +166,20 @@ def times(run: Run) -> Results:
     for kind, way, device in ways:
         about = {"precision": kind, "way": way, "device": device}
         try:
-            rows += [{**about, **row} for row in way_rows(run, files[kind], device, way, truth)]
+            rows += [{**about, **row} for row in way_rows(run, files[kind], kind, device, way, truth)]
         except Exception as error:
             rows.append({**about, "error": said(error)})
     return {"rows": rows}
 
 
-def way_rows(run: Run, file: Path, device: str, way: str, truth: Any) -> list[Results]:
-    """One way to run one file at each size; the dB are against fp32 on the CPU, at the smallest size, when warm."""
+def way_rows(run: Run, file: Path, kind: str, device: str, way: str, truth: Any) -> list[Results]:
+    """One way to run one precision at each size; dB are against fp32 on the CPU, at the smallest size, when warm."""
     import cv2
 
     from gancam.inference.network import open_network
     from gancam.inference.providers import GpuOptions
 
-    network: Any = open_network(file, device, run_threads(), gpu=GpuOptions.named(way))
+    network: Any = open_network(file, device, run_threads(), precision=kind, gpu=GpuOptions.named(way))
     rows: list[Results] = []
     for label, size in run.sizes.items():
         row: Results = {"size": label}

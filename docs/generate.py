@@ -19,7 +19,7 @@ from typing import Any
 
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
-from gancam.inference.variants import read_card, variants
+from gancam.inference.variants import is_made, read_card, variants
 from gancam.params import Parameter, Params
 
 DOCS = Path(__file__).parent
@@ -153,11 +153,15 @@ def cards(_: str = "") -> str:
             ["parameters", f"{card.parameters:,}"], ["licence", card.licence], ["trained on", card.data],
             ["recipe", f"`{card.recipe}`" if card.recipe else ""],
             ["plays with", ", ".join(f"`{name}={value:g}`" for name, value in card.defaults.items())],
-            ["files", ", ".join(f"{kind} {file.stat().st_size / 1e6:.2f} MB" for kind, file in files.items())],
+            ["files", ", ".join(_file(kind, file) for kind, file in files.items())],
             *([f"`{figure}`", f"{value:.4g}"] for figure, value in sorted(card.quality.items())),
         ]  # fmt: skip
         parts += [f"### {name}", f"{_sentence(card)}.", table(["", "on its card"], [row for row in rows if row[1]])]
     return "\n\n".join(parts)
+
+
+def _file(kind: str, file: Path) -> str:
+    return f"{kind} made of fp32" if is_made(file, kind) else f"{kind} {file.stat().st_size / 1e6:.2f} MB"
 
 
 def gallery(section: str) -> str:

@@ -23,9 +23,10 @@ from export.plan import Plan, exporter
 from export.restore import restore
 from export.super_resolution import interpolated, shrunk
 from export.unconditional import calm
-from gancam.errors import GancamError
+from gancam.errors import GancamError, ModelError
 from gancam.inference.card import ModelCard, Precision
 from gancam.inference.figures import parse_figures
+from gancam.inference.half import to_fp16
 from gancam.inference.model import Model
 from train import checkpoint, networks
 from train import recipe as recipes
@@ -62,7 +63,7 @@ def export(
         name: Of the model; by default the recipe's.
         images: Real pictures to calibrate int8 and compare every variant on; by default samples/stills/.
         judge_on: What quality is measured on.
-        precisions: Which variants; by default all there are.
+        precisions: Which variants; by default all there are but fp16, which is made of the fp32 file when it is opened.
         licence: Of the weights; by default that of the models that they are made of.
         data: What they were trained on, in words; by default as those say.
         summary: One line for the menu.
@@ -93,7 +94,7 @@ def export(
         licence=licence, data=data, summary=summary or given.summary, seeds=seeds or given.seeds,
         defaults=given.defaults, quality=_before(given) if enlargers else {},
     )  # fmt: skip
-    wanted = [one for one in plan.precisions if not precisions or one in precisions]
+    wanted = [one for one in plan.precisions if one in (precisions or ("fp32", "int8"))]
     return _write_all(plan, _paths(folder, card.name, wanted, overwrite), card)
 
 
@@ -147,6 +148,9 @@ def _write_all(plan: Plan, paths: dict[Precision, Path], card: ModelCard) -> dic
         try:
             _write(plan, precision, path, card, reference)
             written[precision] = path
+            if precision == "fp32":
+                for old in _stale(paths):
+                    old.unlink(missing_ok=True)
         except check.VariantRefused as error:
             log.warning("%s not written: %s", path.name, error)
             written[precision] = None
@@ -164,11 +168,16 @@ def _paths(folder: Path, name: str, precisions: list[Precision], overwrite: bool
         precision: folder / (f"{name}.onnx" if precision == "fp32" else f"{name}.{precision}.onnx")
         for precision in precisions
     }
-    for path in paths.values():
+    for path in (*paths.values(), *_stale(paths)):
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists: give --overwrite to replace it")
     folder.mkdir(parents=True, exist_ok=True)
     return paths
+
+
+def _stale(paths: dict[Precision, Path]) -> list[Path]:
+    """The file of fp16 that is of another network once the fp32 one is written and it is not."""
+    return [paths["fp32"].with_suffix(".fp16.onnx")] if "fp32" in paths and "fp16" not in paths else []
 
 
 def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, reference: dict[str, float]) -> None:
@@ -177,10 +186,13 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
     partial = path.with_name(f".{card.name}.partial.{precision}.onnx")
     try:
         log.info("making %s, and comparing it with PyTorch ...", path)
-        graph, layout = plan.graph(precision)
-        graph = graph if precision == "int8" else storage.halved(graph)
-        check.refuse(graph)
+        graph, layout = plan.graph("int8" if precision == "int8" else "fp32")
         card = replace(card, precision=precision, layout=layout)
+        if precision != "int8":
+            graph = storage.halved(graph)
+        if precision == "fp16":
+            graph = _in_fp16(graph, card)
+        check.refuse(graph)
         _save(graph, card, partial)
         model = Model(partial, device="cpu", precision=precision)
         parity = check.parity(precision, plan.pairs(model))
@@ -195,6 +207,15 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
     size, most = path.stat().st_size / 1e3, parity["max_difference"]
     beside = f"{parity['psnr']:.1f} dB beside PyTorch, at most {most:.0f} of 255 off" if most else "the same as PyTorch"
     log.info("%s: %.0f kB, %s", path, size, "; ".join([beside, *map(str, parse_figures(quality))]))
+
+
+def _in_fp16(graph: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:
+    """What is opened as fp16 of an fp32 file. Raises ``VariantRefused``."""
+    onnx.helper.set_model_props(graph, card.to_metadata())
+    try:
+        return onnx.load_from_string(to_fp16(graph.SerializeToString(), card.name))
+    except ModelError as error:
+        raise check.VariantRefused(str(error)) from error
 
 
 def _save(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
@@ -242,7 +263,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
     parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/stills/)")
     parser.add_argument("--judge", type=Path, action="append", default=[], help="what to measure quality on; repeat")
-    parser.add_argument("--precisions", default="", help="variants to write, as fp32,fp16 (default: all there are)")
+    parser.add_argument(
+        "--precisions", default="",
+        help="variants to write, as fp32,fp16 (default: all but fp16, made of the fp32 file when that is opened)",
+    )  # fmt: skip
     parser.add_argument("--licence", default="", help="of the weights, as their data allows")
     parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
     parser.add_argument("--summary", default="", help="one line for the menu")

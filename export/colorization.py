@@ -1,4 +1,4 @@
-"""The deployed graph of a colorizer, in fp32 or fp16.
+"""The deployed graph of a colorizer, in fp32.
 
 Luma, range and colour order are in the graph, normalisation is in the convolutions. What the classifier does keeps its
 own padding, zeros to the right and the bottom first.
@@ -17,14 +17,14 @@ from train.networks.translator import ResidualBlock
 WORKING = 512  # pixels of the longer side that is suggested: the eye is coarse for colours
 
 
-def float_graph(network: Colorizer, *, half: bool = False) -> onnx.ModelProto:
-    """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32, or fp16 with `half`."""
+def float_graph(network: Colorizer) -> onnx.ModelProto:
+    """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32."""
     graph = Graph()
-    ops = Floats(graph, np.float16 if half else np.float32)
+    ops = Floats(graph)
     image = graph.add("Transpose", graph.cast("image", np.float32), perm=[0, 3, 1, 2])
     luma = graph.add("Conv", image, graph.constant(np.reshape(LUMA, (1, 3, 1, 1)), np.float32))
     seen = graph.add("Sub", luma, graph.constant(127, np.float32))
-    seen = ops.cast(graph.add("Mul", seen, graph.constant(1 / 128, np.float32)))
+    seen = graph.fence(graph.add("Mul", seen, graph.constant(1 / 128, np.float32)))
     *levels, x = _encode(ops, network, seen)
     x = ops.conv(x, layer(*merged(network.enter)), "enter")
     for block in network.body:
@@ -37,8 +37,7 @@ def float_graph(network: Colorizer, *, half: bool = False) -> onnx.ModelProto:
         x = graph.add("Add", x, _plain(ops, level, skip))
         x = ops.conv(x, layer(*merged(join)), "join")
     x = ops.conv(x, _tail(network), "tail", bare=True)
-    x = graph.cast(x, np.float32)
-    x = double(graph, x, smooth=True)
+    x = double(graph, graph.fence(x), smooth=True)
     x = graph.add("Add", graph.add("Mul", x, graph.constant(255, np.float32)), luma)
     x = graph.add("Round", graph.add("Clip", x, graph.constant(0, np.float32), graph.constant(255, np.float32)))
     x = graph.add("Transpose", graph.cast(x, np.uint8), perm=[0, 2, 3, 1], name="translated")
@@ -70,13 +69,13 @@ def _plain(ops: Floats, x: str, conv: nn.Conv2d) -> str:
     assert conv.bias is not None
     kernel, bias = array(conv.weight).astype(np.float32), array(conv.bias).astype(np.float32)
     return ops.graph.add(
-        "Conv", x, *(ops.graph.constant(value, ops.kind) for value in (kernel, bias)), kernel_shape=[size] * 2,
+        "Conv", x, *(ops.graph.constant(value, np.float32) for value in (kernel, bias)), kernel_shape=[size] * 2,
         strides=[stride] * 2, pads=[total // 2] * 2 + [total - total // 2] * 2, group=conv.groups,
     )  # fmt: skip
 
 
 def _six(ops: Floats, x: str) -> str:
-    return ops.graph.add("Clip", x, ops.graph.constant(0, ops.kind), ops.graph.constant(6, ops.kind))
+    return ops.graph.add("Clip", x, ops.graph.constant(0, np.float32), ops.graph.constant(6, np.float32))
 
 
 def _tail(network: Colorizer) -> Layer:

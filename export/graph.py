@@ -57,6 +57,10 @@ class Graph:
         """`x` as values of `kind`, a type of NumPy."""
         return self.add("Cast", x, name=name, to=helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
+    def fence(self, x: str) -> str:
+        """`x` in float32, again: where 16 bits begin or end in what `gancam.inference.half` makes of the graph."""
+        return self.cast(x, np.float32)
+
     def split(self, x: str, parts: int, *, axis: int) -> list[str]:
         """`x` in equal parts along `axis`."""
         outputs = [f"split_{len(self._nodes)}_{part}" for part in range(parts)]

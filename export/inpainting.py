@@ -2,7 +2,7 @@
 
 uint8 ``image (n, h, w, 3)`` BGR and uint8 ``hole (n, h, w)``, not 0 where to fill -> uint8 ``filled (n, h, w, 3)``,
 known pixels to the byte as they came. The push-pull fill and the attention's scores are computed in float32 in every
-variant; the convolutions, in which nearly all of the work is, in fp32, fp16 or int8.
+variant; the convolutions, in which nearly all of the work is, in fp32 or int8, or in fp16 where that is made of fp32.
 
 The network is written once, by `body`, in terms of a few operators. Three classes have these: `_Watching` computes in
 PyTorch, to learn the range of every value from real pictures; `_Floats` and `_Bytes` write graphs, in floats and in 8
@@ -147,13 +147,13 @@ class _Watching:
 
 
 class _Floats:
-    """Writes operators on values in `kind`."""
+    """Writes operators on values in float32, of which fp16 is made but for the attention."""
 
-    def __init__(self, graph: Graph, known: str, kind: Any) -> None:
-        self.graph, self.known, self.kind = graph, known, np.dtype(kind)
+    def __init__(self, graph: Graph, known: str) -> None:
+        self.graph, self.known = graph, known
 
     def convolve(self, x: str, layer: nn.Conv2d, *, relu: bool = False) -> str:
-        weights = (self.graph.constant(value, self.kind) for value in _arrays(layer))
+        weights = (self.graph.constant(value, np.float32) for value in _arrays(layer))
         y = self.graph.add("Conv", x, *weights, **_shape(layer))
         return self.graph.add("Relu", y) if relu else y
 
@@ -165,8 +165,7 @@ class _Floats:
         return self.graph.add("Mul", *self.graph.split(x, 2, axis=1))
 
     def attend(self, asked: str, heads: int) -> str:
-        found = _attend(self.graph, self.graph.cast(asked, np.float32), self.known, heads)
-        return self.graph.cast(found, self.kind)
+        return self.graph.fence(_attend(self.graph, self.graph.fence(asked), self.known, heads))
 
     def enlarge(self, x: str) -> str:
         return double(self.graph, x)
@@ -271,8 +270,8 @@ def _push_pull(graph: Graph, image: str, hole: str) -> str:
     return fill
 
 
-def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration | None = None) -> onnx.ModelProto:
-    """The graph in fp32, in fp16 with `half`, in int8 with the `calibration` that `calibrated` found."""
+def deployed(network: Inpaint, *, calibration: Calibration | None = None) -> onnx.ModelProto:
+    """The graph in fp32, or in int8 with the `calibration` that `calibrated` found."""
     graph = Graph()
     number = graph.constant
     mirrored = _for_bgr(network)
@@ -288,9 +287,7 @@ def deployed(network: Inpaint, *, half: bool = False, calibration: Calibration |
     centred = graph.add("Sub", fill, number(0.5, np.float32))
     x = graph.add("SpaceToDepth", graph.add("Concat", centred, hole, axis=1), blocksize=2)
     if calibration is None:
-        kind = np.float16 if half else np.float32
-        residual = body(_Floats(graph, known, kind), mirrored, graph.cast(x, kind))
-        residual = graph.cast(residual, np.float32)
+        residual = graph.fence(body(_Floats(graph, known), mirrored, graph.fence(x)))
     else:
         first, *others = calibration.ranges
         ops = _Bytes(graph, known, others, calibration.moments)
@@ -384,7 +381,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         calibration = calibrated(network, pictures()) if precision == "int8" else None
-        return deployed(network, half=precision == "fp16", calibration=calibration), "masked"
+        return deployed(network, calibration=calibration), "masked"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         for index, picture in enumerate(pictures()):

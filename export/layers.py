@@ -63,18 +63,14 @@ Tile = NDArray[np.float32] | Grain  # (1, c, side, side), or what is mixed to on
 
 
 class Floats:
-    """fp32 or fp16 operators."""
+    """fp32 operators."""
 
-    def __init__(self, graph: Graph, kind: type[np.floating]) -> None:
-        self.graph, self.kind = graph, kind
-
-    def cast(self, x: str) -> str:
-        """The value in this precision."""
-        return self.graph.cast(x, self.kind)
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
 
     def conv(self, x: str, layer: Layer, name: str, *, bare: bool = False) -> str:
         """A convolution that repeats the border, then ReLU unless `bare`."""
-        weights = (self.graph.constant(value, self.kind) for value in (layer.kernel, layer.bias))
+        weights = (self.graph.constant(value, np.float32) for value in (layer.kernel, layer.bias))
         x = self.graph.add("Conv", pad(self.graph, x), *weights, kernel_shape=[3, 3], strides=[layer.stride] * 2)
         return x if bare else self.graph.add("Relu", x)
 
@@ -84,7 +80,7 @@ class Floats:
 
     def tile(self, x: str, pattern: Tile, name: str) -> str:
         """`pattern` laid side by side from the top left, added, then ReLU."""
-        return self.add(x, tiled(self.graph, pattern, x, self.kind), name)
+        return self.add(x, tiled(self.graph, pattern, x), name)
 
     def double(self, x: str) -> str:
         """Every value four times, twice as high and wide."""
@@ -96,18 +92,18 @@ def pad(graph: Graph, x: str, reach: int = 1) -> str:
     return graph.add("Pad", x, graph.constant([0, 0, reach, reach] * 2, np.int64), mode="edge")
 
 
-def tiled(graph: Graph, pattern: Tile, like: str, kind: type[np.floating] = np.float32) -> str:
+def tiled(graph: Graph, pattern: Tile, like: str) -> str:
     """`pattern` side by side, from the top left, to the height and width of `like`.
 
     Grain begins at the constant `PLACE` of it, which whoever opens the file may make an input.
     """
     if isinstance(pattern, Grain):  # mixed once, when the file is opened
         codes, side = graph.constant(pattern.fields), pattern.fields.shape[2]
-        tile = graph.cast(codes, kind)
-        tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], kind), kernel_shape=[1, 1])
+        tile = graph.cast(codes, np.float32)
+        tile = graph.add("Conv", tile, graph.constant(pattern.mix[:, :, None, None], np.float32), kernel_shape=[1, 1])
         start = graph.add("Mod", graph.constant([0, 0], np.int64, name=PLACE), graph.constant(side, np.int64))
     else:
-        tile, side, start = graph.constant(pattern, kind), pattern.shape[2], graph.constant([0, 0], np.int64)
+        tile, side, start = graph.constant(pattern, np.float32), pattern.shape[2], graph.constant([0, 0], np.int64)
     size = graph.add("Shape", like, start=2, end=4)
     end = graph.add("Add", start, size)
     times = graph.add("Div", graph.add("Add", end, graph.constant(side - 1, np.int64)), graph.constant(side, np.int64))

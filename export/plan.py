@@ -27,10 +27,10 @@ class Plan:
     """How a trained network becomes model files, one for each of `precisions`.
 
     Attributes:
-        precisions: Those there are of the task, first to last.
+        precisions: Those there are of the task, first to last; fp16 is made of fp32.
         card: The effect that plays the files, and what else the network decides; the run's own name, licence and data
             are not in it yet.
-        graph: Gives the deployed graph of a precision and its layout.
+        graph: Gives the deployed graph of fp32 or int8, and its layout.
         pairs: Gives pictures of the file and of the network from the same input, RGB uint8, for a file; every variant
             must show the same in both. Nothing is made for them before it is asked: a file to look at needs none.
         judged: Gives quality figures by name, of a file, or, given None, of the network in PyTorch.

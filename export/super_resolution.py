@@ -1,8 +1,8 @@
 """The deployed graphs of a super-resolution network.
 
-fp32 and fp16 take and give whole images and shuffle inside the graph, which is what a GPU likes. int8 gives blocks
-(see ``ModelCard.layout``), for CPUs. Both run the collapsed convolutions and nothing else of weight: colour order and
-value range are folded into the first and the last kernel.
+fp32 takes and gives whole images and shuffles inside the graph, which is what a GPU likes; fp16 is made of it, all in
+16 bits (`gancam.inference.half`). int8 gives blocks (see ``ModelCard.layout``), for CPUs. Both run the collapsed
+convolutions and nothing else of weight: colour order and value range are folded into the first and the last kernel.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -56,9 +56,8 @@ def by_place(places: int) -> list[int]:
     return [(2 - colour) * places + place for place in range(places) for colour in range(3)]
 
 
-def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
-    """uint8 ``(n, h, w, 3)`` BGR -> uint8 ``(n, h * scale, w * scale, 3)`` BGR in fp32, or fp16 with `half`."""
-    kind = np.float16 if half else np.float32
+def float_graph(network: Network) -> onnx.ModelProto:
+    """uint8 ``(n, h, w, 3)`` BGR -> uint8 ``(n, h * scale, w * scale, 3)`` BGR in fp32."""
     graph = Graph()
     scale, cell = network.scale, network.multiple
     stack = pixel_stack(network)
@@ -66,11 +65,11 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
     stack[0] = kernel * 255.0, bias  # between 0 and 1, where fp16 is fine enough
     kernel, bias = stack[-1]
     stack[-1] = kernel / 255.0, bias / 255.0
-    x = graph.cast("image", kind)
-    x = graph.add("Mul", x, graph.constant(1 / 255, kind))
+    x = graph.cast("image", np.float32)
+    x = graph.add("Mul", x, graph.constant(1 / 255, np.float32))
     x = graph.add("Transpose", x, perm=[0, 3, 1, 2])
     x = anchor = graph.add("SpaceToDepth", x, blocksize=cell) if cell > 1 else x
-    x = _between(network, graph, stack, x, kind)
+    x = _between(network, graph, stack, x)
     if cell == 1:
         anchor = graph.add("Concat", *[anchor] * scale**2, axis=1) if scale > 1 else anchor
     elif scale > 1:
@@ -78,21 +77,22 @@ def float_graph(network: Network, *, half: bool = False) -> onnx.ModelProto:
         anchor = graph.add("Gather", anchor, graph.constant(order, np.int64), axis=1)
     x = graph.add("Add", x, anchor)
     x = graph.add("DepthToSpace", x, blocksize=scale * cell, mode="DCR") if scale * cell > 1 else x
-    x = graph.add("Clip", x, graph.constant(0, kind), graph.constant(1, kind))
-    x = graph.add("Round", graph.add("Mul", x, graph.constant(255, kind)))
+    x = graph.add("Clip", x, graph.constant(0, np.float32), graph.constant(1, np.float32))
+    x = graph.add("Round", graph.add("Mul", x, graph.constant(255, np.float32)))
     x = graph.add("Transpose", x, perm=[0, 2, 3, 1])
     graph.cast(x, np.uint8, "upscaled")
     return graph.model({"image": (np.uint8, ["n", "h", "w", 3])}, {"upscaled": (np.uint8, ["n", "out_h", "out_w", 3])})
 
 
-def _between(network: Network, graph: Graph, stack: Stack, x: str, kind: type[np.floating[Any]]) -> str:
+def _between(network: Network, graph: Graph, stack: Stack, x: str) -> str:
     """What the convolutions of `stack` make of `x`, connected as those of `network` are."""
     dilations = network.dilations if isinstance(network, SuperResolution) else [1] * len(stack)
     left = iter(zip(stack, dilations, strict=True))
 
     def convolve(x: str) -> str:
         (kernel, bias), dilation = next(left)
-        return graph.add("Conv", x, graph.constant(kernel, kind), graph.constant(bias, kind), **_nine(dilation))
+        weights = (graph.constant(value, np.float32) for value in (kernel, bias))
+        return graph.add("Conv", x, *weights, **_nine(dilation))
 
     x = first = convolve(x)
     if isinstance(network, SuperResolution):
@@ -309,7 +309,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
             assert isinstance(network, SuperResolution)
             cells: Layout = "cells" if network.multiple > 1 else "blocks"
             return quantise(network, [picture[..., ::-1] for picture in pictures()]), cells
-        return float_graph(network, half=precision == "fp16"), "image"
+        return float_graph(network), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         upscale = upscaler(model)

@@ -1,6 +1,6 @@
 """The deployed graphs of an image-to-image network.
 
-fp32 and fp16 take and give whole images; int8 gives cells (see ``ModelCard.layout``), for CPUs.
+fp32 takes and gives whole images, and fp16 is made of it; int8 gives cells (see ``ModelCard.layout``), for CPUs.
 """
 
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ STROKES: dict[str, Strokes] = {"ink": "hatched", "oil": "laid", "mosaic": "laid"
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
 
 
-def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
-    """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32, or fp16 with `half`."""
+def float_graph(network: Translator) -> onnx.ModelProto:
+    """uint8 ``(n, h, w, 3)`` BGR -> the same, in fp32."""
     graph = Graph()
-    ops = Floats(graph, np.float16 if half else np.float32)
+    ops = Floats(graph)
     u, made = network.unshuffle, layers(network)
     image = graph.add("Transpose", graph.cast("image", np.float32), perm=[0, 3, 1, 2])
     luma = ""
@@ -47,7 +47,7 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
         seen = edges(graph, luma)
     else:
         seen = graph.add("Mul", luma if network.front == "grey" else image, graph.constant(1 / 255, np.float32))
-    x = ops.cast(graph.add("SpaceToDepth", seen, blocksize=u))
+    x = graph.fence(graph.add("SpaceToDepth", seen, blocksize=u))
     # back between 0 and 1, where fp16 is fine enough
     known = 1.0 if network.front == "edges" else 255.0
     made = replace(
@@ -55,7 +55,7 @@ def float_graph(network: Translator, *, half: bool = False) -> onnx.ModelProto:
         tail=replace(made.tail, kernel=made.tail.kernel / np.float32(255), bias=made.tail.bias / np.float32(255)),
     )  # fmt: skip
     x = compose(made, x, ops)
-    x = graph.add("DepthToSpace", graph.cast(x, np.float32), blocksize=u, mode="DCR")
+    x = graph.add("DepthToSpace", graph.fence(x), blocksize=u, mode="DCR")
     x = graph.add("Mul", x, graph.constant(255, np.float32))
     if network.keep == "luma":
         x = graph.add("Add", x, luma)
@@ -85,10 +85,10 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
         if isinstance(made, Colorizer):
-            return colorization.float_graph(made, half=precision == "fp16"), "image"
+            return colorization.float_graph(made), "image"
         if precision == "int8":
             return quantise(made, pictures()), "cells"
-        return float_graph(made, half=precision == "fp16"), "image"
+        return float_graph(made), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         for picture in pictures():

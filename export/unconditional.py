@@ -38,10 +38,10 @@ COMPARED = 64  # latents on which every variant is compared
 
 
 class _Writer:
-    """The operators of generators. Activations are in `kind`; what must be exact is in float32."""
+    """The operators of generators, in float32: activations between fences, and outside what must be exact."""
 
-    def __init__(self, kind: type[np.floating]) -> None:
-        self.graph, self.kind = Graph(), np.dtype(kind)
+    def __init__(self) -> None:
+        self.graph = Graph()
 
     def number(self, value: float) -> str:
         return self.graph.constant(value, np.float32)
@@ -52,11 +52,8 @@ class _Writer:
         return self.graph.add("Gemm", x, weight, self.graph.constant(array(linear.bias) * linear.slow, np.float32))
 
     def map(self, x: str) -> str:
-        """``(n, c)`` float32 -> ``(n, c, 1, 1)`` in the kind of activations."""
-        return self.graph.add("Unsqueeze", self.active(x), self.graph.constant([2, 3], np.int64))
-
-    def active(self, x: str) -> str:
-        return x if self.kind == np.float32 else self.graph.cast(x, self.kind)
+        """``(n, c)`` -> ``(n, c, 1, 1)`` among the activations."""
+        return self.graph.add("Unsqueeze", self.graph.fence(x), self.graph.constant([2, 3], np.int64))
 
     def pixels(self, x: str, order: Sequence[int]) -> None:
         """The output: channels ``(m, c, r, r)`` float32 in grey levels, taken in this `order` -> ``image``."""
@@ -65,17 +62,17 @@ class _Writer:
         self.graph.add("Transpose", x, perm=[0, 2, 3, 1], name="image")
 
 
-def style_graph(network: StyleGenerator, *, half: bool = False) -> onnx.ModelProto:
-    """The graph of a style-based generator in fp32, or fp16 with `half`; demodulation and RGB sums are always fp32."""
-    writer = _Writer(np.float16 if half else np.float32)
+def style_graph(network: StyleGenerator) -> onnx.ModelProto:
+    """The graph of a style-based generator; demodulation and RGB sums are in float32 in fp16, too."""
+    writer = _Writer()
     image, side = _synthesis(writer, network)
     writer.pixels(image, (2, 1, 0))
     return _model(writer, network, side)
 
 
-def enlarged_graph(network: EnlargedGenerator, *, half: bool = False) -> onnx.ModelProto:
-    """The graph of a style-based generator and of all that enlarges its pictures, which is in `half`, too."""
-    writer = _Writer(np.float16 if half else np.float32)
+def enlarged_graph(network: EnlargedGenerator) -> onnx.ModelProto:
+    """The graph of a style-based generator and of all that enlarges its pictures."""
+    writer = _Writer()
     image, side = _synthesis(writer, network.generator)
     image = writer.graph.add("Mul", image, writer.number(1 / 255))
     for enlarger in network.enlargers:
@@ -89,13 +86,12 @@ def _enlarged(writer: _Writer, image: str, enlarger: SuperResolution) -> str:
     """About 0..1, float32 RGB -> about 0..1, float32 RGB, `enlarger.scale` times as high and wide."""
     graph, scale = writer.graph, enlarger.scale
     small = graph.add("Clip", image, writer.number(0), writer.number(1))
-    x, stack = writer.active(small), enlarger.convolutions()
+    x, stack = graph.fence(small), enlarger.convolutions()
     for index, ((kernel, bias), dilation) in enumerate(zip(stack, enlarger.dilations, strict=True)):
-        weights = (graph.constant(array(value), writer.kind) for value in (kernel, bias))
+        weights = (graph.constant(array(value), np.float32) for value in (kernel, bias))
         x = graph.add("Conv", x, *weights, kernel_shape=[3, 3], pads=[dilation] * 4, dilations=[dilation] * 2)
         x = graph.add("Relu", x) if index + 1 < len(stack) else x
-    x = x if writer.kind == np.float32 else writer.graph.cast(x, np.float32)
-    detail = graph.add("DepthToSpace", x, blocksize=scale, mode="CRD")
+    detail = graph.add("DepthToSpace", graph.fence(x), blocksize=scale, mode="CRD")
     scales = graph.constant([1, 1, scale, scale], np.float32)
     anchor = graph.add(
         "Resize", small, "", scales, mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"
@@ -108,7 +104,7 @@ def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:
     graph = writer.graph
     _mapping(writer, network)
     w = [graph.add("Gather", "ws", graph.constant(layer, np.int64), axis=1) for layer in range(network.layers)]
-    x = graph.constant(array(network.constant), writer.kind)
+    x = graph.constant(array(network.constant), np.float32)
     x = _styled(writer, x, network.first, w[0])
     image, side = "", 4
     for index, (lower, upper, rgb) in enumerate(zip(network.lower, network.upper, network.rgb, strict=True)):
@@ -124,8 +120,8 @@ def _synthesis(writer: _Writer, network: StyleGenerator) -> tuple[str, int]:
     return graph.add("Add", image, graph.constant(level, np.float32)), side
 
 
-def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
-    """The graph of a generator without styles, whose w is z, in fp32, or fp16 with `half`.
+def plain_graph(network: LatentGenerator) -> onnx.ModelProto:
+    """The graph of a generator without styles, whose w is z.
 
     It is dense or of transposed convolutions, with batch normalisation merged into the layers beside it. Raises
     ``ValueError`` for another network.
@@ -136,14 +132,13 @@ def plain_graph(network: LatentGenerator, *, half: bool = False) -> onnx.ModelPr
         layers = [*network.dense, nn.Unflatten(1, (1, network.resolution, network.resolution))]
     else:
         raise ValueError(f"no exporter for {type(network).__name__}")
-    writer = _Writer(np.float16 if half else np.float32)
+    writer = _Writer()
     graph = writer.graph
     _kinds(graph, network)
-    x = writer.active(graph.add("Gather", "ws", graph.constant(0, np.int64), axis=1))
+    x = graph.fence(graph.add("Gather", "ws", graph.constant(0, np.int64), axis=1))
     for step in _merged(layers):
         x = _plain(writer, x, step)
-    x = x if writer.kind == np.float32 else writer.graph.cast(x, np.float32)
-    x = graph.add("Mul", graph.add("Tanh", x), writer.number(127.5))
+    x = graph.add("Mul", graph.add("Tanh", graph.fence(x)), writer.number(127.5))
     colours, side = network(torch.zeros(1, network.latent)).shape[1:3]
     writer.pixels(graph.add("Add", x, writer.number(127.5)), (0, 0, 0) if colours == 1 else (2, 1, 0))
     return _model(writer, network, side)
@@ -208,8 +203,8 @@ def _merged(layers: Sequence[nn.Module]) -> list[_Step | nn.Module]:
 def _plain(writer: _Writer, x: str, step: _Step | nn.Module) -> str:
     graph = writer.graph
     if isinstance(step, _Step):
-        weight = graph.constant(step.weight, writer.kind)
-        bias = graph.constant(step.bias, writer.kind)
+        weight = graph.constant(step.weight, np.float32)
+        bias = graph.constant(step.bias, np.float32)
         if isinstance(step.layer, nn.Linear):
             return graph.add("Gemm", x, weight, bias, transB=1)
         layer = step.layer
@@ -243,9 +238,8 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
     graph, conv = writer.graph, layer.conv
     style = writer.affine(w, conv.style)
     values = array(conv.weight) * conv.scale
-    kernel = graph.constant(values, writer.kind)
-    wide = kernel if writer.kind == np.float32 else writer.graph.cast(kernel, np.float32)
-    squares = graph.add("ReduceSumSquare", wide, graph.constant([2, 3], np.int64), keepdims=0)  # [OI]
+    kernel = graph.constant(values, np.float32)
+    squares = graph.add("ReduceSumSquare", kernel, graph.constant([2, 3], np.int64), keepdims=0)  # [OI]
     power = graph.add("Gemm", graph.add("Mul", style, style), squares, alpha=0.5, transB=1)  # over GAIN squared
     norm = graph.add("Sqrt", graph.add("Add", power, writer.number(0.5e-8)))
     norm = graph.add("Reciprocal", norm)
@@ -254,8 +248,8 @@ def _styled(writer: _Writer, x: str, layer: StyledLayer, w: str) -> str:
     x = graph.add("Mul", x, writer.map(norm))
     if layer.up:
         x = double(graph, x, smooth=True)
-    noise = graph.constant(array(layer.noise) * array(layer.strength), writer.kind)
-    bias = graph.constant(array(layer.bias).reshape(1, -1, 1, 1), writer.kind)
+    noise = graph.constant(array(layer.noise) * array(layer.strength), np.float32)
+    bias = graph.constant(array(layer.bias).reshape(1, -1, 1, 1), np.float32)
     return graph.add("LeakyRelu", graph.add("Add", x, graph.add("Add", noise, bias)), alpha=0.2)
 
 
@@ -267,10 +261,9 @@ def _colours(writer: _Writer, x: str, rgb: ModulatedConv, w: str, side: int) -> 
     graph = writer.graph
     kernel = array(rgb.weight)[:, :, 0, 0] * rgb.scale * 127.5
     style = graph.add("Unsqueeze", writer.affine(w, rgb.style), graph.constant([1], np.int64))
-    scaled = writer.active(graph.add("Mul", style, graph.constant(kernel, np.float32)))  # [N3C]
+    scaled = graph.fence(graph.add("Mul", style, graph.constant(kernel, np.float32)))  # [N3C]
     flat = graph.add("Reshape", x, graph.constant([0, kernel.shape[1], side * side], np.int64))
-    found = graph.add("MatMul", scaled, flat)
-    found = found if writer.kind == np.float32 else writer.graph.cast(found, np.float32)
+    found = graph.fence(graph.add("MatMul", scaled, flat))
     return graph.add("Reshape", found, graph.constant([0, 3, side, side], np.int64))
 
 
@@ -284,11 +277,11 @@ def _model(writer: _Writer, network: LatentGenerator, side: int) -> onnx.ModelPr
     )  # fmt: skip
 
 
-def deployed(network: LatentGenerator, *, half: bool = False) -> onnx.ModelProto:
+def deployed(network: LatentGenerator) -> onnx.ModelProto:
     """The graph of any generator. Raises ``ValueError`` for a family that has no exporter."""
     if isinstance(network, EnlargedGenerator):
-        return enlarged_graph(network, half=half)
-    return style_graph(network, half=half) if isinstance(network, StyleGenerator) else plain_graph(network, half=half)
+        return enlarged_graph(network)
+    return style_graph(network) if isinstance(network, StyleGenerator) else plain_graph(network)
 
 
 def calm(network: nn.Module, noise: float) -> None:
@@ -318,7 +311,7 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         raise ValueError(f"--judge {judge_on[1]}: a generator is judged on one set, and {judge_on[0]} is given too")
 
     def graph(precision: str) -> tuple[onnx.ModelProto, Layout]:
-        return deployed(network, half=precision == "fp16"), "latent"
+        return deployed(network), "latent"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
         z = generation.latents(network, COMPARED, seed=0)

@@ -271,7 +271,7 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     ours = network(*arrays)
     options = runtime().SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 2
-    file = with_place(path) if has_place(path, "cpu") else path
+    file = with_place(path.read_bytes()) if has_place(path, "cpu") else path
     plain = runtime().InferenceSession(file, options, providers=["CPUExecutionProvider"])
     network._session, network._binding = plain, Binding(plain, "cpu")
     if isinstance(network, ImageNetwork):

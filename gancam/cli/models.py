@@ -19,6 +19,7 @@ from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
 from gancam.inference.figures import telling
 from gancam.inference.trials import Trial
+from gancam.inference.variants import is_made
 from gancam.params import Parameter
 from gancam.tools.models import ModelEntry, OwnEffect, Unusable, model_entries, own_effects
 from gancam.units import milliseconds
@@ -145,7 +146,8 @@ def _print_one(entry: ModelEntry) -> None:
         ("network", f"{card.parameters:,} parameters" if card.parameters else ""),
     ]  # fmt: skip
     for precision, file in entry.files.items():
-        rows.append((precision, f"{file.stat().st_size / 1e6:.2f} MB"))
+        made = is_made(file, precision)
+        rows.append((precision, "made of fp32 when it is opened" if made else f"{file.stat().st_size / 1e6:.2f} MB"))
     for device, trials in entry.trials.items():
         said = [_tried(card, device, one) for one in trials if not one.error]
         rows += [("tried here", line) for line in [*said, *notes(trials, device)]]

@@ -23,6 +23,7 @@ from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, o
 from gancam.inference.packages import USE_CPU
 from gancam.inference.providers import GpuOptions, kind_of, ways
 from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
+from gancam.inference.variants import is_made
 from gancam.units import milliseconds
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,9 @@ def _needs_wide_sums(files: Mapping[str, Path], device: str, threads: int) -> bo
     if device != "cpu" or not saturates_bytes():
         return False
 
-    psnr = saturation(files, lambda kind: _run(files["int8"], "cpu", threads, wide_sums=kind == "wide"))
+    psnr = saturation(
+        files, lambda kind: _run(files["int8"], "cpu", threads, precision="int8", wide_sums=kind == "wide")
+    )
     if psnr >= LEAST_PSNR:
         return False
     if "fp32" in files:
@@ -116,26 +119,36 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
     if os.environ.get(NO_INT8, "0") not in ("", "0"):
         files = {kind: path for kind, path in files.items() if kind != "int8"} or files
     usual = [kind for kind in _PREFERRED[kind_of(device)] if kind in files]
+    if device == "cpu":  # which is not quicker in 16 bits: a file of them is tried there, they are not made for it
+        usual = [kind for kind in usual if not is_made(files[kind], kind)]
     if not usual and device != "cpu":
         raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", USE_CPU)
     if len(usual) < 2 or "fp32" not in usual or kind_of(device) == "tensorrt":  # which takes minutes for each
         return usual or list(files)
 
-    opened = lambda kind: _run(files[kind], device, threads, times=_times(device))
+    opened = lambda kind: _run(files[kind], device, threads, precision=kind, times=_times(device))
     return [one.precision for one in ranked(files, device, usual, opened)] or ["fp32"]
 
 
 def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int]) -> int:
     """Choose with how many of `counts` threads `precision` is played on the CPU; tried where nothing is remembered."""
-    opened = lambda count: _run(files[precision], "cpu", count, times=_TILED)  # in small pictures threads wait
+    # As large as what is played: in small pictures threads wait.
+    opened = lambda count: _run(files[precision], "cpu", count, precision=precision, times=_TILED)
     return fastest(files, "cpu", precision, counts, opened)
 
 
 def _run(
-    path: Path, device: str, threads: int, *, times: int = 1, wide_sums: bool = False, gpu: GpuOptions | None = None
+    path: Path,
+    device: str,
+    threads: int,
+    *,
+    precision: str,
+    times: int = 1,
+    wide_sums: bool = False,
+    gpu: GpuOptions | None = None,
 ) -> Run:
-    """Open a file, and give what makes its picture, so many `times` as wide and high as the bundled one."""
-    network = open_network(path, device, threads, wide_sums=wide_sums, gpu=gpu)
+    """Open a file in a `precision`; what is given makes its picture, `times` as wide and high as the bundled one."""
+    network = open_network(path, device, threads, precision=precision, wide_sums=wide_sums, gpu=gpu)
     arrays = trial_input(network, times=times)
     return lambda: network(*arrays)
 
@@ -253,7 +266,9 @@ def fastest(
 
 def _gpu_options(files: Mapping[str, Path], precision: str, device: str, *, exact: bool) -> GpuOptions:
     """How `precision` is run on a GPU; `exact` leaves out what rounds more than fp32 does."""
-    opened = lambda way: _run(files[precision], device, 1, times=_times(device), gpu=GpuOptions.named(way))
+    opened = lambda way: _run(
+        files[precision], device, 1, precision=precision, times=_times(device), gpu=GpuOptions.named(way)
+    )
     return best_way(files, device, precision, ways(precision, exact=exact), opened)
 
 

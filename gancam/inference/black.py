@@ -41,8 +41,8 @@ class BlackGuard:
         path = self._network.path
         with self._lock:
             if self._plain is None:
-                fp32 = path.with_name(path.name.removesuffix(f".{self._precision}.onnx") + ".onnx")
-                if fp32 == path or not fp32.is_file():
+                fp32 = path.with_name(path.name.removesuffix(".onnx").removesuffix(f".{self._precision}") + ".onnx")
+                if not fp32.is_file():
                     self._watching = False
                     return result
                 opened = open_network(fp32, self._network.place, self._network.threads)

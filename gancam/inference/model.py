@@ -120,7 +120,7 @@ class Model:
 
     @property
     def path(self) -> Path:
-        """The file that runs, of one precision."""
+        """The file that runs; of fp16 that has none of its own the fp32 one, of which it is made."""
         return self._playing.network.path
 
     @property
@@ -154,8 +154,8 @@ class Model:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the file that runs, in hexadecimal; computed when it is first asked for."""
-        return file_digest(self.path)
+        """The SHA-256 of the file that runs, in hexadecimal, and another of fp16 that is made of the fp32 file."""
+        return file_digest(self.path, self.precision)
 
     def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> tuple[NDArray[np.uint8], ...]:
         """Make images, one array of them, of what this kind of model takes (see there).
@@ -371,8 +371,9 @@ def _open(files: Mapping[str, Path], device: str, precision: str, threads: int |
 def _playing(choice: Choice, spent: dict[str, float] | None = None) -> Playing:
     """Open what was chosen, with an eye on sums that are too large for its precision."""
     network = open_network(
-        choice.path, choice.device, choice.threads, spent, wide_sums=choice.wide_sums, gpu=choice.gpu
-    )
+        choice.path, choice.device, choice.threads, spent,
+        precision=choice.precision, wide_sums=choice.wide_sums, gpu=choice.gpu,
+    )  # fmt: skip
     if isinstance(network, ImageNetwork) and choice.precision != "fp32":
         return Playing(choice.precision, network, BlackGuard(network, choice.precision))
     return Playing(choice.precision, network, network)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import GancamError, InputError
 from gancam.inference.card import ModelCard
+from gancam.inference.protobuf import write_field
 from gancam.inference.variants import read_card
 
 PLACE = "place"
@@ -29,17 +30,16 @@ def has_place(path: Path, device: str) -> bool:
         return False
 
 
-def with_place(path: Path) -> bytes:
-    """Give the file `path` with its constant `PLACE` an input too, whose default the constant is.
+def with_place(model: bytes) -> bytes:
+    """Give a file's content with its constant `PLACE` an input too, whose default the constant is.
 
     Messages of protobuf that follow each other are one, whose repeated fields are those of both
     (https://protobuf.dev/programming-guides/encoding/#last-one-wins): what follows the file is a model of one input.
-    Raises ``OSError``.
     """
-    sides = _field(1, b"\x08\x02")  # one, of 2
-    tensor = bytes([1 << 3, _INT64]) + _field(2, sides)
-    takes = _field(1, PLACE.encode()) + _field(2, _field(1, tensor))
-    return path.read_bytes() + _field(7, _field(11, takes))
+    sides = write_field(1, write_field(1, 2))  # one, of 2
+    tensor = write_field(1, _INT64) + write_field(2, sides)
+    takes = write_field(1, PLACE.encode()) + write_field(2, write_field(1, tensor))
+    return model + write_field(7, write_field(11, takes))
 
 
 class Texture:
@@ -65,8 +65,3 @@ class Texture:
         if not self.step and place != (0, 0):
             raise InputError(f"{self._name}: place is {place}, but its texture cannot be moved: needs (0, 0)")
         return {PLACE: np.array(place, np.int64)} if self.step else {}
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of protobuf that has a length, under 128 bytes."""
-    return bytes([number << 3 | 2, len(content)]) + content

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from gancam._native import apart
-from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, first_line
+from gancam.errors import DeviceError, GancamError, ModelError, NotFound, OutOfMemory, first_line
 from gancam.inference.card import ModelCard
 from gancam.inference.cuda import cuda_version, free_memory, gpus, load_from_wheels, needed, provider_file, unloadable
+from gancam.inference.half import to_fp16
 from gancam.inference.packages import (
     BUILT_WITH_CUDA,
     OR_CPU,
@@ -32,6 +33,7 @@ from gancam.inference.packages import (
 from gancam.inference.place import with_place
 from gancam.inference.providers import GpuOptions, kind_of, memory_limit, number_of, provider_list
 from gancam.inference.tensorrt import engine_options
+from gancam.inference.variants import is_made
 
 _LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within one major any minor will do
 _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
@@ -68,6 +70,7 @@ def open_session(
     device: str,
     threads: int,
     *,
+    precision: str = "",
     optimise: bool = True,
     profile: Path | None = None,
     wide_sums: bool = False,
@@ -84,6 +87,7 @@ def open_session(
         path: The .onnx file.
         device: One of `PROVIDERS`, with ":N" for the GPU of that number.
         threads: Those of one call on the CPU, 1 or more.
+        precision: That wanted, where the file may stand for two: "fp16" of an fp32 file is made of it.
         optimise: Whether the graph is optimised; without, opening is quick and calls are slow.
         profile: How the name of the file with the times begins.
         wide_sums: Whether 8-bit products are added in 32 bits also where a CPU's quick instructions add pairs in 16,
@@ -106,10 +110,12 @@ def open_session(
     if device != "cpu":
         options.add_session_config_entry(_PLACES, "1")
         limit = memory_limit(free_memory(number_of(device)))
-    listed = provider_list(device, gpu or GpuOptions(), limit, lambda: engine_options(path, device, _inputs(path)))
+    listed = provider_list(device, gpu or GpuOptions(), limit, lambda: _engines(path, device, precision))
     try:
-        file = with_place(path) if placed else path
+        file = _content(path, precision, placed=placed) if placed or is_made(path, precision) else path
         opened = apart(lambda: onnxruntime.InferenceSession(file, options, providers=listed, enable_fallback=0))
+    except GancamError:
+        raise
     except Exception as error:
         if device != "cpu":
             open_session(path, "cpu", 1, optimise=False)  # a damaged file is no fault of the device's
@@ -118,6 +124,14 @@ def open_session(
     if opened.get_providers()[0] != PROVIDERS[kind_of(device)]:
         raise explain(device, None)
     return opened
+
+
+def _content(path: Path, precision: str, *, placed: bool) -> bytes:
+    """What is opened instead of the file `path`; see `open_session`."""
+    data = path.read_bytes()
+    if is_made(path, precision):
+        data = to_fp16(data, str(path))
+    return with_place(data) if placed else data
 
 
 _REASONS = (  # of ONNX Runtime not to open a file that is whole, and what to say
@@ -145,10 +159,11 @@ def _why_not(error: Exception, version: str) -> str:
     return f"is damaged or no ONNX model: {_WHERE.sub('', first_line(error))}"
 
 
-def _inputs(path: Path) -> dict[str, list[Any]]:
-    """The inputs of the file `path` and their shapes, in which free sides are names."""
+def _engines(path: Path, device: str, precision: str) -> dict[str, str]:
+    """TensorRT's options for a variant."""
     session = open_session(path, "cpu", 1, optimise=False)
-    return {one.name: one.shape for one in session.get_inputs()}
+    inputs = {one.name: one.shape for one in session.get_inputs()}  # in which free sides are names
+    return engine_options(path, device, inputs, precision)
 
 
 def fallen(session: Any, device: str) -> Mapping[str, int]:

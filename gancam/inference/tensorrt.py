@@ -11,30 +11,33 @@ from gancam.inference.card import ModelCard
 from gancam.inference.cuda import driver_version, gpus, needed, provider_file
 from gancam.inference.packages import runtime
 from gancam.inference.providers import Shapes, engine_folder, number_of, tensorrt_options
-from gancam.inference.variants import file_digest, read_card
+from gancam.inference.variants import file_digest, is_made, read_card
 
 log = logging.getLogger(__name__)
 _USUAL, _LARGEST = (720, 1280), (2160, 3840)  # height and width of frames; what they are scaled to is another matter
 _ROWS = 16  # latents at once, at most
 
 
-def engine_options(path: Path, device: str, inputs: Mapping[str, Sequence[int | str]]) -> dict[str, str]:
+def engine_options(
+    path: Path, device: str, inputs: Mapping[str, Sequence[int | str]], precision: str = ""
+) -> dict[str, str]:
     """Give the options of ONNX Runtime's TensorRT provider for the file `path`, and say when an engine must be built.
 
     Args:
         path: The model's file, of fp32 or fp16.
         device: "tensorrt", with the number of a GPU or without.
         inputs: The shapes of the graph's inputs, in which free sides are names.
+        precision: Of the variant, where the file may stand for two.
 
     Raises:
         SinkError: There is no folder for engines.
         DeviceError: There is no GPU.
         ModelError: The file has no card.
     """
-    half = path.name.endswith(".fp16.onnx")
+    half = is_made(path, precision) or path.name.endswith(".fp16.onnx")
     shapes = engine_shapes(read_card(path), inputs)
     hardware, runtimes = hardware_of(device), {"onnxruntime": str(runtime().__version__), "tensorrt": version()}
-    folder = engine_folder(file_digest(path), shapes, half=half, hardware=hardware, runtimes=runtimes)
+    folder = engine_folder(file_digest(path, precision), shapes, half=half, hardware=hardware, runtimes=runtimes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

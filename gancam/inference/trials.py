@@ -83,7 +83,7 @@ def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
     """All that a choice depends on."""
     return {
         "version": VERSION,
-        "files": {kind: file_digest(path) for kind, path in sorted(files.items())},
+        "files": {kind: file_digest(path, kind) for kind, path in sorted(files.items())},
         "device": device, "hardware": hardware(device), "instructions": list(instructions()),
         "cores": usable_cores(),
         "onnxruntime": runtime_version(),

@@ -260,7 +260,7 @@ def files_of(chain_spec: EffectChainSpec) -> list[Path]:
     files: list[Path] = []
     for spec in chain_spec.specs:
         if spec.name not in menu() and own_effect(spec.name) is None:
-            files += variants(find(spec.name)).values()
+            files += dict.fromkeys(variants(find(spec.name)).values())  # fp32 may stand for fp16, too
         files += [Path(value) for value in spec.params.values() if os.path.isfile(value)]
     return files
 

@@ -288,7 +288,9 @@ def _convolutions(model: Any, threads: int, image: Image) -> float | None:
     if layout == "blocks":
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        session = open_session(model.path, model.device, threads, profile=Path(folder) / "profile")
+        session = open_session(
+            model.path, model.device, threads, precision=model.precision, profile=Path(folder) / "profile"
+        )
         for _ in range(13):
             session.run(None, {session.get_inputs()[0].name: image[None]})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))

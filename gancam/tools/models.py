@@ -12,7 +12,7 @@ from gancam.inference.autotune import remembered
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.trials import Trial
-from gancam.inference.variants import read_card, variants
+from gancam.inference.variants import is_made, read_card, variants
 from gancam.params import Parameter, with_defaults
 from gancam.units import milliseconds
 
@@ -29,7 +29,7 @@ class ModelEntry:
 
     Attributes:
         name: Its name.
-        files: Its files, by precision.
+        files: Its files, by precision, as ``variants`` gives them.
         cards: Their cards, by precision.
         trials: What was tried on this machine, by device.
         own: Whether it is in the user's folder, not bundled.
@@ -46,7 +46,9 @@ class ModelEntry:
         """Read the cards of the model in `path`, and what is remembered of it. Raises ``ModelError``."""
         files = variants(path)
         trials = {device: found for device in ("cpu", "cuda") if (found := remembered(files, device)) is not None}
-        return cls(name, files, {precision: read_card(file) for precision, file in files.items()}, trials, own)
+        return cls(
+            name, files, {precision: read_card(file, precision) for precision, file in files.items()}, trials, own
+        )
 
     @property
     def card(self) -> ModelCard:
@@ -80,6 +82,11 @@ class ModelEntry:
                 for device, trials in self.trials.items()}  # fmt: skip
         return "\n".join(f"{device} {one.precision} {milliseconds(one.ms)}" for device, one in best.items() if one)
 
+    def _bytes(self, precision: str) -> int:
+        """Of the file of its own that a precision has; 0 for fp16 that is made of the fp32 file."""
+        file = self.files[precision]
+        return 0 if is_made(file, precision) else file.stat().st_size
+
     def to_json(self) -> dict[str, object]:
         """Give all that is known, ready for ``json.dumps``."""
         card = self.card
@@ -91,7 +98,7 @@ class ModelEntry:
             "layout": card.layout, "resolution": card.resolution, "latent": card.latent, "layers": card.layers,
             "effect_parameters": _told(self.effect_parameters),
             "variants": {
-                precision: {"bytes": self.files[precision].stat().st_size, "quality": dict(other.quality),
+                precision: {"bytes": self._bytes(precision), "quality": dict(other.quality),
                             "parity": dict(other.parity)}
                 for precision, other in self.cards.items()
             },

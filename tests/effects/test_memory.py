@@ -69,7 +69,7 @@ class Models:
         if kind == "fill":
             return write_filler(folder, filler())
         if kind == "morph":
-            return write_generator(folder, generator(), half=False)
+            return write_generator(folder, generator())
         if kind == "recurrent":
             source = recurrent(folder)
             source.with_suffix(".toml").write_text('range = "0..1"\norder = "rgb"\n')

@@ -34,9 +34,7 @@ from tests.helpers.small import generator, network, save, still, write_generator
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Generator:
-    return Generator(
-        write_generator(tmp_path_factory.mktemp("models"), generator(), half=False), device="cpu", threads=1
-    )
+    return Generator(write_generator(tmp_path_factory.mktemp("models"), generator()), device="cpu", threads=1)
 
 
 def make(model: Generator, *, ahead: int | None = None, mask: Any = "", **params: Any) -> Morph:
@@ -51,7 +49,7 @@ WHOLE: dict[str, Any] = {"region": "full", "fit": "stretch", "shape": "box", "fe
 
 
 def test_loaded_by_its_card(tmp_path: Path) -> None:
-    path = write_generator(tmp_path, generator(), "morph-noise", half=False)
+    path = write_generator(tmp_path, generator(), "morph-noise")
     effect = gancam.load(path, seed=7, speed=0.5)
     assert isinstance(effect, Morph)
     assert (effect.params.seed, effect.params.speed) == (7, 0.5)
@@ -72,7 +70,7 @@ def test_loaded_by_its_card(tmp_path: Path) -> None:
 
 
 def test_a_walk_goes_through_the_pictures_that_are_worth_showing(tmp_path: Path) -> None:
-    path = write_generator(tmp_path, generator(), "worth", half=False)
+    path = write_generator(tmp_path, generator(), "worth")
     whole = onnx.load(path)
     card = read_card(path)
     whole.metadata_props.clear()
@@ -680,7 +678,7 @@ def test_models_for_other_effects(tmp_path: Path) -> None:
     path = save(graph, tmp_path / "sr.onnx", ModelCard(name="sr", effect="morph", scale=2, receptive_field=3))
     with pytest.raises(ModelError, match="no generator"):
         gancam.load(path)
-    path = write_generator(tmp_path, generator(), half=False)
+    path = write_generator(tmp_path, generator())
     card = ModelCard(name="x", effect="super_resolution", layout="latent", latent=12, layers=5, resolution=16)
     import onnx
 
@@ -689,11 +687,11 @@ def test_models_for_other_effects(tmp_path: Path) -> None:
 
 
 def test_a_licence_that_forbids_commercial_use_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    gancam.load(write_generator(tmp_path, generator(), "faces", licence="CC BY-NC-SA 4.0", half=False))
+    gancam.load(write_generator(tmp_path, generator(), "faces", licence="CC BY-NC-SA 4.0"))
     assert "faces: its licence allows no commercial use (CC BY-NC-SA 4.0)" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING):
-        gancam.load(write_generator(tmp_path, generator(), "fruits", licence="CC BY-SA 4.0", half=False))
+        gancam.load(write_generator(tmp_path, generator(), "fruits", licence="CC BY-SA 4.0"))
     assert not caplog.text
 
 

@@ -367,7 +367,7 @@ def test_models_that_are_something_else(tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match="its card says scale 1"):
         gancam.load(save(onnx.load(path), tmp_path / "y.onnx", graph_of_x2))
-    latent = onnx.load(write_generator(tmp_path, generator(), half=False))
+    latent = onnx.load(write_generator(tmp_path, generator()))
     lie = ModelCard(name="z", effect="translate", layout="latent", latent=12, layers=5, resolution=16)
     del latent.metadata_props[:]
     with pytest.raises(ModelError, match="generator"):

@@ -29,7 +29,7 @@ def test_writes_three_variants_with_figures(run: Path, tmp_path: Path) -> None:
     out.mkdir()
     judge = str(crops(tmp_path / "stills"))
     options = ["--licence", "CC0", "--trained-on", "noise", "--summary", "a test", "--judge", judge]
-    assert main([str(run), "-o", str(out), *options]) == 0
+    assert main([str(run), "-o", str(out), *options, "--precisions", "fp32,fp16,int8"]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["tiny.fp16.onnx", "tiny.int8.onnx", "tiny.onnx"]
     for precision in ("fp32", "fp16", "int8"):
         card = Model(out / "tiny.onnx", precision=precision).card
@@ -40,6 +40,18 @@ def test_writes_three_variants_with_figures(run: Path, tmp_path: Path) -> None:
         assert card.parity["psnr"] >= check.TOLERANCE[precision]
         assert 5 < card.quality["psnr_y_stills"] < 60
     assert read_card(out / "tiny.int8.onnx").layout == "blocks"
+
+
+def test_writes_no_fp16_unless_asked_and_leaves_none_of_another_network(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = tmp_path / "tiny.fp16.onnx"
+    old.write_bytes(b"of another network")
+    assert main([str(run), "-o", str(tmp_path)]) == 2
+    assert f"{old} exists: give --overwrite" in capsys.readouterr().err
+    assert main([str(run), "-o", str(tmp_path), "--precisions", "fp32", "--overwrite"]) == 0
+    assert [path.name for path in tmp_path.glob("*.onnx")] == ["tiny.onnx"]
+    assert Model(tmp_path / "tiny.onnx", device="cpu", precision="fp16").card.precision == "fp16"
 
 
 def test_refuses_to_overwrite(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,8 +57,6 @@ def test_the_file_is_the_network(
         front=front, keep=keep, unshuffle=unshuffle, pattern=pattern, grain=grain, refine=refine
     )  # fmt: skip
     path = write_translator(tmp_path, made)
-    half = ModelCard(name="tiny", effect="translate", multiple=made.multiple, minimum=made.multiple, precision="fp16")
-    save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)
     for precision, tolerance in check.TOLERANCE.items():
         least = tolerance if precision == "fp32" else tolerance - 5  # random networks are harder than trained ones
         assert parity(Model(path, precision=precision), made, "otters") > least, precision
@@ -69,8 +67,6 @@ def test_the_file_is_the_network(
 def test_a_place_moves_the_grain_as_in_the_network(unshuffle: int, grain: str, tmp_path: Path) -> None:
     made = translator_network(unshuffle=unshuffle, grain=grain)
     path = write_translator(tmp_path, made)
-    half = replace(read_card(path), precision="fp16")
-    save(translation.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", half)
     image = np.ascontiguousarray(still("otters")[:96, :128])
     given = torch.from_numpy(image[..., ::-1].copy()).permute(2, 0, 1)[None] / 255.0
     finer = made.multiple // unshuffle
@@ -151,7 +147,6 @@ def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:
             made(torch.rand(2, 3, 64, 96))
     card = ModelCard(name="tiny", effect="translate", multiple=16, minimum=16, keeps="luma")
     save(colorization.float_graph(made), tmp_path / "tiny.onnx", card)
-    save(colorization.float_graph(made, half=True), tmp_path / "tiny.fp16.onnx", replace(card, precision="fp16"))
     made.eval()
     for precision in ("fp32", "fp16"):
         model = Model(tmp_path / "tiny.onnx", precision=precision)
@@ -164,7 +159,7 @@ def test_a_colorizers_file_is_the_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["style", "cyclegan", "translation"])
-def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> None:
+def test_a_run_of_training_becomes_two_files(task: str, tmp_path: Path) -> None:
     run, out = tmp_path / "run", tmp_path / "out"
     run.mkdir()
     out.mkdir()
@@ -179,7 +174,7 @@ def test_a_run_of_training_becomes_three_files(task: str, tmp_path: Path) -> Non
     checkpoint.save(run, {"recipe": text, "name": "style-x", "iteration": 1, "ema": weights})
     images = str(crops(tmp_path / "photos"))
     assert main([str(run), "-o", str(out), "--licence", "CC0", "--images", images]) == 0
-    for precision in ("fp32", "fp16", "int8"):
+    for precision in ("fp32", "int8"):
         card = Model(out / "style-x.onnx", precision=precision).card
         assert (card.effect, card.multiple, card.work_size) == ("translate", 4, 640)
         drawing = task == "translation"

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from onnx.helper import set_model_props
 from onnxruntime import InferenceSession
 
 from export import check, unconditional
 from export.__main__ import main
 from export.enlarged import EnlargedGenerator, enlarge
 from export.restore import restore
+from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find
+from gancam.inference.half import to_fp16
 from gancam.inference.model import Model
 from tests.helpers.small import generator, write_generator
 from tests.helpers.training import write_run
@@ -81,7 +84,7 @@ def test_a_narrow_stylegan_is_read_back(tmp_path: Path, channels: int, most: int
                 part.strength.fill_(0.2)
                 part.bias.normal_()
         made.centre.normal_()
-    back, _, _ = restore(write_generator(tmp_path, made, half=False), plan)
+    back, _, _ = restore(write_generator(tmp_path, made), plan)
     assert isinstance(back, LatentGenerator)
     assert torch.allclose(back.centre, made.centre)
     z = generation.latents(made, 4, seed=0)
@@ -103,6 +106,8 @@ def test_writes_two_variants_with_figures(run: Path, tmp_path: Path) -> None:
         "a test",
         "--seeds",
         "3/17",
+        "--precisions",
+        "fp32,fp16",
     ]
     assert main([str(run), "-o", str(out), *options]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["morph-noise.fp16.onnx", "morph-noise.onnx"]
@@ -172,8 +177,11 @@ def test_a_generator_and_what_enlarges_it_are_one_graph(scales: tuple[int, ...],
     assert network.resolution == resolution
     ws = generation.latents(network, 3, seed=1)[:, None].repeat(1, network.layers, 1)
     true = network.synthesis(ws).detach().clamp(0, 1).mul(255).round().permute(0, 2, 3, 1).numpy()[..., ::-1]
-    for half, most in ((False, 1), (True, 4)):
-        session = InferenceSession(unconditional.deployed(network, half=half).SerializeToString())
+    graph = unconditional.deployed(network)
+    set_model_props(graph, ModelCard(name="tiny", effect="morph").to_metadata())
+    data = graph.SerializeToString()
+    for given, most in ((data, 1), (to_fp16(data), 4)):
+        session = InferenceSession(given)
         none = np.zeros((0, 12), np.float32)
         (found,) = session.run(["image"], {"z": none, "ws": ws.numpy()})
         assert np.abs(np.asarray(found).astype(int) - true).max() <= most

@@ -17,6 +17,7 @@ import pytest
 
 from gancam.frame import Image
 from gancam.inference.card import Keeps, Layout, ModelCard
+from gancam.inference.half import to_fp16
 
 if TYPE_CHECKING:
     import onnx
@@ -90,6 +91,13 @@ def _once(made: torch.nn.Module, quantise: Callable[[], onnx.ModelProto]) -> onn
     return copy
 
 
+def write_half(path: Path) -> Path:
+    """A file of fp16 beside the fp32 file `path`."""
+    file = path.with_suffix(".fp16.onnx")
+    file.write_bytes(to_fp16(path.read_bytes()))
+    return file
+
+
 def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Path:
     """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
     from export import super_resolution
@@ -99,8 +107,7 @@ def write_models(folder: Path, made: SuperResolution, name: str = "small") -> Pa
         multiple=made.multiple,
     )  # fmt: skip
     save(super_resolution.float_graph(made), folder / f"{name}.onnx", card)
-    half = super_resolution.float_graph(made, half=True)
-    save(half, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
+    write_half(folder / f"{name}.onnx")
     int8 = _once(made, lambda: super_resolution.quantise(made, [still("otters"), still("sign")]))
     layout: Layout = "cells" if made.multiple > 1 else "blocks"
     save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout=layout))
@@ -124,10 +131,8 @@ def generator(resolution: int = 16, *, latent: int = 12, seed: int = 0) -> style
     return made
 
 
-def write_generator(
-    folder: Path, made: LatentGenerator, name: str = "tiny", *, licence: str = "CC0", half: bool = True
-) -> Path:
-    """fp32 and, unless `half` is False, fp16 of `made` below `folder`; gives the path of the model."""
+def write_generator(folder: Path, made: LatentGenerator, name: str = "tiny", *, licence: str = "CC0") -> Path:
+    """fp32 of `made` below `folder`; gives the path of the model."""
     import torch
 
     from export import unconditional
@@ -136,9 +141,6 @@ def write_generator(
         name=name, effect="morph", layout="latent", licence=licence, latent=made.latent, layers=made.layers,
         resolution=made(torch.zeros(1, made.latent)).shape[-1],
     )  # fmt: skip
-    if half:
-        graph = unconditional.deployed(made, half=True)
-        save(graph, folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
     return save(unconditional.deployed(made), folder / f"{name}.onnx", card)
 
 
@@ -211,12 +213,11 @@ def filler(*, seed: int = 0) -> Inpaint:
 
 
 def write_filler(folder: Path, made: Inpaint, name: str = "fill") -> Path:
-    """fp32, fp16 and int8 of `made` below `folder`; gives the path of the model."""
+    """fp32 and int8 of `made` below `folder`; gives the path of the model."""
     from export import inpainting
 
     card = ModelCard(name=name, effect="inpaint", layout="masked", licence="CC0", multiple=16, minimum=16)
     save(inpainting.deployed(made), folder / f"{name}.onnx", card)
-    save(inpainting.deployed(made, half=True), folder / f"{name}.fp16.onnx", replace(card, precision="fp16"))
     pictures = [still("otters")[..., ::-1], still("sign")[..., ::-1]]
     int8 = _once(made, lambda: inpainting.deployed(made, calibration=inpainting.calibrated(made, pictures)))
     save(int8, folder / f"{name}.int8.onnx", replace(card, precision="int8"))

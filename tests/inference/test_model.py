@@ -25,6 +25,7 @@ from export import super_resolution, unconditional
 from gancam.errors import DeviceError, ImageError, InputError, ModelError, NotFound, ParameterError
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import open_model
+from gancam.inference.half import to_fp16
 from gancam.inference.model import Generator, ImageModel, MaskedModel, Model
 from gancam.inference.network import GeneratorNetwork, ImageNetwork
 from gancam.inference.place import Place
@@ -258,8 +259,10 @@ def overflowing(folder: Path) -> Path:
     """fp32 and fp16 of a network whose sums are too large for fp16."""
     made = network()
     card = ModelCard(name="big", effect="super_resolution", scale=2, receptive_field=4)
+    plain = super_resolution.float_graph(made)
+    onnx.helper.set_model_props(plain, card.to_metadata())
     for half in (True, False):
-        graph = super_resolution.float_graph(made, half=half)
+        graph = onnx.load_from_string(to_fp16(plain.SerializeToString())) if half else plain
         kernels = [one for one in graph.graph.initializer if len(one.dims) == 4]
         biases = [one for one in graph.graph.initializer if len(one.dims) == 1]
         for tensors, factor in ((kernels[:1] + biases[:1], 1e5), (kernels[1:2], 1e-5)):

@@ -206,7 +206,7 @@ def test_other_commands(folder: Path, command: str, arguments: str, says: str) -
 
 def test_what_is_right_is_let_through(folder: Path) -> None:
     """Checks of the door refuse nothing that works: here what looks most like a fault."""
-    model = write_generator(folder, generator(), half=False)
+    model = write_generator(folder, generator())
     (folder / "new").mkdir()
     for arguments in (
         ("process", "in.mp4", "there.mp4", "--overwrite", "-q"),

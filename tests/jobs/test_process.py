@@ -181,7 +181,7 @@ def test_an_effect_that_remembers_sees_the_first_frames_again(tmp_path: Path, lo
 )
 def test_effects_say_whether_they_remember(tmp_path: Path, kind: str, params: dict[str, Any], remembers: bool) -> None:
     makers: dict[str, Callable[[], Path]] = {
-        "morph": lambda: write_generator(tmp_path, generator(), half=False),
+        "morph": lambda: write_generator(tmp_path, generator()),
         "translate": lambda: write_translator(tmp_path, translator_network(), int8=False),
         "inpaint": lambda: write_filler(tmp_path, filler()),
     }

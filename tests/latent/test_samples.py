@@ -19,7 +19,7 @@ from tests.helpers.small import generator, network, write_generator, write_model
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_generator(tmp_path_factory.mktemp("models"), generator(), half=False)
+    return write_generator(tmp_path_factory.mktemp("models"), generator())
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,7 @@ def _with_classes(path: Path, names: tuple[str, ...]) -> Path:
     """An untrained generator of `NAMES`, whose card has these."""
     made = networks.build("dcgan", latent=12, classes=len(NAMES), resolution=8, channels=4, colours=1).eval()
     assert isinstance(made, LatentGenerator)
-    write_generator(path.parent, made, path.stem, half=False)
+    write_generator(path.parent, made, path.stem)
     card = replace(read_card(path), classes=names)
     return save(onnx.load(path), path, card)
 

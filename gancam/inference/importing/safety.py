@@ -1,10 +1,9 @@
 """What an ONNX file contains, read from its bytes before any library opens it, and what is refused.
 
-A model file is data from a stranger. The protobuf wire format (https://protobuf.dev/programming-guides/encoding/) is
-walked for the few fields that matter: operators, their domains, files that it names, and its metadata.
+A model file is data from a stranger. It is walked for the few fields that matter: operators, their domains, files that
+it names, and its metadata.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -13,6 +12,7 @@ import numpy as np
 from gancam.errors import GancamError, ModelError, NotFound
 from gancam.inference.card import PREFIX
 from gancam.inference.importing.formats import other_format
+from gancam.inference.protobuf import read_fields, read_text
 
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 FILE_ENTRY = f"{PREFIX}import_file"  # the name of the file that it was made of
@@ -20,7 +20,6 @@ MOST_BYTES = 2**31 - 1  # of a file with what it names beside it: protobuf's own
 MOST_NODES = 20_000  # operators; the largest public picture networks have about 6,000
 MOST_DEPTH = 8  # of graphs within graphs
 _DOMAINS = {"", "ai.onnx", "com.microsoft", "ai.onnx.ml"}  # whose operators ONNX Runtime has itself
-_VARINT, _LONG, _BYTES, _SHORT = 0, 1, 2, 5
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,12 @@ def facts_of(path: Path) -> GraphFacts:
     walk = _Walk()
     opset = 0
     try:
-        for field, value in _fields(data):
+        for field, value in read_fields(data):
             if field == 7 and isinstance(value, memoryview):
                 walk.graph(value, 0)
             elif field == 8 and isinstance(value, memoryview):
-                texts = dict(_fields(value))
-                if _text(texts.get(1, b"")) in ("", "ai.onnx"):
+                texts = dict(read_fields(value))
+                if read_text(texts.get(1, b"")) in ("", "ai.onnx"):
                     version = texts.get(2, 0)
                     opset = version if isinstance(version, int) else 0
             elif field == 25 and isinstance(value, memoryview):
@@ -124,7 +123,7 @@ class _Walk:
     def graph(self, data: memoryview, depth: int) -> None:
         if depth > MOST_DEPTH:
             raise ValueError("graphs within graphs")
-        for field, value in _fields(data):
+        for field, value in read_fields(data):
             if not isinstance(value, memoryview):
                 continue
             if field == 1:
@@ -132,25 +131,25 @@ class _Walk:
             elif field == 5:
                 self._tensor(value)
             elif field == 15:
-                for _, part in _fields(value):
+                for _, part in read_fields(value):
                     if isinstance(part, memoryview):
                         self._tensor(part)
 
     def function(self, data: memoryview) -> None:
-        for field, value in _fields(data):
+        for field, value in read_fields(data):
             if field == 7 and isinstance(value, memoryview):
                 self._node(value, 0)
             elif field == 10:
-                self.functions.add(_text(value))
+                self.functions.add(read_text(value))
 
     def _node(self, data: memoryview, depth: int) -> None:
         self.nodes += 1
         domain = ""
-        for field, value in _fields(data):
+        for field, value in read_fields(data):
             if field == 7:
-                domain = _text(value)
+                domain = read_text(value)
             elif field == 5 and isinstance(value, memoryview):
-                for kind, part in _fields(value):
+                for kind, part in read_fields(value):
                     if kind in (6, 11) and isinstance(part, memoryview):
                         self.graph(part, depth + 1)
                     elif kind in (5, 10) and isinstance(part, memoryview):
@@ -158,11 +157,11 @@ class _Walk:
         self.domains.add(domain)
 
     def _tensor(self, data: memoryview) -> None:
-        for field, value in _fields(data):
+        for field, value in read_fields(data):
             if field == 13 and isinstance(value, memoryview):
-                pair = dict(_fields(value))
-                if _text(pair.get(1, b"")) == "location":
-                    self.external.append(_text(pair.get(2, b"")))
+                pair = dict(read_fields(value))
+                if read_text(pair.get(1, b"")) == "location":
+                    self.external.append(read_text(pair.get(2, b"")))
 
 
 def _external(path: Path, name: str) -> Path:
@@ -198,10 +197,10 @@ def _mapped(path: Path) -> memoryview:
 def _metadata(path: Path, data: memoryview) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
-        for field, value in _fields(data):
+        for field, value in read_fields(data):
             if field == 14 and isinstance(value, memoryview):
-                pair = dict(_fields(value))
-                found[_text(pair.get(1, b""))] = _text(pair.get(2, b""))
+                pair = dict(read_fields(value))
+                found[read_text(pair.get(1, b""))] = read_text(pair.get(2, b""))
     except (ValueError, IndexError):
         raise _no_model(path) from None
     return found
@@ -210,46 +209,3 @@ def _metadata(path: Path, data: memoryview) -> dict[str, str]:
 def _no_model(path: Path) -> ModelError:
     known = other_format(path)
     return ModelError(f"{path} is {known}" if known else f"{path} is damaged or no ONNX model")
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field of a protobuf message; ``ValueError`` or ``IndexError`` for what is none."""
-    at, end = 0, len(data)
-    while at < end:
-        key, at = _varint(data, at)
-        field, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            number, at = _varint(data, at)
-            yield field, number
-        elif kind in (_LONG, _SHORT):
-            at += 8 if kind == _LONG else 4
-            yield field, 0
-        elif kind == _BYTES:
-            length, at = _varint(data, at)
-            if length > end - at:
-                raise ValueError("cut off")
-            yield field, data[at : at + length]
-            at += length
-        else:
-            raise ValueError("no protobuf")
-        if field == 0:
-            raise ValueError("no protobuf")
-    if at != end:
-        raise ValueError("cut off")
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("no number")
-
-
-def _text(value: int | memoryview | bytes) -> str:
-    return "" if isinstance(value, int) else bytes(value).decode("utf-8", "replace")

@@ -24,6 +24,7 @@ def open_network(
     threads: int,
     spent: dict[str, float] | None = None,
     *,
+    precision: str = "",
     wide_sums: bool = False,
     gpu: GpuOptions | None = None,
 ) -> Network:
@@ -34,6 +35,7 @@ def open_network(
         device: "cpu", "cuda" or "tensorrt", with the number of a GPU or without; another is never used instead.
         threads: Those of one call on the CPU, 1 or more.
         spent: Where seconds are added up, of a network that this one replaces; new without.
+        precision: That wanted, where the file may stand for two, as `open_session` takes it.
         wide_sums: As `open_session` takes it.
         gpu: How it is run on a GPU; None: plainly.
 
@@ -45,7 +47,9 @@ def open_network(
     gpu = gpu or GpuOptions()
     if kind_of(device) == "tensorrt" and read_card(path).recurrent:
         raise DeviceError(device, f"{path.name} carries states between frames", 'use --device cuda (device="cuda")')
-    session = open_session(path, device, threads, wide_sums=wide_sums, gpu=gpu, placed=has_place(path, device))
+    session = open_session(
+        path, device, threads, precision=precision, wide_sums=wide_sums, gpu=gpu, placed=has_place(path, device)
+    )
     card = ModelCard.from_metadata(session.get_modelmeta().custom_metadata_map, str(path))
     spent = {"conversion": 0.0, "network": 0.0, "copies": 0.0} if spent is None else spent
     kinds: dict[str, type[Network]] = {

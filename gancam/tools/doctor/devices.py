@@ -43,7 +43,9 @@ def _prove(device: str) -> Iterator[dict[str, Any]]:
             continue  # for the CPU
         try:
             run: Callable[[Any], Any] = (
-                _on_tensorrt(file) if device == "tensorrt" else Model(path, device=device, precision=precision)
+                _on_tensorrt(file, precision)
+                if device == "tensorrt"
+                else Model(path, device=device, precision=precision)
             )
             result = run(image)[0]
             times: list[float] = []
@@ -59,9 +61,9 @@ def _prove(device: str) -> Iterator[dict[str, Any]]:
         yield {"precision": precision, "ms": round(1000 * statistics.median(times), 2), "psnr": round(psnr, 2)}
 
 
-def _on_tensorrt(file: Path) -> Callable[[Any], Any]:
+def _on_tensorrt(file: Path, precision: str) -> Callable[[Any], Any]:
     """Open the network itself: a `Model` would go on with CUDA."""
-    network = open_network(file, "tensorrt", usable_cores())
+    network = open_network(file, "tensorrt", usable_cores(), precision=precision)
     return lambda images: (network(images),)
 
 
