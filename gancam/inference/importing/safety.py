@@ -21,6 +21,8 @@ MOST_NODES = 20_000  # operators; the largest public picture networks have about
 MOST_DEPTH = 8  # of graphs within graphs
 _DOMAINS = {"", "ai.onnx", "com.microsoft", "ai.onnx.ml"}  # whose operators ONNX Runtime has itself
 _VARINT, _LONG, _BYTES, _SHORT = 0, 1, 2, 5
+_VERSION_KEY, _MOST_VERSION = 8, 99  # the first byte of every ONNX model, before the version of its format
+_LAST_FIELD = 32  # numbers of a model's outermost fields are smaller
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,33 @@ def _metadata(path: Path, data: memoryview) -> dict[str, str]:
 
 def _no_model(path: Path) -> ModelError:
     known = other_format(path)
+    if not known and (missing := _missing(path)):
+        known = f"cut off, {missing:,} bytes before its end or more: download it again"
     return ModelError(f"{path} is {known}" if known else f"{path} is damaged or no ONNX model")
+
+
+def _missing(path: Path) -> int:
+    """How many bytes an ONNX model lacks of the field in which it ends; 0 for what is not cut off, or is none."""
+    data = np.memmap(path, np.uint8, "r").data.cast("B")
+    if len(data) < 2 or data[0] != _VERSION_KEY or not 0 < data[1] <= _MOST_VERSION:
+        return 0
+    try:
+        for field, _ in _fields(data):
+            if field > _LAST_FIELD:
+                return 0
+    except _CutOff as error:
+        return error.missing
+    except (ValueError, IndexError):
+        return 0
+    return 0
+
+
+class _CutOff(ValueError):
+    """A field is longer than what is left by so many bytes."""
+
+    def __init__(self, missing: int) -> None:
+        super().__init__("cut off")
+        self.missing = missing
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -227,7 +255,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind == _BYTES:
             length, at = _varint(data, at)
             if length > end - at:
-                raise ValueError("cut off")
+                raise _CutOff(length - (end - at))
             yield field, data[at : at + length]
             at += length
         else:
