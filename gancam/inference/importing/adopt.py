@@ -19,6 +19,7 @@ from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
+from gancam.inference.importing.classes import OF_TWO, merged
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.latent import generated, wrap_latent
@@ -105,7 +106,13 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
         graph = Foreign(folder / "usual.onnx", graph.process, given_as)
-    convention = probe(graph, given)
+    two = merged(model, graph, given)
+    if two:
+        wrap.onnx().save(model, str(folder / "merged.onnx"))
+        graph = Foreign(folder / "merged.onnx", graph.process, given_as)
+    convention = probe(graph, {**given, "effect": "background"} if two else given)
+    if two and "effect" not in given:
+        convention = replace(convention, doubts=(*convention.doubts, OF_TWO))
     if count > 1 and one is None:
         doubt = f"it takes {count} pictures at once and gives others for one: each frame is computed {count} times"
         convention = replace(convention, doubts=(*convention.doubts, doubt))

@@ -33,6 +33,7 @@ from gancam.inference.importing.trial import TrialFailed
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
 _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
+_USUAL, _TANH = "0..1", "-1..1"  # the commonest range, and the one that a tanh gives
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
@@ -210,7 +211,8 @@ def _by_light(
 
     A network that brightens is far from what it is shown under the right range, and nearer under one that hides what
     it does. Where the best makes photos worse, a more usual range comes first under which only the light changes, and
-    any such range where the best is no picture of what was shown.
+    any such range where the best is no picture of what was shown. One that restyles and ends in a tanh takes what it
+    gives: photos that come out nearer under another range are less restyled, not less wrong.
     """
     best = near[0]
     if "range" in answers or best.raw <= _POOR:
@@ -223,13 +225,18 @@ def _by_light(
     better = [one for one, other in usual if (other.alone if nothing else other.explains_more(seen))]
     told = [one for one, other in lights if other.explains_more(seen)]
     told += [one for one, other in usual if other.explains(seen)]
+    alike = [one for one in tried if one.convention.range in (_USUAL, _TANH) and _is_like(graph, one, image)]
+    told += [one for one in alike if one.convention.range == _USUAL]
+    restyles = not better and answers.get("output_range") == _TANH != best.convention.range
+    if restyles:
+        better = [one for one in alike if one.convention.range == _TANH]
     if not better:
         return near, told
     first = _orders(graph, [min(better, key=lambda one: _PENALTY[one.convention.range])], image, answers)
     for one in first:
         one.raw = _score(graph, one)
         one.score = one.raw * _unusual(one.convention)
-    first.sort(key=lambda one: one.score)
+    first.sort(key=lambda one: (restyles and one.convention.order == "bgr", one.score))  # as unusual
     return [*first, *([] if nothing else near)], [*([] if nothing else near[:1]), *told]
 
 
@@ -300,7 +307,7 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
 
     What names tell stays. Of levels of noise the one is taken under which the graph does most for a noisy picture, of
     those that change it at all: a network that counts in 0..255 leaves it alone at 0.1, and one that makes little
-    better would seem to do best so.
+    better would seem to do best so. What 0 switches off is switched on by 1.
     """
     if not base.extras or "extras" in answers:
         return base
@@ -313,7 +320,8 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
         found: list[tuple[bool, float, int, Convention]] = []
         still = [0.0] if is_level(name) else []
         without = [one.made for one in _with(graph, base, name, still, image, answers)]
-        for one in _with(graph, base, name, values_of(name), image, answers):
+        tried = list(_with(graph, base, name, values_of(name), image, answers))
+        for one in tried if is_level(name) else _switched_on(tried, name, image):
             unchanged = any(pictures.difference(one.made, made) <= _SEEN / 4 for made in without)
             score = _score(graph, one) if is_level(name) else round(one.off, 1)
             found.append((unchanged, score, len(found), one.convention))
@@ -328,6 +336,20 @@ def _with(
     """What the graph makes of `image` with each of these constants for its input `name`."""
     for value in values:
         yield from _tried(graph, replace(base, extras={**base.extras, name: value}), image, answers)
+
+
+def _switched_on(tried: list[_Candidate], name: str, image: Image) -> list[_Candidate]:
+    """Of constants for the input `name` 1 alone, where 0 leaves a picture as it is and 1 makes another of it."""
+
+    def at(value: float) -> _Candidate | None:
+        found = (one for one in tried if one.convention.extras[name] == value)
+        return next((one for one in found if one.made.shape == image.shape), None)
+
+    off, on, shown = at(0.0), at(1.0), image.astype(np.float32)
+    if off is None or on is None or pictures.difference(off.made, shown) > _SEEN / 4:
+        return tried
+    changes = pictures.difference(on.made, shown) > _SEEN / 4
+    return [on] if changes and pictures.alike(on.made, image) >= _ALIKE else tried
 
 
 def _inner(image: Image, cut: int) -> Image:

@@ -149,6 +149,9 @@ def unplayable(graph: Foreign) -> str:
         if not takes:
             return "numbers go in and come out, as in a generator's mapping, which is imported with its synthesis"
         return "it gives numbers, as classifiers do: no picture comes out"
+    inner = [one.name for one in (*graph.inputs, *graph.outputs) if _is_latent(one)]
+    if inner:
+        return f"{inner[0]} is no picture, but what diffusion models work on: a part of one, which is not played"
     frames = next((said for one in takes if (said := _frames(one))), "")
     if frames:
         return frames
@@ -156,8 +159,18 @@ def unplayable(graph: Foreign) -> str:
     if takes and len(classes) == len(gives) and all(one.shape[3] not in (1, 3, 4) for one in classes):
         return f"it gives {classes[0].shape[1]} planes, as segmentation does for its classes: no picture comes out"
     if len(gives) == 1 and len(gives[0].shape) == 4 and gives[0].shape[1] == 2 and 3 not in gives[0].shape:
-        return "it gives two planes, as networks that find colours or motion do: no picture comes out"
+        return (
+            "it gives two planes, as networks that find colours or motion do: no picture comes out (of two classes, "
+            "what is behind and what is in front, --effect background)"
+        )
     return ""
+
+
+def _is_latent(port: Port) -> bool:
+    """Whether a part of a diffusion model has such an input or output: its text, or planes that it works on."""
+    name = port.name.lower()
+    planes = len(port.shape) == 4 and port.shape[1] not in (1, 3) and 1 not in port.shape[2:]
+    return "encoder_hidden_states" in name or ("latent" in name and planes)
 
 
 def _frames(port: Port) -> str:

@@ -1,0 +1,113 @@
+"""What published networks have: planes of two classes, switches, latents, and a tanh behind a style."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+import gancam
+from export.graph import Graph
+from gancam.errors import ModelError
+from tests.helpers.foreign import blurred
+from tests.helpers.foreign_graphs import BOTH, adapted, number, numbers, planes, written
+
+
+def _two_planes(folder: Path, *, chances: bool, axis: int = 1, name: str = "net.onnx", steep: float = 40.0) -> Path:
+    """Logarithms of odds, or the chances, that a pixel is dark and that it is bright."""
+    graph = Graph()
+    grey = graph.add("ReduceMean", "x", numbers(graph, 1 if axis == 1 else 3), keepdims=1)
+    bright = graph.add("Mul", graph.add("Sub", grey, number(graph, 0.5)), number(graph, steep))
+    both = graph.add("Concat", graph.add("Mul", bright, number(graph, -0.5)), bright, axis=axis)
+    if chances:
+        graph.add("Softmax", both, name="y", axis=axis)
+    else:
+        graph.add("Identity", both, name="y")
+    takes: Any = (1, 3, "h", "w") if axis == 1 else (1, "h", "w", 3)
+    gives: Any = (1, 2, "h", "w") if axis == 1 else (1, "h", "w", 2)
+    return written(graph, folder, {"x": (np.float32, takes)}, {"y": (np.float32, gives)}, name=name)
+
+
+@pytest.mark.parametrize(
+    ("chances", "axis", "name"), [(True, 1, "net.onnx"), (True, 3, "net.onnx"), (False, 1, "human_seg.onnx")]
+)
+def test_of_two_classes_the_second_is_in_front(chances: bool, axis: int, name: str, tmp_path: Path) -> None:
+    source = _two_planes(tmp_path, chances=chances, axis=axis, name=name)
+    (tmp_path / name).with_suffix(".toml").write_text('range = "0..1"\n')
+    found = adapted(source)
+    assert found.convention.effect == "background"
+    assert any("the second of its two planes is what is in front" in doubt for doubt in found.convention.doubts)
+    image = np.zeros((1, 64, 64, 3), np.uint8)
+    image[:, :, 32:] = 255
+    opacity = gancam.load(found.path, device="cpu", kind=gancam.Background).model(image)[0][0]
+    assert opacity[:, :31].max() == 0
+    assert opacity[:, 33:].min() == 255
+
+
+def test_two_planes_that_say_nothing_are_a_mask_where_the_user_says_it(tmp_path: Path) -> None:
+    source = _two_planes(tmp_path, chances=False)
+    with pytest.raises(ModelError, match=r"two planes, as networks that find .* do: .*--effect background"):
+        adapted(source)
+    source.with_suffix(".toml").write_text('effect = "background"\nrange = "0..1"\n')
+    assert adapted(source).convention.doubts == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("enable", np.bool_), ("denoise_strength", np.float32), ("apply", np.int64)]
+)
+def test_what_zero_switches_off_is_switched_on(name: str, kind: Any, tmp_path: Path) -> None:
+    graph = Graph()
+    share = graph.add("Cast", name, to=TensorProto.FLOAT)
+    change = graph.add("Sub", blurred(graph, "x", 3), "x")
+    graph.add("Add", "x", graph.add("Mul", change, share), name="y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH, name: (kind, (1,))}, {"y": BOTH})).convention
+    assert dict(found.extras) == {name: 1.0}
+    assert not any("does anything" in doubt for doubt in found.doubts)
+
+
+def test_of_what_does_nothing_the_constants_are_told(tmp_path: Path) -> None:
+    graph = Graph()
+    share = graph.add("Mul", "strength", number(graph, 0.0))
+    graph.add("Add", "x", share, name="y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH, "strength": (np.float32, (1,))}, {"y": BOTH})).convention
+    assert any(r"as they went in with strength = 1 (others are said as [extras]" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(
+    ("takes", "gives"),
+    [
+        ({"latent_sample": (np.float32, (1, 4, "h", "w"))}, {"sample": (np.float32, (1, 3, "H", "W"))}),
+        ({"sample": BOTH}, {"latent_sample": (np.float32, (1, 4, "H", "W"))}),
+        (
+            {"sample": (np.float32, (1, 4, 64, 64)), "encoder_hidden_states": (np.float32, (1, 77, 8))},
+            {"out_sample": (np.float32, (1, 4, 64, 64))},
+        ),
+    ],
+    ids=["decoder", "encoder", "unet"],
+)
+def test_parts_of_diffusion_models_are_named(takes: dict[str, Any], gives: dict[str, Any], tmp_path: Path) -> None:
+    graph = Graph()
+    first, last = next(iter(takes)), next(iter(gives))
+    count = gives[last][1][1]
+    kernel = graph.constant(np.ones((count, takes[first][1][1], 1, 1)), np.float32)
+    graph.add("Conv", first, kernel, name=last)
+    with pytest.raises(ModelError, match="is no picture, but what diffusion models work on"):
+        adapted(written(graph, tmp_path, takes, gives))
+
+
+def test_a_style_that_ends_in_a_tanh_takes_what_it_gives(tmp_path: Path) -> None:
+    """Stripes over what is more red than blue: the less of them, the nearer the photo, under ranges that are wrong."""
+    graph = Graph()
+    red, blue = planes(graph, "x", 0, 1), planes(graph, "x", 2, 3)
+    where = graph.add("Sub", graph.add("Sub", red, blue), number(graph, 0.2))
+    where = graph.add("Sigmoid", graph.add("Mul", where, number(graph, 10.0)))
+    stripes = np.tile(np.sign(np.sin(np.arange(64) * 0.4)), (64, 1))[None, None]
+    drawn = graph.add("Sub", graph.constant(stripes, np.float32), "x")
+    made = graph.add("Add", "x", graph.add("Mul", drawn, where))
+    graph.add("Tanh", graph.add("Mul", made, number(graph, 2.0)), name="y")
+    kind = np.float32, (1, 3, 64, 64)
+    found = adapted(written(graph, tmp_path, {"x": kind}, {"y": kind})).convention
+    assert (found.range, found.output_range, found.order) == ("-1..1", "-1..1", "rgb")
+    told = " ".join(found.doubts)
+    assert "BGR fits as well as RGB" in told
