@@ -5,6 +5,8 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
+import logging
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,9 +28,11 @@ from gancam.inference.importing.convention import (
 )
 from gancam.inference.importing.extras import UNKNOWN, is_level, is_state, values_of
 from gancam.inference.importing.fitting import outputs_of, planes_of, shape, shapes_of
-from gancam.inference.importing.foreign import Foreign, Port, refuse
+from gancam.inference.importing.foreign import Foreign, Port, asked, refuse
 from gancam.inference.importing.measure import bounds, idle, light, likeliest, measured, usual_side
 from gancam.inference.importing.trial import TrialFailed
+
+log = logging.getLogger(__name__)
 
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
@@ -45,6 +49,8 @@ _CLEARER = 1.35  # times the best one's own error of a more usual range, or the 
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
 _ENDLESS = 1000.0  # grey levels beyond which it is not said by how many
 _SEEN = 1.0  # grey levels of difference between two answers that matter
+_SLOW = 0.5  # seconds that a picture takes from which on it is told how long the trials take
+_MANY, _FEW = 70, 30  # pictures that are tried, usually: of what nothing is known, and of known order and range
 _LEVELS = (15.0, 0.0, 255.0)  # of noise that a fourth channel may tell, in grey levels, or opaque
 
 
@@ -65,7 +71,9 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     Raises ``ModelError`` that says what was tried when nothing fits.
     """
     outputs = outputs_of(graph, answers)
+    began, before = time.perf_counter(), graph.runs
     plain = shape(graph, picture, extras, outputs, answers)
+    _tell_time(graph, (time.perf_counter() - began) / max(graph.runs - before, 1), answers)
     kept = plain.states.values()
     alike = [one for one in outputs if planes_of(one) == 3 and one.name not in kept and not is_state(one.name, [])]
     several = "output" not in answers and len(alike) > 1 and plain.output in [one.name for one in alike]
@@ -79,6 +87,19 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
         doubt = f"{plain.output} of its pictures is taken; it gives {', '.join(others)}, too (output in a .toml)"
         plain = replace(plain, doubts=(*plain.doubts, doubt))
     return measured(graph, plain, answers)
+
+
+def _tell_time(graph: Foreign, seconds: float, answers: Answers) -> None:
+    """Say how long the trials take, where a picture takes so many `seconds` that one would think that it hangs."""
+    if seconds < _SLOW:
+        return
+    known = {"range", "order"} <= set(answers)
+    runs = _FEW if known else _MANY
+    shorter = "" if known else f"; shorter where --order and --range are said ({asked(graph.name, '...')})"
+    log.warning(
+        "%s: a picture takes %.1f s, and about %d are tried: about %.0f min, this once%s",
+        graph.name, seconds, runs, max(runs * seconds / 60, 1), shorter,
+    )  # fmt: skip
 
 
 def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:

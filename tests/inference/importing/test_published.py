@@ -10,6 +10,7 @@ from onnx import TensorProto
 import gancam
 from export.graph import Graph
 from gancam.errors import ModelError
+from gancam.inference.importing import image
 from tests.helpers.foreign import blurred
 from tests.helpers.foreign_graphs import BOTH, adapted, number, numbers, planes, written
 
@@ -38,9 +39,9 @@ def test_of_two_classes_the_second_is_in_front(chances: bool, axis: int, name: s
     found = adapted(source)
     assert found.convention.effect == "background"
     assert any("the second of its two planes is what is in front" in doubt for doubt in found.convention.doubts)
-    image = np.zeros((1, 64, 64, 3), np.uint8)
-    image[:, :, 32:] = 255
-    opacity = gancam.load(found.path, device="cpu", kind=gancam.Background).model(image)[0][0]
+    halves = np.zeros((1, 64, 64, 3), np.uint8)
+    halves[:, :, 32:] = 255
+    opacity = gancam.load(found.path, device="cpu", kind=gancam.Background).model(halves)[0][0]
     assert opacity[:, :31].max() == 0
     assert opacity[:, 33:].min() == 255
 
@@ -72,6 +73,21 @@ def test_of_what_does_nothing_the_constants_are_told(tmp_path: Path) -> None:
     graph.add("Add", "x", share, name="y")
     found = adapted(written(graph, tmp_path, {"x": BOTH, "strength": (np.float32, (1,))}, {"y": BOTH})).convention
     assert any(r"as they went in with strength = 1 (others are said as [extras]" in doubt for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(("slow", "said"), [(0.0, ""), (0.0, 'order = "rgb"\nrange = "0..1"\n'), (1e9, "")])
+def test_how_long_the_trials_take_is_told(
+    slow: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(image, "_SLOW", slow)
+    graph = Graph()
+    graph.add("Identity", blurred(graph, "x", 3), name="y")
+    (tmp_path / "a.toml").write_text(said)
+    adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH}))
+    told = [one for one in caplog.messages if "are tried: about 1 min, this once" in one]
+    assert len(told) == (slow == 0.0)
+    if told:
+        assert ("shorter where --order and --range are said (gancam import " in told[0]) == (not said)
 
 
 @pytest.mark.parametrize(
