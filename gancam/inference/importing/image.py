@@ -162,6 +162,7 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> l
     except TrialFailed:
         return []
     candidates = []
+    styled = _is_styled(one)
     given = "output_range" in answers or found.dtype == np.uint8
     spans = [name for name in RANGES if name == one.range or name in _OUTPUTS]
     for output_range in [one.output_range] if given else spans:
@@ -175,14 +176,16 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> l
             if made.shape[2] == 1:
                 inner = _inner(image, one.cut)
                 made = coloured(made, inner) if one.order == "y" else np.repeat(made, 3, axis=2)
-            off = pictures.off(made, _inner(image, one.cut))
-            off += _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
+            off = _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
+            off += 0.0 if styled else pictures.off(made, _inner(image, one.cut))
             natural = output_range == one.range and order in (one.order, "y")
             candidates.append(_Candidate(meant, made, off, 0.0 if natural else 1.0))
     finite = [one for one in candidates if np.isfinite(one.off)]
     if not finite:
         return []
     usual = [one for one in finite if one.score == 0.0]
+    if usual and styled:
+        return usual[:1]
     best = min(finite, key=lambda one: one.off)
     # what comes out means what went in, unless the picture says otherwise
     return [usual[0] if usual and usual[0].off <= 1.1 * best.off + 0.5 else best]
@@ -210,6 +213,8 @@ def _unusual(meant: Convention) -> float:
 def _score(graph: Foreign, one: _Candidate) -> float:
     """How well the graph does under that hypothesis: less is better, and 1 is what plain enlarging does."""
     meant = one.convention
+    if _is_styled(meant):
+        return 1.0 + one.off / 48.0
     found = []
     for look in pictures.LOOKS:
         gains = []
@@ -265,7 +270,14 @@ def _is_like(graph: Foreign, one: _Candidate, image: Image) -> bool:
     """Whether what was made has something of the picture shown, in whatever light."""
     if _is_flat(one, image) or pictures.alike(one.made, _inner(image, one.convention.cut)) < _ALIKE:
         return False
+    if _is_styled(one.convention):
+        return bool(np.isfinite(one.off))
     return one.off <= _FAR or light(graph, one.convention, one.made, image).alone
+
+
+def _is_styled(meant: Convention) -> bool:
+    """Whether a second picture says how the first is to look: how light it is and its colours tell nothing then."""
+    return any(isinstance(one, str) and not one.endswith(".npy") for one in meant.extras.values())
 
 
 def _is_flat(one: _Candidate, image: Image) -> bool:
@@ -302,7 +314,7 @@ def _doubts(near: list[_Candidate], lit: list[_Candidate], answers: Answers) -> 
               if one.convention.range != a.range and pictures.difference(best.made, one.made) > _SEEN]  # fmt: skip
     for other in near[1:]:
         b = other.convention
-        fits = other.score <= (_CLEAR + poor) * best.score
+        fits = other.score <= (_CLEAR + poor) * best.score or _is_styled(a)
         if a.range == b.range or _PENALTY[b.range] < _PENALTY[a.range]:
             fits = fits or other.raw <= (_CLEARER + poor) * best.raw
         if not fits or pictures.difference(best.made, other.made) <= _SEEN:

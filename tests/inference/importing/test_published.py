@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from onnx import TensorProto
@@ -10,7 +11,7 @@ from onnx import TensorProto
 import gancam
 from export.graph import Graph
 from gancam.errors import ModelError
-from gancam.inference.importing import image
+from gancam.inference.importing import image, pictures
 from tests.helpers.foreign import blurred
 from tests.helpers.foreign_graphs import BOTH, adapted, number, numbers, planes, written
 
@@ -127,3 +128,26 @@ def test_a_style_that_ends_in_a_tanh_takes_what_it_gives(tmp_path: Path) -> None
     assert (found.range, found.output_range, found.order) == ("-1..1", "-1..1", "rgb")
     told = " ".join(found.doubts)
     assert "BGR fits as well as RGB" in told
+
+
+def test_a_style_lends_its_light_and_colours(tmp_path: Path) -> None:
+    """As AdaIN does: what comes out is far from the photo, and nearer under values that are wrong."""
+    graph = Graph()
+    sides = numbers(graph, 2, 3)
+
+    def statistics(x: str) -> tuple[str, str]:
+        mean = graph.add("ReduceMean", x, sides)
+        squares = graph.add("ReduceMean", graph.add("Mul", graph.add("Sub", x, mean), graph.add("Sub", x, mean)), sides)
+        return mean, graph.add("Sqrt", squares)
+
+    (mean, deviation), (lent, spread) = statistics("content"), statistics("style")
+    plain = graph.add("Div", graph.add("Sub", "content", mean), deviation)
+    graph.add("Add", graph.add("Mul", plain, spread), lent, name="y")
+    style = np.full((64, 64, 3), (40, 60, 200), np.uint8)
+    style[::2] += 30
+    cv2.imwrite(str(tmp_path / "style.png"), style)
+    (tmp_path / "a.toml").write_text(f'[extras]\nstyle = "{(tmp_path / "style.png").as_posix()}"\n')
+    found = adapted(written(graph, tmp_path, {"content": BOTH, "style": BOTH}, {"y": BOTH}))
+    assert (found.convention.range, found.convention.output_range) == ("0..1", "0..1")
+    made = gancam.load(found.path, device="cpu")(pictures.truth(64, 64))
+    assert np.abs(np.mean(made, (0, 1)) - style.mean((0, 1))).max() < 2
