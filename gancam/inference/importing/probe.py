@@ -1,6 +1,7 @@
 """Which kind of graph it is: one that makes a picture of a picture, one that fills holes, a generator, or no effect."""
 
 import math
+import re
 from dataclasses import replace
 
 from gancam.errors import ModelError, ParameterError, did_you_mean
@@ -16,6 +17,7 @@ from gancam.inference.importing.ports import STACKED
 from gancam.inference.importing.states import paired
 
 _LEAVE = "Leave the effect out, and it is found by trying"
+_NUMBER = re.compile(r"\d+")
 _MASKS = ("mask", "hole", "trimap")
 _MOST = 4  # channels of a picture
 
@@ -100,6 +102,11 @@ def _check_second(graph: Foreign, picture: Port, others: list[Port], answers: An
         coloured = one.is_picture and len(one.shape) == len(picture.shape) and 3 in (one.shape[-3], one.shape[-1])
         given = one.name in answers.get("extras", {})
         if coloured and not given and "noise" not in one.name.lower() and not is_state(one.name, outputs):
+            if _NUMBER.sub("", one.name) == _NUMBER.sub("", picture.name):
+                raise ModelError(
+                    f"{graph.name}: it takes two frames ({picture.name}, {one.name}), as networks that make frames "
+                    f"between others or find motion do: that is not played; it {graph.described()}"
+                )
             raise ModelError(
                 f"{graph.name}: {one.name} is a second picture beside {picture.name}. A frame behind is not given, and "
                 "one before is known by a name such as prev_frame; a style or the like is named in a .toml file beside "

@@ -5,6 +5,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -111,6 +112,25 @@ def test_parts_of_diffusion_models_are_named(takes: dict[str, Any], gives: dict[
     graph.add("Conv", first, kernel, name=last)
     with pytest.raises(ModelError, match="is no picture, but what diffusion models work on"):
         adapted(written(graph, tmp_path, takes, gives))
+
+
+def test_two_frames_are_named(tmp_path: Path) -> None:
+    graph = Graph()
+    graph.add("Mul", graph.add("Add", "img0", "img1"), "timestep", name="y")
+    takes = {"img0": BOTH, "img1": BOTH, "timestep": (np.float32, (1,))}
+    with pytest.raises(ModelError, match=r"two frames \(img0, img1\), as networks that make frames between others"):
+        adapted(written(graph, tmp_path, takes, {"y": BOTH}))
+
+
+def test_what_was_exported_in_training_mode_is_doubted(tmp_path: Path) -> None:
+    graph = Graph()
+    weights = [graph.constant([value] * 3, np.float32) for value in (0.25, 0.5, 0.0, 1.0)]
+    graph.add("BatchNormalization", "x", *weights, name="y", training_mode=1)
+    model = graph.model({"x": BOTH}, {"y": BOTH})
+    model.graph.node[-1].output.extend(["mean", "variance"])  # as they would be after this picture
+    onnx.save(model, tmp_path / "a.onnx")
+    found = adapted(tmp_path / "a.onnx").convention
+    assert any("exported in training mode" in doubt for doubt in found.doubts)
 
 
 def test_a_style_that_ends_in_a_tanh_takes_what_it_gives(tmp_path: Path) -> None:
