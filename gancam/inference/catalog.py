@@ -19,6 +19,7 @@ from gancam.inference.runs import checkpoint_of, exported
 from gancam.inference.variants import read_card, variants
 
 log = logging.getLogger(__name__)
+_READ = "an .onnx, weights (.pth, .pt, .safetensors), or the folder of a training run"
 MODELS = Path(__file__).parent.parent / "models"
 NONE = "none"  # stands for no effect where effects are named
 
@@ -96,6 +97,8 @@ def _found(name: str | Path) -> Path:
         raise NotFound(f"{NONE!r} is no model, but the word for no effect: leave it out")
     if cure := _as_meant(str(name), known):
         raise NotFound(f"no model {str(name)!r}: {cure}")
+    if path.exists():
+        raise ModelError(f"{name} is {'a folder' if path.is_dir() else 'a file'}, but no model that is read: {_READ}")
     if path.suffix or path.name != str(name):
         raise NotFound(f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or a training run")
     raise NotFound(f"no model {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")

@@ -9,10 +9,22 @@ _VARINT, _LONG, _BYTES, _SHORT = 0, 1, 2, 5
 Value = int | memoryview | bytes
 
 
+class CutOff(ValueError):
+    """A message ends before a field of it does.
+
+    Attributes:
+        missing: How many bytes of that field are not there.
+    """
+
+    def __init__(self, missing: int) -> None:
+        super().__init__("cut off")
+        self.missing = missing
+
+
 def read_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Read number and value of each field of a message: a number, or bytes; of fixed length, 0 stands for it.
 
-    Raises ``ValueError`` or ``IndexError`` for what is no message.
+    Raises ``ValueError`` or ``IndexError`` for what is no message, and `CutOff` where bytes are missing at its end.
     """
     at, end = 0, len(data)
     while at < end:
@@ -27,7 +39,7 @@ def read_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif kind == _BYTES:
             length, at = _varint(data, at)
             if length > end - at:
-                raise ValueError("cut off")
+                raise CutOff(length - (end - at))
             yield field, data[at : at + length]
             at += length
         else:

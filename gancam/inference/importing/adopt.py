@@ -19,12 +19,13 @@ from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.hardware import usable_cores
 from gancam.inference.importing import pictures, wrap
+from gancam.inference.importing.classes import OF_TWO, merged
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.latent import generated, wrap_latent
 from gancam.inference.importing.masked import filled, wrap_masked
 from gancam.inference.importing.measure import measured, usual_side
-from gancam.inference.importing.ports import alone, count_at_once, drawn, mended, usual
+from gancam.inference.importing.ports import alone, count_at_once, drawn, mended, trained, usual
 from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import ENTRY, FILE_ENTRY, check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
@@ -39,9 +40,10 @@ log = logging.getLogger(__name__)
 LEAST_PSNR = 60.0  # dB of the adapted file against the graph as it came
 _MIDWAY = 0.51  # grey levels between a number and a level that it may be rounded to
 _EVERYWHERE = "it looks at all of a picture: frames too large for the memory are made in tiles, a little otherwise"
+_TRAINED = "it was exported in training mode: each picture changes by its own mean and contrast (export after .eval())"
 _FRAMES, _STILL = 8, 16.0  # of a still that states are carried over, and grey levels by which it may change then
 _MATTE = 512  # pixels of the longer side of what a network of masks of any size is shown
-VERSION = 6  # of what is remembered
+VERSION = 7  # of what is remembered
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,15 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     if changed or mend:
         wrap.onnx().save(model, str(folder / "usual.onnx"))
         graph = Foreign(folder / "usual.onnx", graph.process, given_as)
-    convention = probe(graph, given)
+    two = merged(model, graph, given)
+    if two:
+        wrap.onnx().save(model, str(folder / "merged.onnx"))
+        graph = Foreign(folder / "merged.onnx", graph.process, given_as)
+    convention = probe(graph, {**given, "effect": "background"} if two else given)
+    if trained(model):
+        convention = replace(convention, doubts=(*convention.doubts, _TRAINED))
+    if two and "effect" not in given:
+        convention = replace(convention, doubts=(*convention.doubts, OF_TWO))
     if count > 1 and one is None:
         doubt = f"it takes {count} pictures at once and gives others for one: each frame is computed {count} times"
         convention = replace(convention, doubts=(*convention.doubts, doubt))

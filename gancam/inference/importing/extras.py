@@ -18,7 +18,7 @@ UNKNOWN = (0.0, 1.0, 0.5, 0.1, 2.0, 4.0)  # where a name tells nothing
 _LEVEL = re.compile(r"sigma|noise_?(level|map|std)|nlevel|noiselevel")
 _NAMES = (
     (_LEVEL, (0.06, 0.03, 0.1, 15.0, 8.0, 25.0)),
-    (re.compile(r"noise|training|is_train|dropout"), (0.0,)),
+    (re.compile(r"(?<!de)noise|training|is_train|dropout"), (0.0,)),
     (re.compile(r"ratio"), (1.0, 0.5, 0.25)),
     (re.compile(r"strength|intensity|amount|alpha|weight|fidelity|truncation|psi"), (1.0, 0.5)),
 )

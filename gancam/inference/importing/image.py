@@ -5,6 +5,8 @@ was shown; among those that have, the one wins under which the network does most
 or noisy. Under a wrong range a network mostly does nothing, or too much.
 """
 
+import logging
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,13 +28,16 @@ from gancam.inference.importing.convention import (
 )
 from gancam.inference.importing.extras import UNKNOWN, is_level, is_state, values_of
 from gancam.inference.importing.fitting import outputs_of, planes_of, shape, shapes_of
-from gancam.inference.importing.foreign import Foreign, Port, refuse
+from gancam.inference.importing.foreign import Foreign, Port, asked, refuse
 from gancam.inference.importing.measure import bounds, idle, light, likeliest, measured, usual_side
 from gancam.inference.importing.trial import TrialFailed
+
+log = logging.getLogger(__name__)
 
 # Networks forgive values that are too large (their biases lose weight), and not those that are too small: of ranges
 # that fit, the smallest is right. A larger one has to do so many times better.
 _PENALTY = {"0..1": 1.0, "-0.5..0.5": 1.1, "-1..1": 1.1, "imagenet": 1.25, "0..255": 1.35, "imagenet255": 1.4}
+_USUAL, _TANH = "0..1", "-1..1"  # the commonest range, and the one that a tanh gives
 _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of another than the input
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
@@ -44,6 +49,8 @@ _CLEARER = 1.35  # times the best one's own error of a more usual range, or the 
 _POOR = 1.15  # times the error of plain enlarging that a network has which does not do what it is for
 _ENDLESS = 1000.0  # grey levels beyond which it is not said by how many
 _SEEN = 1.0  # grey levels of difference between two answers that matter
+_SLOW = 0.5  # seconds that a picture takes from which on it is told how long the trials take
+_MANY, _FEW = 70, 30  # pictures that are tried, usually: of what nothing is known, and of known order and range
 _LEVELS = (15.0, 0.0, 255.0)  # of noise that a fourth channel may tell, in grey levels, or opaque
 
 
@@ -64,7 +71,9 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     Raises ``ModelError`` that says what was tried when nothing fits.
     """
     outputs = outputs_of(graph, answers)
+    began, before = time.perf_counter(), graph.runs
     plain = shape(graph, picture, extras, outputs, answers)
+    _tell_time(graph, (time.perf_counter() - began) / max(graph.runs - before, 1), answers)
     kept = plain.states.values()
     alike = [one for one in outputs if planes_of(one) == 3 and one.name not in kept and not is_state(one.name, [])]
     several = "output" not in answers and len(alike) > 1 and plain.output in [one.name for one in alike]
@@ -78,6 +87,19 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
         doubt = f"{plain.output} of its pictures is taken; it gives {', '.join(others)}, too (output in a .toml)"
         plain = replace(plain, doubts=(*plain.doubts, doubt))
     return measured(graph, plain, answers)
+
+
+def _tell_time(graph: Foreign, seconds: float, answers: Answers) -> None:
+    """Say how long the trials take, where a picture takes so many `seconds` that one would think that it hangs."""
+    if seconds < _SLOW:
+        return
+    known = {"range", "order"} <= set(answers)
+    runs = _FEW if known else _MANY
+    shorter = "" if known else f"; shorter where --order and --range are said ({asked(graph.name, '...')})"
+    log.warning(
+        "%s: a picture takes %.1f s, and about %d are tried: about %.0f min, this once%s",
+        graph.name, seconds, runs, max(runs * seconds / 60, 1), shorter,
+    )  # fmt: skip
 
 
 def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
@@ -140,6 +162,7 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> l
     except TrialFailed:
         return []
     candidates = []
+    styled = _is_styled(one)
     given = "output_range" in answers or found.dtype == np.uint8
     spans = [name for name in RANGES if name == one.range or name in _OUTPUTS]
     for output_range in [one.output_range] if given else spans:
@@ -153,14 +176,16 @@ def _tried(graph: Foreign, one: Convention, image: Image, answers: Answers) -> l
             if made.shape[2] == 1:
                 inner = _inner(image, one.cut)
                 made = coloured(made, inner) if one.order == "y" else np.repeat(made, 3, axis=2)
-            off = pictures.off(made, _inner(image, one.cut))
-            off += _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
+            off = _FLAT * (1.0 - pictures.alike(made, _inner(image, one.cut)))
+            off += 0.0 if styled else pictures.off(made, _inner(image, one.cut))
             natural = output_range == one.range and order in (one.order, "y")
             candidates.append(_Candidate(meant, made, off, 0.0 if natural else 1.0))
     finite = [one for one in candidates if np.isfinite(one.off)]
     if not finite:
         return []
     usual = [one for one in finite if one.score == 0.0]
+    if usual and styled:
+        return usual[:1]
     best = min(finite, key=lambda one: one.off)
     # what comes out means what went in, unless the picture says otherwise
     return [usual[0] if usual and usual[0].off <= 1.1 * best.off + 0.5 else best]
@@ -188,6 +213,8 @@ def _unusual(meant: Convention) -> float:
 def _score(graph: Foreign, one: _Candidate) -> float:
     """How well the graph does under that hypothesis: less is better, and 1 is what plain enlarging does."""
     meant = one.convention
+    if _is_styled(meant):
+        return 1.0 + one.off / 48.0
     found = []
     for look in pictures.LOOKS:
         gains = []
@@ -210,7 +237,8 @@ def _by_light(
 
     A network that brightens is far from what it is shown under the right range, and nearer under one that hides what
     it does. Where the best makes photos worse, a more usual range comes first under which only the light changes, and
-    any such range where the best is no picture of what was shown.
+    any such range where the best is no picture of what was shown. One that restyles and ends in a tanh takes what it
+    gives: photos that come out nearer under another range are less restyled, not less wrong.
     """
     best = near[0]
     if "range" in answers or best.raw <= _POOR:
@@ -223,13 +251,18 @@ def _by_light(
     better = [one for one, other in usual if (other.alone if nothing else other.explains_more(seen))]
     told = [one for one, other in lights if other.explains_more(seen)]
     told += [one for one, other in usual if other.explains(seen)]
+    alike = [one for one in tried if one.convention.range in (_USUAL, _TANH) and _is_like(graph, one, image)]
+    told += [one for one in alike if one.convention.range == _USUAL]
+    restyles = not better and answers.get("output_range") == _TANH != best.convention.range
+    if restyles:
+        better = [one for one in alike if one.convention.range == _TANH]
     if not better:
         return near, told
     first = _orders(graph, [min(better, key=lambda one: _PENALTY[one.convention.range])], image, answers)
     for one in first:
         one.raw = _score(graph, one)
         one.score = one.raw * _unusual(one.convention)
-    first.sort(key=lambda one: one.score)
+    first.sort(key=lambda one: (restyles and one.convention.order == "bgr", one.score))  # as unusual
     return [*first, *([] if nothing else near)], [*([] if nothing else near[:1]), *told]
 
 
@@ -237,7 +270,14 @@ def _is_like(graph: Foreign, one: _Candidate, image: Image) -> bool:
     """Whether what was made has something of the picture shown, in whatever light."""
     if _is_flat(one, image) or pictures.alike(one.made, _inner(image, one.convention.cut)) < _ALIKE:
         return False
+    if _is_styled(one.convention):
+        return bool(np.isfinite(one.off))
     return one.off <= _FAR or light(graph, one.convention, one.made, image).alone
+
+
+def _is_styled(meant: Convention) -> bool:
+    """Whether a second picture says how the first is to look: how light it is and its colours tell nothing then."""
+    return any(isinstance(one, str) and not one.endswith(".npy") for one in meant.extras.values())
 
 
 def _is_flat(one: _Candidate, image: Image) -> bool:
@@ -274,7 +314,7 @@ def _doubts(near: list[_Candidate], lit: list[_Candidate], answers: Answers) -> 
               if one.convention.range != a.range and pictures.difference(best.made, one.made) > _SEEN]  # fmt: skip
     for other in near[1:]:
         b = other.convention
-        fits = other.score <= (_CLEAR + poor) * best.score
+        fits = other.score <= (_CLEAR + poor) * best.score or _is_styled(a)
         if a.range == b.range or _PENALTY[b.range] < _PENALTY[a.range]:
             fits = fits or other.raw <= (_CLEARER + poor) * best.raw
         if not fits or pictures.difference(best.made, other.made) <= _SEEN:
@@ -300,7 +340,7 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
 
     What names tell stays. Of levels of noise the one is taken under which the graph does most for a noisy picture, of
     those that change it at all: a network that counts in 0..255 leaves it alone at 0.1, and one that makes little
-    better would seem to do best so.
+    better would seem to do best so. What 0 switches off is switched on by 1.
     """
     if not base.extras or "extras" in answers:
         return base
@@ -313,7 +353,8 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
         found: list[tuple[bool, float, int, Convention]] = []
         still = [0.0] if is_level(name) else []
         without = [one.made for one in _with(graph, base, name, still, image, answers)]
-        for one in _with(graph, base, name, values_of(name), image, answers):
+        tried = list(_with(graph, base, name, values_of(name), image, answers))
+        for one in tried if is_level(name) else _switched_on(tried, name, image):
             unchanged = any(pictures.difference(one.made, made) <= _SEEN / 4 for made in without)
             score = _score(graph, one) if is_level(name) else round(one.off, 1)
             found.append((unchanged, score, len(found), one.convention))
@@ -328,6 +369,20 @@ def _with(
     """What the graph makes of `image` with each of these constants for its input `name`."""
     for value in values:
         yield from _tried(graph, replace(base, extras={**base.extras, name: value}), image, answers)
+
+
+def _switched_on(tried: list[_Candidate], name: str, image: Image) -> list[_Candidate]:
+    """Of constants for the input `name` 1 alone, where 0 leaves a picture as it is and 1 makes another of it."""
+
+    def at(value: float) -> _Candidate | None:
+        found = (one for one in tried if one.convention.extras[name] == value)
+        return next((one for one in found if one.made.shape == image.shape), None)
+
+    off, on, shown = at(0.0), at(1.0), image.astype(np.float32)
+    if off is None or on is None or pictures.difference(off.made, shown) > _SEEN / 4:
+        return tried
+    changes = pictures.difference(on.made, shown) > _SEEN / 4
+    return [on] if changes and pictures.alike(on.made, image) >= _ALIKE else tried
 
 
 def _inner(image: Image, cut: int) -> Image:

@@ -48,6 +48,13 @@ def is_matting(graph: Foreign, answers: Answers) -> bool:
     )
 
 
+def names_mask(graph: Foreign) -> bool:
+    """Whether the name of the file of `graph`, or of any output, is one of those that find what is in front."""
+    return any(_OUTPUT.search(one.name.lower()) for one in graph.outputs) or any(
+        pattern.search(graph.name.stem) for pattern, _ in _KNOWN
+    )
+
+
 def planes(graph: Foreign) -> list[Port]:
     """The outputs of one plane, those first whose names say that they are masks."""
     found = [

@@ -128,7 +128,9 @@ def idle(graph: Foreign, meant: Convention) -> tuple[str, ...]:
                 return ()
         except TrialFailed:
             return ()
-    return ("whether it does anything: photos, noisy and blurred ones, too, come out as they went in",)
+    given = ", ".join(f"{name} = {value:g}" for name, value in meant.extras.items() if isinstance(value, float))
+    given = f" with {given} (others are said as [extras] in a .toml)" if given else ""
+    return (f"whether it does anything: photos, noisy and blurred ones, too, come out as they went in{given}",)
 
 
 def bounds(graph: Foreign, base: Convention) -> Answers:

@@ -237,6 +237,14 @@ def drawn(model: OnnxModel) -> list[str]:
     return sorted(found)
 
 
+def trained(model: OnnxModel) -> bool:
+    """Whether `model` normalises by the picture that it is shown, as networks do while they learn."""
+    return any(
+        node.op_type == "BatchNormalization" and any(one.name == "training_mode" and one.i for one in node.attribute)
+        for node in model.graph.node
+    )
+
+
 def mended(model: OnnxModel) -> bool:
     """Write what ONNX Runtime does wrongly in another way, in place; whether anything was to be done.
 

@@ -1,6 +1,7 @@
 """Which kind of graph it is: one that makes a picture of a picture, one that fills holes, a generator, or no effect."""
 
 import math
+import re
 from dataclasses import replace
 
 from gancam.errors import ModelError, ParameterError, did_you_mean
@@ -16,6 +17,7 @@ from gancam.inference.importing.ports import STACKED
 from gancam.inference.importing.states import paired
 
 _LEAVE = "Leave the effect out, and it is found by trying"
+_NUMBER = re.compile(r"\d+")
 _MASKS = ("mask", "hole", "trimap")
 _MOST = 4  # channels of a picture
 
@@ -100,6 +102,11 @@ def _check_second(graph: Foreign, picture: Port, others: list[Port], answers: An
         coloured = one.is_picture and len(one.shape) == len(picture.shape) and 3 in (one.shape[-3], one.shape[-1])
         given = one.name in answers.get("extras", {})
         if coloured and not given and "noise" not in one.name.lower() and not is_state(one.name, outputs):
+            if _NUMBER.sub("", one.name) == _NUMBER.sub("", picture.name):
+                raise ModelError(
+                    f"{graph.name}: it takes two frames ({picture.name}, {one.name}), as networks that make frames "
+                    f"between others or find motion do: that is not played; it {graph.described()}"
+                )
             raise ModelError(
                 f"{graph.name}: {one.name} is a second picture beside {picture.name}. A frame behind is not given, and "
                 "one before is known by a name such as prev_frame; a style or the like is named in a .toml file beside "
@@ -149,6 +156,9 @@ def unplayable(graph: Foreign) -> str:
         if not takes:
             return "numbers go in and come out, as in a generator's mapping, which is imported with its synthesis"
         return "it gives numbers, as classifiers do: no picture comes out"
+    inner = [one.name for one in (*graph.inputs, *graph.outputs) if _is_latent(one)]
+    if inner:
+        return f"{inner[0]} is no picture, but what diffusion models work on: a part of one, which is not played"
     frames = next((said for one in takes if (said := _frames(one))), "")
     if frames:
         return frames
@@ -156,8 +166,18 @@ def unplayable(graph: Foreign) -> str:
     if takes and len(classes) == len(gives) and all(one.shape[3] not in (1, 3, 4) for one in classes):
         return f"it gives {classes[0].shape[1]} planes, as segmentation does for its classes: no picture comes out"
     if len(gives) == 1 and len(gives[0].shape) == 4 and gives[0].shape[1] == 2 and 3 not in gives[0].shape:
-        return "it gives two planes, as networks that find colours or motion do: no picture comes out"
+        return (
+            "it gives two planes, as networks that find colours or motion do: no picture comes out (of two classes, "
+            "what is behind and what is in front, --effect background)"
+        )
     return ""
+
+
+def _is_latent(port: Port) -> bool:
+    """Whether a part of a diffusion model has such an input or output: its text, or planes that it works on."""
+    name = port.name.lower()
+    planes = len(port.shape) == 4 and port.shape[1] not in (1, 3) and 1 not in port.shape[2:]
+    return "encoder_hidden_states" in name or ("latent" in name and planes)
 
 
 def _frames(port: Port) -> str:

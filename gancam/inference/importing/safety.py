@@ -12,7 +12,7 @@ import numpy as np
 from gancam.errors import GancamError, ModelError, NotFound
 from gancam.inference.card import PREFIX
 from gancam.inference.importing.formats import other_format
-from gancam.inference.protobuf import read_fields, read_text
+from gancam.inference.protobuf import CutOff, read_fields, read_text
 
 ENTRY = f"{PREFIX}import"  # of the metadata of an adapted file: its convention as JSON
 FILE_ENTRY = f"{PREFIX}import_file"  # the name of the file that it was made of
@@ -20,6 +20,8 @@ MOST_BYTES = 2**31 - 1  # of a file with what it names beside it: protobuf's own
 MOST_NODES = 20_000  # operators; the largest public picture networks have about 6,000
 MOST_DEPTH = 8  # of graphs within graphs
 _DOMAINS = {"", "ai.onnx", "com.microsoft", "ai.onnx.ml"}  # whose operators ONNX Runtime has itself
+_VERSION_KEY, _MOST_VERSION = 8, 99  # the first byte of every ONNX model, before the version of its format
+_LAST_FIELD = 32  # numbers of a model's outermost fields are smaller
 
 
 @dataclass(frozen=True)
@@ -208,4 +210,22 @@ def _metadata(path: Path, data: memoryview) -> dict[str, str]:
 
 def _no_model(path: Path) -> ModelError:
     known = other_format(path)
+    if not known and (missing := _missing(path)):
+        known = f"cut off, {missing:,} bytes before its end or more: download it again"
     return ModelError(f"{path} is {known}" if known else f"{path} is damaged or no ONNX model")
+
+
+def _missing(path: Path) -> int:
+    """How many bytes an ONNX model lacks of the field in which it ends; 0 for what is not cut off, or is none."""
+    data = np.memmap(path, np.uint8, "r").data.cast("B")
+    if len(data) < 2 or data[0] != _VERSION_KEY or not 0 < data[1] <= _MOST_VERSION:
+        return 0
+    try:
+        for field, _ in read_fields(data):
+            if field > _LAST_FIELD:
+                return 0
+    except CutOff as error:
+        return error.missing
+    except (ValueError, IndexError):
+        return 0
+    return 0

@@ -18,6 +18,7 @@ import numpy as np
 
 from gancam.errors import GancamError, MissingExtra, ModelError, NotFound, first_line
 from gancam.inference.importing.convention import Answers
+from gancam.inference.importing.formats import other_format
 from gancam.inference.importing.pictures import truth
 from gancam.inference.importing.safety import MOST_BYTES, is_onnx
 from gancam.inference.session import open_session
@@ -47,7 +48,9 @@ def export_weights(source: Path, target: Path) -> Answers:
     """
     if not source.is_file():
         raise NotFound(f"no model file {source}")
-    torch, spandrel = _package("torch"), _package("spandrel")
+    if other := other_format(source):
+        raise ModelError(f"{source} is {other}")
+    spandrel, torch = _package("spandrel"), _package("torch")  # the one first that may be missing: the other is slow
     state = _state(source, torch)
     try:
         described = spandrel.ModelLoader(device="cpu").load_from_state_dict(state)

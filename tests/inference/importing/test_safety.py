@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,6 @@ def test_a_graph_that_wants_more_memory_than_there_is(tmp_path: Path) -> None:
     [
         ("a.onnx", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a pointer of Git LFS"),
         ("a.onnx", b"\n<!DOCTYPE html><html></html>", "a web page, not the model"),
-        ("a.onnx", b"PK\x03\x04" + bytes(40), "packed: unpack it first"),
         ("a.onnx", b"\x1f\x8b\x08" + bytes(40), "packed by gzip"),
         ("a.onnx", b"Rar!\x1a\x07\x01" + bytes(40), "packed by RAR"),
         ("a.tflite", b"\x1c\x00\x00\x00TFL3" + bytes(40), "a model of TensorFlow Lite.*tf2onnx"),
@@ -128,14 +128,63 @@ def test_a_graph_that_wants_more_memory_than_there_is(tmp_path: Path) -> None:
         ("a.param", b"7767517\n3 3\n", "a model of ncnn"),
         ("a.onnx.data", bytes(40), "the weights of an ONNX model"),
         ("a.engine", bytes(40), "built by TensorRT"),
+        ("b.onnx", b"<!-- saved --><html></html>", "a web page, not the model"),
+        ("c.onnx", b"Invalid username or password.", r"a text, not the model \('Invalid username or password.'\)"),
+        ("d.onnx", b"\xfd7zXZ\x00" + bytes(40), "packed by xz"),
+        ("e.onnx", bytes(257) + b"ustar" + bytes(40), "packed by tar"),
+        ("f.onnx", b"Salted__" + bytes(40), "encrypted: decrypt it first"),
+        ("g.onnx", b"\x89PNG\r\n\x1a\n" + bytes(40), "a PNG picture, no model"),
+        ("h.onnx", b"RIFF\x00\x10\x00\x00WEBPVP8 " + bytes(40), "a WebP picture, no model"),
+        ("i.onnx", b'\x08\x00\x00\x00\x00\x00\x00\x00{"a":{}}', "a file of weights in safetensors: name it"),
+        ("a.gguf", b"GGUF\x03\x00", r"a model of llama.cpp \(GGUF\)"),
+        ("a.onnx.part", b"\x08\x08", "a download that has not ended"),
+        ("a.msgpack", b"\x81\xa1", "a file, but no model that is read: an .onnx, weights"),
+        ("a.pth", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        ("b.pth", b"PK\x03\x04" + bytes(40), "an archive that is damaged or cut off"),
     ],
-    ids=["pointer", "page", "zip", "gzip", "rar", "tflite", "keras", "ncnn", "data", "engine"],
 )
 def test_files_of_another_kind_are_named(name: str, content: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ModelError, match=rf"{name} is {said}"):
         gancam.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "said"),
+    [
+        ("a.onnx", ["model/net.onnx"], "packed: unpack model/net.onnx from it first"),
+        ("a.zip", ["readme.txt"], "packed: unpack it first"),
+        ("b.onnx", ["net/data.pkl", "net/data/0"], "a file of weights that PyTorch saved: name it .pth"),
+        ("a.ckpt", ["net/data.pkl", "net/data/0"], "a checkpoint: save its state_dict"),
+        ("a.pt", ["net/data.pkl", "net/constants.pkl", "net/code/a.py"], "a program of TorchScript"),
+        ("a.pt2", ["net/archive_format", "net/models/model.json"], "a program of torch.export"),
+        ("a.keras", ["config.json", "model.weights.h5"], "a model of Keras"),
+        ("a.npz", ["a.npy"], "an array of NumPy"),
+    ],
+)
+def test_archives_are_named_by_what_is_in_them(name: str, inside: list[str], said: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for one in inside:
+            archive.writestr(one, b"")
+    with pytest.raises(ModelError, match=rf"{name} is {said}"):
+        gancam.load(tmp_path / name)
+
+
+def test_folders_are_named(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    with pytest.raises(ModelError, match="net is a folder, but no model that is read"):
+        gancam.load(tmp_path / "net")
+    (tmp_path / "net" / "saved_model.pb").touch()
+    with pytest.raises(ModelError, match=r"net is a model of TensorFlow.*tf2onnx"):
+        gancam.load(tmp_path / "net")
+
+
+def test_a_download_that_ended_early_is_told(tmp_path: Path) -> None:
+    whole = write_case(Case(), tmp_path / "a.onnx").read_bytes()
+    (tmp_path / "a.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"a\.onnx is cut off, [\d,]+ bytes before its end or more: download it again"):
+        gancam.load(tmp_path / "a.onnx")
 
 
 @pytest.mark.parametrize("name", ["a.ONNX", "a.pth", "a.PT", "a.bin", "a.safetensors"])
