@@ -154,16 +154,15 @@ def without_blemishes(image: Image, faces: Sequence[Features]) -> Image:
     return made
 
 
-def brought_out(image: Image, faces: Sequence[Features], strokes: str) -> Image:
+def brought_out(image: Image, faces: Sequence[Features]) -> Image:
     """Raise the shades of `faces` that are pale or out of focus, for pens: of those white paper would be left.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR, as `calmed` gives it.
         faces: Of it.
-        strokes: As a model's card has them: all but those of pens leave the image as it is.
     """
     made = image
-    for part in _parts(image, faces) if strokes == "hatched" else ():
+    for part in _parts(image, faces):
         place = part.rows, part.columns
         small = cv2.cvtColor(cv2.resize(made[place], part.size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         shades, oval = (

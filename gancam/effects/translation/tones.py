@@ -1,5 +1,6 @@
 """Tones: how dark black stays, the light or dark that a badly exposed frame lacks, and colours of what is dark."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -7,7 +8,10 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from gancam.effects.translation.features import Features
+from gancam.effects.translation.skin import add_oval
 from gancam.frame import Image
+from gancam.vision.blend import composite
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk, within
 from gancam.vision.planes import Planes
@@ -28,6 +32,11 @@ _DEEP, _MIDDLE = 25.0, 90.0  # levels up to which and from which on what is dark
 
 _THIN = 0.25  # how far washes are too light: of a middle tone, half of that
 _STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).astype(np.uint8)
+
+# of pens: levels between channels from which on a colour is darker than its luma, and how much the fullest is
+_FULL, _DARKER = 32.0, 0.55
+_BLACKER = np.rint(255 * (1 - _DARKER * np.clip((np.arange(256) - _FULL) / (255 - _FULL), 0, 1))).astype(np.uint8)
+_FACE = 0.62, 0.85, 0.3  # half of how wide and how tall a face keeps its colours, in widths of it; how soft its edge is
 
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
@@ -97,6 +106,33 @@ class Exposure:
         small, made = _small(image), _saturation(_small(drawn))
         most = np.float32(_VIVID) * cv2.blur(_saturation(small), (5, 5)) + np.float32(_TINGE)
         return _less_colourful(drawn, made, most, np.float32(self.share), planes)
+
+
+def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = None) -> Image:
+    """Give a picture in the grey of one who has ink alone: full colours are darker than their luma.
+
+    Networks that hatch leave all blank that has a hue of skin, and so wood, fur and sand, and draw a white band along
+    each shadow on a yellow wall, which passes through that hue. Faces, which are to stay light, keep their colours.
+
+    Args:
+        image: uint8 ``(H, W, 3)`` BGR; it is left as it is.
+        faces: Of it.
+        planes: Where it works; None: in new arrays.
+    """
+    planes, (height, width) = planes or Planes(), image.shape[:2]
+    grey, channels = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.split(image)
+    most, least = (one(one(channels[0], channels[1]), channels[2]) for one in (cv2.max, cv2.min))
+    tone = cv2.multiply(grey, cv2.LUT(cv2.subtract(most, least), _BLACKER), scale=1 / 255)
+    made = np.asarray(cv2.merge([tone] * 3), np.uint8)
+    shown = [face for face in faces if face.seen > 0]
+    if not shown:
+        return made
+    size = shrunk((width, height), _GROUNDS)
+    ovals = np.zeros(size[::-1], np.float32)
+    for face in shown:
+        add_oval(ovals, face, _FACE, face.seen, width / size[0])
+    alpha = np.asarray(cv2.resize(cv2.convertScaleAbs(ovals, alpha=255), (width, height)), np.uint8)
+    return composite(made, image, "normal", alpha, planes=planes)
 
 
 def as_pale(drawn: Image, image: Image, clear: Image, planes: Planes) -> Image:

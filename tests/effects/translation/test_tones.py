@@ -5,12 +5,14 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from gancam.effects.translation.features import Features
 from gancam.effects.translation.tones import (
     Exposure,
     as_dark,
     as_grey,
     as_pale,
     clear_darks,
+    for_pen,
     strengthened,
     without_glow,
     without_veil,
@@ -184,3 +186,17 @@ def test_what_is_white_in_an_overexposed_picture_is_drawn_no_more_colourful_and_
     assert as_pale(drawn, image, image, Planes()) is drawn
     hardly = np.asarray(image - np.uint8(1), np.uint8)
     assert np.abs(as_pale(drawn.copy(), image, hardly, Planes()).astype(int) - drawn).max() < 12
+
+
+def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_own() -> None:
+    image = np.full((120, 160, 3), (30, 150, 200), np.uint8)
+    image[:, :20] = 140
+    made = for_pen(image, [])
+    assert (made[:, :20] == 140).all()
+    assert (made[..., 0] == made[..., 2]).all()
+    assert made[60, 80, 0] < 0.8 * 151  # its luma
+    marks = np.tile((110.0, 60.0), (5, 1))
+    faced = for_pen(image, [Features((110.0, 60.0), 40.0, marks)])
+    assert np.abs(faced[60, 110].astype(int) - image[60, 110]).max() <= 1
+    assert (faced[:, :60] == made[:, :60]).all()
+    assert (for_pen(image, [Features((110.0, 60.0), 40.0, marks, seen=0.0)]) == made).all()
