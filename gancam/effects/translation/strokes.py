@@ -116,6 +116,7 @@ def _lines(grey: NDArray[np.uint8], fill: int) -> NDArray[np.uint8] | None:
     share = np.bincount(labels[clear > 0], minlength=count) / boxes[:, cv2.CC_STAT_AREA]
     share[0] = 0.0
     left, top, wide, tall = boxes[:, :4].T
+    share[np.maximum(wide, tall) < _LINE] = 0.0  # stars and flakes of snow, which would be black dots
     height, width = grey.shape
     share[(tall <= _RIM) & ((top == 0) | (top + tall == height))] = 0.0  # a border that cameras and scans leave dark
     share[(wide <= _RIM) & ((left == 0) | (left + wide == width))] = 0.0

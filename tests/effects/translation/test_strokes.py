@@ -87,6 +87,14 @@ def test_lines_of_a_pen_stay_and_those_of_a_texture_go(*, dark: bool) -> None:
     assert (cv2.absdiff(broad(grass), bare).max(2) > 0).mean() < 0.005
 
 
+def test_stars_at_dusk_are_no_lines() -> None:
+    """They were black dots in panes of glass."""
+    sky = np.full((240, 320, 3), (110, 60, 30), np.uint8)
+    for x, y in ((40, 30), (120, 90), (200, 150), (280, 40)):
+        sky[y : y + 3, x : x + 3] = 230
+    assert (broad(sky) == sky[0, 0]).all()
+
+
 def test_an_oil_painting_of_a_drawing_shows_its_lines() -> None:
     sheet = np.full((240, 320, 3), 255, np.uint8)
     cv2.rectangle(sheet, (60, 60), (240, 180), (0, 0, 0), 1)
