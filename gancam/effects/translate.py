@@ -302,7 +302,7 @@ class Translate(ModelEffect):
     def _shown(self, seen: Image, faces: Sequence[Features]) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
-        laid = self.card.strokes == "laid"
+        laid = self.card.strokes in strokes.LAID
         found = self._made(strokes.broad(seen) if laid else seen, faces, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
@@ -326,7 +326,7 @@ class Translate(ModelEffect):
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
-        if self.card.recipe == "mosaic":
+        if self.card.strokes == "panes":
             return glass.as_glass(found, seen, planes)
         return tones.clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 

@@ -103,7 +103,7 @@ def test_a_style_can_be_made_again_and_is_small(name: str) -> None:
     card = read_card(files[0])
     assert card.recipe in recipe.names()
     assert (card.licence, card.work_size, card.keeps) == ("CC BY-SA 4.0", 640, "black")
-    assert card.strokes == {"style-oil": "laid", "style-mosaic": "laid", "sketch": "hatched"}.get(name, "lines")
+    assert card.strokes == {"style-oil": "laid", "style-mosaic": "panes", "sketch": "hatched"}.get(name, "lines")
     assert sum(file.stat().st_size for file in files) < 1.8e6
 
 

@@ -74,7 +74,8 @@ class _Reach(NamedTuple):
     marks: float = 1.0
 
 
-_REACHES = {"laid": _Reach(20.0, 40.0, 0.3), "lines": _Reach(55.0, 40.0, 0.8)}
+_LAID = _Reach(20.0, 40.0, 0.3)
+_REACHES = {"laid": _LAID, "panes": _LAID, "lines": _Reach(55.0, 40.0, 0.8)}
 
 
 class _Part(NamedTuple):

@@ -12,6 +12,7 @@ from gancam.frame import Image
 from gancam.vision.fit import within
 from gancam.vision.planes import Planes
 
+LAID = "laid", "panes"  # what a model's card says of dabs and of panes, which are laid on all of a picture
 _UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 _TWICE = 2.5  # times as large as what was drawn, from which on it is enlarged in steps
@@ -157,8 +158,8 @@ def enlarged(
         found = enlarged_clean(found, (2 * found.shape[1], 2 * found.shape[0]))
     if not fine and strokes == "lines":
         strokes = "laid"
-    if strokes in ("laid", "hatched"):
-        large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
+    if strokes == "hatched" or strokes in LAID:
+        large = (enlarged_hatching if strokes == "hatched" else enlarged_levels)(found, size, planes)
         return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
     details = fine_lines(found, small, image, planes)
     if strokes == "any":
