@@ -302,8 +302,9 @@ class Translate(ModelEffect):
     def _shown(self, seen: Image, faces: Sequence[Features]) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
-        laid = self.card.strokes in strokes.LAID
-        found = self._made(strokes.broad(seen) if laid else seen, faces, self.params.clarity, self._planes, whole=True)
+        laid, panes = self.card.strokes in strokes.LAID, self.card.strokes == "panes"
+        shown = strokes.broad(seen, panes=panes) if laid else seen
+        found = self._made(shown, faces, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
