@@ -243,9 +243,7 @@ class Translate(ModelEffect):
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
-            clear = tones.without_veil(whole) if self.card.strokes in _LINES else whole
-            drawn = self._translated(clear)
-            drawn = tones.as_pale(drawn, whole, clear, self._planes) if self.card.strokes == "lines" else drawn
+            drawn = self._translated(tones.without_veil(whole) if self.card.strokes in _LINES else whole)
         if not self._on_paper:
             drawn = tones.as_grey(drawn, whole)
         return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)

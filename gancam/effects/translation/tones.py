@@ -45,9 +45,6 @@ _OVER = 8.0  # levels by which a drawing of a pale ground may be lighter than th
 _GROUND = 150.0, 185.0  # levels of the darkest channel up to which a place is no pale ground, and from which on it is
 _STEP = 4  # pixels: every so many are looked at for it
 _VIVID, _TINGE = 1.5, 0.1  # times and saturation more that something dark may have in a drawing
-_VIVID_PALE, _TINGE_PALE = 1.0, 0.06  # the same, of what is as good as white in a picture without its veil
-_THICK = 0.15  # of a veil against what it leaves, from which on that holds in full
-_PALE = 150.0, 190.0  # levels of the darkest channel from which on a place is that, and in full
 
 
 def without_veil(image: Image) -> Image:
@@ -105,7 +102,16 @@ class Exposure:
         cv2.LUT(drawn, self.down, dst=drawn)
         small, made = _small(image), _saturation(_small(drawn))
         most = np.float32(_VIVID) * cv2.blur(_saturation(small), (5, 5)) + np.float32(_TINGE)
-        return _less_colourful(drawn, made, most, np.float32(self.share), planes)
+        kept = np.minimum(most / np.maximum(made, np.float32(1e-3)), 1)
+        lost = np.float32(self.share) * (1 - cv2.blur(kept, (5, 5)))
+        if lost.max() < 0.01:
+            return drawn
+        level = planes("colour", drawn.shape[:2], np.uint8)
+        cv2.resize(cv2.convertScaleAbs(lost, alpha=255), (drawn.shape[1], drawn.shape[0]), dst=level)
+        shares = cv2.merge([level] * 3, dst=planes("colours", drawn.shape, np.uint8))
+        less = chroma_of(drawn)
+        cv2.multiply(less, shares, dst=less, scale=1 / 255, dtype=cv2.CV_16S)
+        return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
 
 
 def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = None) -> Image:
@@ -135,45 +141,9 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
     return composite(made, image, "normal", alpha, planes=planes)
 
 
-def as_pale(drawn: Image, image: Image, clear: Image, planes: Planes) -> Image:
-    """Make a drawing of a picture `without_veil`, itself, little more colourful where that is as good as white.
-
-    With a veil taken off, the tinge that an overexposed white thing is left with becomes a strong colour.
-
-    Args:
-        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `clear`.
-        image: The picture, of the same size.
-        clear: The same without its veil; the thicker that is, the more it tells, so that nothing jumps in a video.
-        planes: Where it works.
-    """
-    if clear is image:
-        return drawn
-    small = _small(image)
-    light, less = float(small.mean()), float(_small(clear).mean())
-    veil = min((light - less) / max(255 - light, 1.0) / _THICK, 1.0)
-    pale = (small.min(2).astype(np.float32) - np.float32(_PALE[0])) / np.float32(_PALE[1] - _PALE[0])
-    share = np.float32(veil) * np.clip(cv2.blur(pale, (5, 5)), 0, 1)
-    most = np.float32(_VIVID_PALE) * cv2.blur(_saturation(small), (5, 5)) + np.float32(_TINGE_PALE)
-    return _less_colourful(drawn, _saturation(_small(drawn)), most, share, planes)
-
-
 def _small(image: Image) -> MatLike:
     size = within((image.shape[1], image.shape[0]), _SMALL)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _less_colourful(drawn: Image, made: MatLike, most: MatLike, share: MatLike | np.float32, planes: Planes) -> Image:
-    """Take off `drawn`, itself, a `share` of what `made`, its saturation on a small picture, has beyond `most`."""
-    kept = np.minimum(most / np.maximum(made, np.float32(1e-3)), 1)
-    lost = share * (1 - cv2.blur(kept, (5, 5)))
-    if lost.max() < 0.01:
-        return drawn
-    level = planes("colour", drawn.shape[:2], np.uint8)
-    cv2.resize(cv2.convertScaleAbs(lost, alpha=255), (drawn.shape[1], drawn.shape[0]), dst=level)
-    shares = cv2.merge([level] * 3, dst=planes("colours", drawn.shape, np.uint8))
-    less = chroma_of(drawn)
-    cv2.multiply(less, shares, dst=less, scale=1 / 255, dtype=cv2.CV_16S)
-    return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
 
 
 def _saturation(image: MatLike) -> NDArray[np.float32]:

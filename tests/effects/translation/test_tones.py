@@ -10,7 +10,6 @@ from gancam.effects.translation.tones import (
     Exposure,
     as_dark,
     as_grey,
-    as_pale,
     clear_darks,
     for_pen,
     strengthened,
@@ -170,22 +169,6 @@ def test_thin_washes_become_stronger_and_ink_and_paper_stay() -> None:
     assert (np.diff(made) >= 0).all()
     assert 10 <= 128 - made[128] <= 20
     assert 255 - made[250] <= 8
-
-
-def test_what_is_white_in_an_overexposed_picture_is_drawn_no_more_colourful_and_what_has_a_colour_is() -> None:
-    """A polar bear was lemon yellow."""
-    image = np.full((90, 160, 3), (200, 215, 222), np.uint8)
-    image[:, 80:] = (200, 150, 90)
-    clear, drawn = without_veil(image), np.full_like(image, (140, 200, 225))
-    assert clear.mean() < image.mean() - 10
-    drawn[:, 80:] = (230, 150, 60)
-    made = as_pale(drawn.copy(), image, clear, Planes())
-    assert np.ptp(made[45, 30].astype(int)) < 40
-    assert abs(made[:, :60].mean() - drawn[:, :60].mean()) < 15
-    assert (made[:, 100:] == drawn[:, 100:]).all()
-    assert as_pale(drawn, image, image, Planes()) is drawn
-    hardly = np.asarray(image - np.uint8(1), np.uint8)
-    assert np.abs(as_pale(drawn.copy(), image, hardly, Planes()).astype(int) - drawn).max() < 12
 
 
 def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_own() -> None:
