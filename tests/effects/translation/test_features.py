@@ -159,17 +159,6 @@ def test_hatching_and_all_beside_a_face_stay_as_they_were_drawn() -> None:
     assert np.array_equal(drawn, np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8))
 
 
-def test_the_outline_of_a_turned_face_keeps_its_line() -> None:
-    """It lies within what is broad enough for a face that looks here."""
-    seen = skin()
-    drawn = np.asarray(cv2.line(seen.copy(), (207, 90), (207, 150), (0, 0, 0), 2), np.uint8)
-    turned = face()
-    turned.marks[2, 0] += 30
-    light = [grey(held(drawn, seen, [one], "laid"))[100:140, 207].mean() for one in (face(), turned)]
-    assert light[0] > light[1] + 10
-    assert light[1] < 15
-
-
 @pytest.mark.parametrize("width", [70.0, 96.0, 128.0, 160.0])
 def test_a_face_that_grows_a_little_changes_little(width: float) -> None:
     """At 96 and 160 pixels it is looked at in another size."""
