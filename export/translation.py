@@ -30,7 +30,7 @@ from train.tasks.translation import judged_pairs
 
 JUDGED = ("self", "degraded")  # pairs that are made of any photos, whose figures are of those
 WORKING = 640  # pixels of the longer side that is suggested where the frame is larger
-STROKES: dict[str, Strokes] = {"ink": "hatched", "oil": "laid", "mosaic": "laid"}  # of painters; others draw lines
+STROKES: dict[str, Strokes] = {"ink": "hatched", "oil": "laid", "mosaic": "panes"}  # else lines, of painters
 COMPARED = 256  # pixels of the longer side, at most, of pictures that all are compared on
 
 

@@ -243,9 +243,7 @@ class Translate(ModelEffect):
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
             drawn = exposure.applied(self._translated(lit), whole, self._planes)
         else:
-            clear = tones.without_veil(whole) if self.card.strokes in _LINES else whole
-            drawn = self._translated(clear)
-            drawn = tones.as_pale(drawn, whole, clear, self._planes) if self.card.strokes == "lines" else drawn
+            drawn = self._translated(tones.without_veil(whole) if self.card.strokes in _LINES else whole)
         if not self._on_paper:
             drawn = tones.as_grey(drawn, whole)
         return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
@@ -288,18 +286,23 @@ class Translate(ModelEffect):
         """What is drawn of `image`, whose faces shine less, and are held near to what they are."""
         found = self._memory.portraits.large(image.shape[1], self._share) if self._portrays else []
         faces = [face._replace(share=face.share * self.params.faces) for face in found]
-        seen = calmed(image, faces)
-        if self.card.strokes in _LINES and not self._on_paper:
-            seen = without_blemishes(seen, faces)
-        seen = brought_out(seen, faces, self.card.strokes)
+        seen = self._as_drawn(image, faces, self._planes, whole=True)
         self._memory.steady.begin()
         return held(self._shown(seen, faces), seen, faces, self.card.strokes)
+
+    def _as_drawn(self, image: Image, faces: Sequence[Features], planes: Planes, *, whole: bool = False) -> Image:
+        """`image` as who draws it sees it: faces without shine, and for a pen without freckles, in black and white."""
+        seen = calmed(image, faces)
+        if whole and self.card.strokes in _LINES and not self._on_paper:  # small faces have no freckles
+            seen = without_blemishes(seen, faces)
+        return brought_out(tones.for_pen(seen, faces, planes), faces) if self.card.strokes == "hatched" else seen
 
     def _shown(self, seen: Image, faces: Sequence[Features]) -> Image:
         """What the network makes of `seen`; as `stabilise` has it, with what was shown before."""
         self._begins = self._place(seen.shape[:2])
-        laid = self.card.strokes == "laid"
-        found = self._made(strokes.broad(seen) if laid else seen, faces, self.params.clarity, self._planes, whole=True)
+        laid, panes = self.card.strokes in strokes.LAID, self.card.strokes == "panes"
+        shown = strokes.broad(seen, panes=panes) if laid else seen
+        found = self._made(shown, faces, self.params.clarity, self._planes, whole=True)
         if laid:
             found = plain.softened(found, seen, self._planes)
         elif self.card.strokes in _LINES:
@@ -322,7 +325,7 @@ class Translate(ModelEffect):
         found = self._network(shown)
         if self._on_paper:
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
-        if self.card.recipe == "mosaic":
+        if self.card.strokes == "panes":
             return glass.as_glass(found, seen, planes)
         return tones.clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
 
@@ -341,7 +344,7 @@ class Translate(ModelEffect):
         most = _MOST_UNHURRIED if self._unhurried else _MOST
         coarse = max(self.params.scale, 1.0)
         for window in self._memory.portraits.windows((width, height), shown, self._share, most, coarse=coarse):
-            seen = tones.without_veil(window.cut(image, self.card.strokes))
+            seen = tones.without_veil(self._as_drawn(window.cut(image), [window.face], self._near))
             self._begins = self._place((height, width), (window.place.top, window.place.left), shown * window.nearer)
             made = self._made(seen, [window.face], _CLEARER * self.params.clarity, self._near)
             made = self._toned(made, seen, [window.face], self._near)

@@ -28,7 +28,7 @@ _SEEDS = 10**20  # that there may be
 _OF_GENERATORS = ("latent", "layers", "resolution")  # that these need
 Layout = Literal["image", "blocks", "cells", "latent", "masked", "recurrent"]
 Keeps = Literal["nothing", "luma", "black"]
-Strokes = Literal["any", "lines", "hatched", "laid"]
+Strokes = Literal["any", "lines", "hatched", "laid", "panes"]
 Precision = Literal["fp32", "fp16", "int8"]
 
 
@@ -72,7 +72,7 @@ class ModelCard:
     work_size: int = 0  # pixels of the longer side of pictures that it is best shown; 0: of any
     # what of the input the output still has: each pixel its luma; what is black, as a film's bars; or nothing certain
     keeps: Keeps = "nothing"
-    # what it draws: lines along edges, hatching as well, or dabs and panes that are laid on all of the picture
+    # what it draws: lines along edges, hatching as well, or dabs, or panes of glass, laid on all of the picture
     strokes: Strokes = "any"
     texture_step: int = 0  # pixels by which the texture that it lays on pictures can be moved, see above; 0: it cannot
     latent: int = 0  # numbers in a z and in a w, for layout latent

@@ -55,7 +55,7 @@ def test_a_small_face_is_cut_out_as_wide_as_it_is_to_be_drawn(people: Image) -> 
     (window,) = windows(Video(people), people)
     assert np.hypot(*np.subtract(middle(window), FACE[:2])) < 10
     assert FACE[2] * window.nearer == pytest.approx(WIDTH, rel=0.15)
-    assert window.cut(people, "laid").shape[:2] == window.size[::-1]
+    assert window.cut(people).shape[:2] == window.size[::-1]
     assert window.share == 1.0
 
 
@@ -158,7 +158,7 @@ def test_a_face_beyond_the_frame_is_cut_and_laid(people: Image) -> None:
     portraits = Video(people)
     (window,) = windows(portraits, people)
     moved = replace(window, place=window.place._replace(left=-20, top=-30), share=1.0)
-    seen, made = moved.cut(frame, "laid"), frame.copy()
+    seen, made = moved.cut(frame), frame.copy()
     moved.lay(np.asarray(255 - seen, np.uint8), made, 1.0, Planes())
     changed = np.abs(made.astype(int) - frame).max(2) > 0
     assert changed.any()

@@ -19,8 +19,6 @@ _ACROSS, _DOWN = 0.62, 0.8  # of its width: how far what is looked at reaches fr
 
 # ovals in widths of a face: half of how wide and tall they are, and of that how soft their edge is
 _FACE, _AND_CHEEKS = (0.5, 0.62, 0.12), (0.5, 0.66, 0.15)
-# how far off the middle the nose of a face is that is turned: of more, cheeks are narrower by so much, and at most
-_TURNED, _LESS, _MOST = 0.1, 0.35, 0.07
 _EYE, _MOUTH = (0.13, 0.075, 0.4), (0.03, 0.1, 0.4)  # a mouth is so much wider than its corners are apart, halved
 _LID, _ABOVE = (0.17, 0.13, 0.4), 0.03  # an eye with its brow, which is so far above it
 _NARROW = 0.12  # half of the distance of the corners of a mouth, at least
@@ -74,7 +72,8 @@ class _Reach(NamedTuple):
     marks: float = 1.0
 
 
-_REACHES = {"laid": _Reach(20.0, 40.0, 0.3), "lines": _Reach(55.0, 40.0, 0.8)}
+_LAID = _Reach(20.0, 40.0, 0.3)
+_REACHES = {"laid": _LAID, "panes": _LAID, "lines": _Reach(55.0, 40.0, 0.8)}
 
 
 class _Part(NamedTuple):
@@ -154,16 +153,15 @@ def without_blemishes(image: Image, faces: Sequence[Features]) -> Image:
     return made
 
 
-def brought_out(image: Image, faces: Sequence[Features], strokes: str) -> Image:
+def brought_out(image: Image, faces: Sequence[Features]) -> Image:
     """Raise the shades of `faces` that are pale or out of focus, for pens: of those white paper would be left.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR, as `calmed` gives it.
         faces: Of it.
-        strokes: As a model's card has them: all but those of pens leave the image as it is.
     """
     made = image
-    for part in _parts(image, faces) if strokes == "hatched" else ():
+    for part in _parts(image, faces):
         place = part.rows, part.columns
         small = cv2.cvtColor(cv2.resize(made[place], part.size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
         shades, oval = (
@@ -205,7 +203,7 @@ def held(drawn: Image, seen: Image, faces: Sequence[Features], strokes: str) -> 
         near = reach.marks + (1 - reach.marks) * _plain(part, _LID, _ABOVE)
         apart *= _large(1 / near, part)
         apart -= np.clip(apart, -reach.darker, reach.lighter)
-        apart *= _large(near * _oval(part, _cheeks(part.face)) * np.float32(part.face.share), part)
+        apart *= _large(near * _oval(part, _AND_CHEEKS) * np.float32(part.face.share), part)
         less = np.rint(apart).astype(np.int16)
         made = drawn.copy() if made is drawn else made
         made[place] = cv2.subtract(made[place], cv2.merge([less] * 3), dtype=cv2.CV_8U)
@@ -288,13 +286,6 @@ def _lines(long: int) -> tuple[NDArray[np.uint8], ...]:
     """Lines of so many pixels along four directions."""
     slant = np.eye(long, dtype=np.uint8)
     return np.ones((1, long), np.uint8), np.ones((long, 1), np.uint8), slant, np.ascontiguousarray(slant[::-1])
-
-
-def _cheeks(face: Features) -> tuple[float, float, float]:
-    """Where a face is held: less broad where it is turned, as its outline is within."""
-    across, down, soft = _AND_CHEEKS
-    turned = abs(float(face.marks[2][0]) - face.middle[0]) / face.width
-    return across - min(max(_LESS * (turned - _TURNED), 0.0), _MOST), down, soft
 
 
 def _oval(

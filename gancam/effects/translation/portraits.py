@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.effects.translation.features import Features, brought_out, calmed
+from gancam.effects.translation.features import Features
 from gancam.effects.translation.steady import Steady
 from gancam.frame import Image
 from gancam.masks.faces import Face, Faces
@@ -90,21 +90,16 @@ class Window:
     size: tuple[int, int]
     face: Features
 
-    def cut(self, image: Image, strokes: str) -> Image:
-        """Cut it out of `image`, without noise and shine, in the size in which it is drawn; the border is repeated.
-
-        `strokes` is as a model's card has them.
-        """
+    def cut(self, image: Image) -> Image:
+        """Cut it out of `image`, without noise, in the size in which it is drawn; the border is repeated."""
         height, width = image.shape[:2]
         left, top, right, bottom = self.place.left, self.place.top, self.place.right, self.place.bottom
         inside = image[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
         above, below, before, after = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
         whole = np.asarray(cv2.copyMakeBorder(inside, above, below, before, after, cv2.BORDER_REPLICATE), np.uint8)
         if self.place.width > self.size[0]:
-            near = even(np.asarray(cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA), np.uint8))
-        else:
-            near = np.asarray(cv2.resize(even(whole), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
-        return brought_out(calmed(near, [self.face]), [self.face], strokes)
+            return even(np.asarray(cv2.resize(whole, self.size, interpolation=cv2.INTER_AREA), np.uint8))
+        return np.asarray(cv2.resize(even(whole), self.size, interpolation=cv2.INTER_CUBIC), np.uint8)
 
     def lay(self, drawn: Image, frame: Image, strength: float, planes: Planes) -> None:
         """Lay what was `drawn` of `cut` on `frame`, in place: as light as the frame is there, the edge soft."""

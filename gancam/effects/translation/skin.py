@@ -54,7 +54,7 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
     there, made = halved(seen, size), halved(drawn, size)
     skin = _skin(there) * body
     for face in faces:
-        _add_oval(skin, face, width / size[0])
+        add_oval(skin, face, _OVAL, face.share, width / size[0])
     if float(skin.max()) < _LEAST:
         return drawn
     light, ink = (cv2.cvtColor(one, cv2.COLOR_BGR2GRAY).astype(np.float32) for one in (there, made))
@@ -118,14 +118,22 @@ def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> 
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _add_oval(skin: Plane, face: Features, shrink: float) -> None:
-    """Count a face, in pixels of what is `shrink` times as large, as skin: light that falls on it has another hue."""
-    across, down, soft = _OVAL
+def add_oval(ovals: Plane, face: Features, shape: tuple[float, float, float], share: float, shrink: float) -> None:
+    """Let an oval around a face count `share` in `ovals`, ``(h, w)`` of 0 to 1, where it is not more already.
+
+    Args:
+        ovals: They are changed.
+        face: In pixels of a picture that is `shrink` times as large.
+        shape: Half of how wide and how tall it is, in widths of the face, and how soft its edge, of that.
+        share: 0 to 1.
+        shrink: See `face`.
+    """
+    across, down, soft = shape
     (x, y), wide = face.middle, face.width
-    to_right = ((np.arange(skin.shape[1], dtype=np.float32) * shrink - x) / (across * wide)) ** 2
-    to_below = ((np.arange(skin.shape[0], dtype=np.float32) * shrink - y) / (down * wide)) ** 2
+    to_right = ((np.arange(ovals.shape[1], dtype=np.float32) * shrink - x) / (across * wide)) ** 2
+    to_below = ((np.arange(ovals.shape[0], dtype=np.float32) * shrink - y) / (down * wide)) ** 2
     inside = ramp(-np.sqrt(to_right + to_below[:, None]), -1 - soft, soft - 1)
-    np.maximum(skin, inside * np.float32(face.share), out=skin)
+    np.maximum(ovals, inside * np.float32(share), out=ovals)
 
 
 def _around(values: MatLike) -> MatLike:

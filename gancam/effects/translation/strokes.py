@@ -9,13 +9,19 @@ from numpy.typing import NDArray
 
 from gancam.effects.translation.glyphs import groups
 from gancam.frame import Image
-from gancam.vision.fit import within
-from gancam.vision.planes import Planes
+from gancam.vision.blend import composite
+from gancam.vision.fit import halved, shrunk, within
+from gancam.vision.planes import Planes, ramp
 
+LAID = "laid", "panes"  # what a model's card says of dabs and of panes, which are laid on all of a picture
 _UNIT = 2048  # of a slope, of at most 128 / (2 * 40 ** 0.5)
 _RADIUS, _FLAT = 4, 40.0  # of the guided filter: its window, and the variance under which there is no edge
 _TWICE = 2.5  # times as large as what was drawn, from which on it is enlarged in steps
 _BRUSH = 5  # pixels of a window whose median a dab shows
+# of fur, gravel and snow: times smaller is what is left of those; levels of what is fine, at most, and on average from
+# which on there is some, and in full; levels that what is left may vary by, in full, and from which on it has shapes
+_COARSE, _FINE, _ROUGH, _SHAPES = 4.0, 12.0, (5.0, 7.5), (11.0, 18.0)
+_EVENED = 0.7  # how far a place becomes that then
 _LINE, _STRONG = 9, 60  # of pen lines: pixels that they are narrower than, levels by which they stand out at least
 _AROUND, _PAPER, _PLAIN = 25, 10, 0.865  # pixels around one, levels of what is plain there, and its share at least
 _WHOLE = 0.3  # share of what hangs together that is so, from which on all of it is kept
@@ -73,17 +79,20 @@ def _slope(small: Image, found: Image, planes: Planes) -> NDArray[np.int16]:
     return np.asarray(cv2.blur(slope, window, dst=planes("smooth slope", shape, np.int16)), np.int16)
 
 
-def broad(image: Image) -> Image:
+def broad(image: Image, *, panes: bool = False) -> Image:
     """Leave out what is finer than a brush: weave, grass and single hairs become spots, and edges stay where they are.
 
     Lines of a pen on plain ground stay, as broad as can be painted: a drawing is nothing but lines.
 
     Args:
         image: uint8 ``(H, W, 3)``, in the size in which it is drawn.
+        panes: Whether it is to be of glass, in which the spots that are left of fur and gravel would be black holes.
     """
     made = image
     for _ in range(2):
         made = np.asarray(cv2.medianBlur(made, _BRUSH), np.uint8)
+    if panes:
+        made = _without_grain(made, image)
     grey, near = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8), np.ones((3, 3), np.uint8)
     dark = cv2.mean(grey)[0] < _DARK
     lines = _lines(grey, cv2.MORPH_OPEN if dark else cv2.MORPH_CLOSE)
@@ -91,6 +100,29 @@ def broad(image: Image) -> Image:
         thicker = (cv2.dilate if dark else cv2.erode)(image, near)
         cv2.copyTo(thicker, cv2.dilate(lines, near), made)
     return made
+
+
+def _without_grain(made: Image, image: Image) -> Image:
+    """Give `made` with the mean of `image` where that is rough and has no other shape, as fur, gravel and snow.
+
+    A median leaves spots of those, which would be black holes between panes.
+    """
+    size = shrunk((image.shape[1], image.shape[0]), _COARSE)
+    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+    fine = cv2.min(cv2.absdiff(grey, cv2.blur(grey, (5, 5))), _FINE)  # type: ignore[call-overload]
+    few = halved(image, size)
+    left = cv2.blur(few, (3, 3))
+    level = cv2.cvtColor(left, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    mean = cv2.blur(level, (7, 7))
+    varies = cv2.blur(level * level, (7, 7)) - mean * mean
+    rough = cv2.blur(cv2.resize(fine, size, interpolation=cv2.INTER_AREA).astype(np.float32), (5, 5))
+    share = ramp(rough, *_ROUGH) * (1 - ramp(np.sqrt(np.maximum(varies, 0)), *_SHAPES))
+    alpha = cv2.convertScaleAbs(cv2.blur(share, (3, 3)), alpha=255 * _EVENED)
+    if not cv2.countNonZero(alpha):
+        return made
+    full = image.shape[1], image.shape[0]
+    large = [np.asarray(cv2.resize(one, full), np.uint8) for one in (left, alpha)]
+    return composite(made, large[0], "normal", large[1])
 
 
 def _lines(grey: NDArray[np.uint8], fill: int) -> NDArray[np.uint8] | None:
@@ -116,6 +148,7 @@ def _lines(grey: NDArray[np.uint8], fill: int) -> NDArray[np.uint8] | None:
     share = np.bincount(labels[clear > 0], minlength=count) / boxes[:, cv2.CC_STAT_AREA]
     share[0] = 0.0
     left, top, wide, tall = boxes[:, :4].T
+    share[np.maximum(wide, tall) < _LINE] = 0.0  # stars and flakes of snow, which would be black dots
     height, width = grey.shape
     share[(tall <= _RIM) & ((top == 0) | (top + tall == height))] = 0.0  # a border that cameras and scans leave dark
     share[(wide <= _RIM) & ((left == 0) | (left + wide == width))] = 0.0
@@ -156,8 +189,8 @@ def enlarged(
         found = enlarged_clean(found, (2 * found.shape[1], 2 * found.shape[0]))
     if not fine and strokes == "lines":
         strokes = "laid"
-    if strokes in ("laid", "hatched"):
-        large = (enlarged_levels if strokes == "laid" else enlarged_hatching)(found, size, planes)
+    if strokes == "hatched" or strokes in LAID:
+        large = (enlarged_hatching if strokes == "hatched" else enlarged_levels)(found, size, planes)
         return np.asarray(cv2.convertScaleAbs(large, dst=out), np.uint8)
     details = fine_lines(found, small, image, planes)
     if strokes == "any":

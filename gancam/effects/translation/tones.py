@@ -1,5 +1,6 @@
 """Tones: how dark black stays, the light or dark that a badly exposed frame lacks, and colours of what is dark."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -7,7 +8,10 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from gancam.effects.translation.features import Features
+from gancam.effects.translation.skin import add_oval
 from gancam.frame import Image
+from gancam.vision.blend import composite
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk, within
 from gancam.vision.planes import Planes
@@ -29,6 +33,11 @@ _DEEP, _MIDDLE = 25.0, 90.0  # levels up to which and from which on what is dark
 _THIN = 0.25  # how far washes are too light: of a middle tone, half of that
 _STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).astype(np.uint8)
 
+# of pens: levels between channels from which on a colour is darker than its luma, and how much the fullest is
+_FULL, _DARKER = 32.0, 0.55
+_BLACKER = np.rint(255 * (1 - _DARKER * np.clip((np.arange(256) - _FULL) / (255 - _FULL), 0, 1))).astype(np.uint8)
+_FACE = 0.62, 0.85, 0.3  # half of how wide and how tall a face keeps its colours, in widths of it; how soft its edge is
+
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
 _GROUNDS = 4.0  # times smaller is the picture that tells of grounds
@@ -36,9 +45,6 @@ _OVER = 8.0  # levels by which a drawing of a pale ground may be lighter than th
 _GROUND = 150.0, 185.0  # levels of the darkest channel up to which a place is no pale ground, and from which on it is
 _STEP = 4  # pixels: every so many are looked at for it
 _VIVID, _TINGE = 1.5, 0.1  # times and saturation more that something dark may have in a drawing
-_VIVID_PALE, _TINGE_PALE = 1.0, 0.06  # the same, of what is as good as white in a picture without its veil
-_THICK = 0.15  # of a veil against what it leaves, from which on that holds in full
-_PALE = 150.0, 190.0  # levels of the darkest channel from which on a place is that, and in full
 
 
 def without_veil(image: Image) -> Image:
@@ -96,48 +102,48 @@ class Exposure:
         cv2.LUT(drawn, self.down, dst=drawn)
         small, made = _small(image), _saturation(_small(drawn))
         most = np.float32(_VIVID) * cv2.blur(_saturation(small), (5, 5)) + np.float32(_TINGE)
-        return _less_colourful(drawn, made, most, np.float32(self.share), planes)
+        kept = np.minimum(most / np.maximum(made, np.float32(1e-3)), 1)
+        lost = np.float32(self.share) * (1 - cv2.blur(kept, (5, 5)))
+        if lost.max() < 0.01:
+            return drawn
+        level = planes("colour", drawn.shape[:2], np.uint8)
+        cv2.resize(cv2.convertScaleAbs(lost, alpha=255), (drawn.shape[1], drawn.shape[0]), dst=level)
+        shares = cv2.merge([level] * 3, dst=planes("colours", drawn.shape, np.uint8))
+        less = chroma_of(drawn)
+        cv2.multiply(less, shares, dst=less, scale=1 / 255, dtype=cv2.CV_16S)
+        return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
 
 
-def as_pale(drawn: Image, image: Image, clear: Image, planes: Planes) -> Image:
-    """Make a drawing of a picture `without_veil`, itself, little more colourful where that is as good as white.
+def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = None) -> Image:
+    """Give a picture in the grey of one who has ink alone: full colours are darker than their luma.
 
-    With a veil taken off, the tinge that an overexposed white thing is left with becomes a strong colour.
+    Networks that hatch leave all blank that has a hue of skin, and so wood, fur and sand, and draw a white band along
+    each shadow on a yellow wall, which passes through that hue. Faces, which are to stay light, keep their colours.
 
     Args:
-        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `clear`.
-        image: The picture, of the same size.
-        clear: The same without its veil; the thicker that is, the more it tells, so that nothing jumps in a video.
-        planes: Where it works.
+        image: uint8 ``(H, W, 3)`` BGR; it is left as it is.
+        faces: Of it.
+        planes: Where it works; None: in new arrays.
     """
-    if clear is image:
-        return drawn
-    small = _small(image)
-    light, less = float(small.mean()), float(_small(clear).mean())
-    veil = min((light - less) / max(255 - light, 1.0) / _THICK, 1.0)
-    pale = (small.min(2).astype(np.float32) - np.float32(_PALE[0])) / np.float32(_PALE[1] - _PALE[0])
-    share = np.float32(veil) * np.clip(cv2.blur(pale, (5, 5)), 0, 1)
-    most = np.float32(_VIVID_PALE) * cv2.blur(_saturation(small), (5, 5)) + np.float32(_TINGE_PALE)
-    return _less_colourful(drawn, _saturation(_small(drawn)), most, share, planes)
+    planes, (height, width) = planes or Planes(), image.shape[:2]
+    grey, channels = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.split(image)
+    most, least = (one(one(channels[0], channels[1]), channels[2]) for one in (cv2.max, cv2.min))
+    tone = cv2.multiply(grey, cv2.LUT(cv2.subtract(most, least), _BLACKER), scale=1 / 255)
+    made = np.asarray(cv2.merge([tone] * 3), np.uint8)
+    shown = [face for face in faces if face.seen > 0]
+    if not shown:
+        return made
+    size = shrunk((width, height), _GROUNDS)
+    ovals = np.zeros(size[::-1], np.float32)
+    for face in shown:
+        add_oval(ovals, face, _FACE, face.seen, width / size[0])
+    alpha = np.asarray(cv2.resize(cv2.convertScaleAbs(ovals, alpha=255), (width, height)), np.uint8)
+    return composite(made, image, "normal", alpha, planes=planes)
 
 
 def _small(image: Image) -> MatLike:
     size = within((image.shape[1], image.shape[0]), _SMALL)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _less_colourful(drawn: Image, made: MatLike, most: MatLike, share: MatLike | np.float32, planes: Planes) -> Image:
-    """Take off `drawn`, itself, a `share` of what `made`, its saturation on a small picture, has beyond `most`."""
-    kept = np.minimum(most / np.maximum(made, np.float32(1e-3)), 1)
-    lost = share * (1 - cv2.blur(kept, (5, 5)))
-    if lost.max() < 0.01:
-        return drawn
-    level = planes("colour", drawn.shape[:2], np.uint8)
-    cv2.resize(cv2.convertScaleAbs(lost, alpha=255), (drawn.shape[1], drawn.shape[0]), dst=level)
-    shares = cv2.merge([level] * 3, dst=planes("colours", drawn.shape, np.uint8))
-    less = chroma_of(drawn)
-    cv2.multiply(less, shares, dst=less, scale=1 / 255, dtype=cv2.CV_16S)
-    return np.asarray(cv2.subtract(drawn, less, dst=drawn, dtype=cv2.CV_8U), np.uint8)
 
 
 def _saturation(image: MatLike) -> NDArray[np.float32]:

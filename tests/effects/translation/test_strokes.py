@@ -87,6 +87,28 @@ def test_lines_of_a_pen_stay_and_those_of_a_texture_go(*, dark: bool) -> None:
     assert (cv2.absdiff(broad(grass), bare).max(2) > 0).mean() < 0.005
 
 
+def test_for_panes_fur_is_even_and_what_has_a_shape_stays() -> None:
+    """An alpaca of glass was spotted like a leopard."""
+    rng = np.random.default_rng(0)
+    fur = np.full((192, 256, 3), (60, 110, 160), np.uint8)
+    for _ in range(1500):
+        x, y = rng.integers(0, (256, 192)).tolist()
+        cv2.line(fur, (x, y), (x + int(rng.integers(-3, 4)), y + 9), rng.integers(20, 200, 3).tolist(), 2)
+    assert broad(fur, panes=True).std((0, 1)).mean() < 0.6 * broad(fur).std((0, 1)).mean()
+    shapes = np.full_like(fur, 220)
+    cv2.rectangle(shapes, (40, 40), (120, 150), (40, 60, 30), -1)
+    cv2.circle(shapes, (190, 90), 30, (30, 30, 160), -1)
+    assert (broad(shapes, panes=True) == broad(shapes)).all()
+
+
+def test_stars_at_dusk_are_no_lines() -> None:
+    """They were black dots in panes of glass."""
+    sky = np.full((240, 320, 3), (110, 60, 30), np.uint8)
+    for x, y in ((40, 30), (120, 90), (200, 150), (280, 40)):
+        sky[y : y + 3, x : x + 3] = 230
+    assert (broad(sky) == sky[0, 0]).all()
+
+
 def test_an_oil_painting_of_a_drawing_shows_its_lines() -> None:
     sheet = np.full((240, 320, 3), 255, np.uint8)
     cv2.rectangle(sheet, (60, 60), (240, 180), (0, 0, 0), 1)

@@ -5,12 +5,13 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from gancam.effects.translation.features import Features
 from gancam.effects.translation.tones import (
     Exposure,
     as_dark,
     as_grey,
-    as_pale,
     clear_darks,
+    for_pen,
     strengthened,
     without_glow,
     without_veil,
@@ -170,17 +171,15 @@ def test_thin_washes_become_stronger_and_ink_and_paper_stay() -> None:
     assert 255 - made[250] <= 8
 
 
-def test_what_is_white_in_an_overexposed_picture_is_drawn_no_more_colourful_and_what_has_a_colour_is() -> None:
-    """A polar bear was lemon yellow."""
-    image = np.full((90, 160, 3), (200, 215, 222), np.uint8)
-    image[:, 80:] = (200, 150, 90)
-    clear, drawn = without_veil(image), np.full_like(image, (140, 200, 225))
-    assert clear.mean() < image.mean() - 10
-    drawn[:, 80:] = (230, 150, 60)
-    made = as_pale(drawn.copy(), image, clear, Planes())
-    assert np.ptp(made[45, 30].astype(int)) < 40
-    assert abs(made[:, :60].mean() - drawn[:, :60].mean()) < 15
-    assert (made[:, 100:] == drawn[:, 100:]).all()
-    assert as_pale(drawn, image, image, Planes()) is drawn
-    hardly = np.asarray(image - np.uint8(1), np.uint8)
-    assert np.abs(as_pale(drawn.copy(), image, hardly, Planes()).astype(int) - drawn).max() < 12
+def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_own() -> None:
+    image = np.full((120, 160, 3), (30, 150, 200), np.uint8)
+    image[:, :20] = 140
+    made = for_pen(image, [])
+    assert (made[:, :20] == 140).all()
+    assert (made[..., 0] == made[..., 2]).all()
+    assert made[60, 80, 0] < 0.8 * 151  # its luma
+    marks = np.tile((110.0, 60.0), (5, 1))
+    faced = for_pen(image, [Features((110.0, 60.0), 40.0, marks)])
+    assert np.abs(faced[60, 110].astype(int) - image[60, 110]).max() <= 1
+    assert (faced[:, :60] == made[:, :60]).all()
+    assert (for_pen(image, [Features((110.0, 60.0), 40.0, marks, seen=0.0)]) == made).all()
