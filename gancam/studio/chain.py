@@ -172,7 +172,11 @@ class LiveChain(EffectChain):
 
     def specs(self) -> list[EffectSpec]:
         """Write down the effects that are on, with the parameters that are not at their defaults."""
-        return [_spec(link) for link in self.links if link.slot.on]
+        return [spec for spec, on in self.kept() if on]
+
+    def kept(self) -> list[tuple[EffectSpec, bool]]:
+        """Write down all effects as ``specs`` does, and whether each is on."""
+        return [(_spec(link), link.slot.on) for link in self.links]
 
     def _load(self, spec: EffectSpec, names: Sequence[str]) -> Link:
         if len(names) >= MOST:

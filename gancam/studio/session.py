@@ -1,5 +1,6 @@
 """The one session of a studio: what plays, through which effects, for whom."""
 
+import logging
 import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gancam.effects import EffectSpec, check_spec, declared, declared_for, own_effect
-from gancam.errors import InputError, NotFound, either
+from gancam.errors import GancamError, InputError, NotFound, either
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, Params, Value
@@ -17,12 +18,14 @@ from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
 from gancam.studio.chain import Link, LiveChain
 from gancam.studio.gate import FrameGate
+from gancam.studio.kept import KeptEffects
 from gancam.studio.player import Player, SourceRequest
 from gancam.studio.screen import Screen
 from gancam.studio.storage import Storage
 from gancam.threads import Listeners
 from gancam.vision.pad import DrawingPad
 
+log = logging.getLogger(__name__)
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp")
 
 
@@ -47,7 +50,9 @@ class Session:
         self._lock = threading.Lock()
         self.listeners = Listeners()
         self.gate = FrameGate()
-        self.chain = LiveChain(self.gate, self.changed)
+        self.chain = LiveChain(self.gate, self._chain_changed)
+        self._kept = KeptEffects(storage.folder / "effects.json")
+        self._restoring = False
         self.screen = Screen(storage.roots["recordings"], self.changed)
         self.player = Player(self.chain, self.screen, self.gate, self.changed)
 
@@ -56,6 +61,25 @@ class Session:
         with self._lock:
             self.version += 1
         self.listeners.notify()
+
+    def _chain_changed(self) -> None:
+        if not self._restoring:  # one that is ended then would keep half of them
+            self._kept.write(self.chain.kept)
+        self.changed()
+
+    def restore(self) -> None:
+        """Put back the effects that were there when the last session ended, but for what cannot be any more."""
+        self._restoring = True
+        try:
+            for spec, on in self._kept.read():
+                try:
+                    name = self.add(spec).name
+                    if not on:
+                        self.chain.request({f"{name}.on": False})
+                except GancamError as error:
+                    log.warning("studio: %s, an effect of the last time, is left out: %s", spec.name, error)
+        finally:
+            self._restoring = False
 
     def close(self) -> None:
         """Stop playing and close the effects."""
