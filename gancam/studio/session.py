@@ -16,7 +16,7 @@ from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, Params, Value
 from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
-from gancam.studio.chain import Link, LiveChain
+from gancam.studio.chain import Link, LiveChain, spec_of
 from gancam.studio.gate import FrameGate
 from gancam.studio.kept import KeptEffects
 from gancam.studio.player import Player, SourceRequest
@@ -181,6 +181,25 @@ class Session:
         else:
             self.changed()
 
+    def for_files(self) -> list[EffectSpec]:
+        """Write down the effects that are on as files are taken through them: what is drawn is a mask in a file.
+
+        Raises:
+            InputError: One has a mask besides what is drawn.
+            SinkError: The mask cannot be kept.
+        """
+        found = []
+        for link in self.chain.links:
+            spec, pad = spec_of(link), link.slot.pad
+            params = {key: text for key, text in spec.params.items() if key != "draw"}
+            if link.slot.on and pad is not None and pad.brushes and (mask := pad.mask).any():
+                if "mask" in params:
+                    raise InputError(f"{link.name}: files take what is drawn or its mask, not both; turn one off")
+                params["mask"] = str(self.storage.keep_mask(mask))
+            if link.slot.on:
+                found.append(EffectSpec(spec.name, params))
+        return found
+
     # What is told
 
     def state(self) -> dict[str, object]:
@@ -232,10 +251,14 @@ class Session:
         }  # fmt: skip
 
     def command(self) -> str:
-        """Write the line of a shell that plays the same."""
+        """Write the line of a shell that plays the same; of a still picture, that makes the same of it."""
         request = self.player.request
         source = "test" if request is None else request.argument
-        effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
+        still = request is not None and request.still
+        specs = self.for_files() if still else self.chain.specs()
+        effects = [part for spec in specs for part in ("-e", str(spec))] or ["-e", "none"]
+        if still:
+            return shlex.join(["gancam", "process", source, f"{Path(source).stem}-made.png", *effects])
         size = SIZE if request is None or request.kind in ("file", "stream") else request.size
         mirror = ["--mirror"] if self.player.mirrored else []
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])

@@ -72,7 +72,7 @@ function paint() {
 function fit() {
   const room = $("stage").getBoundingClientRect()
   if (room.width) wantRoom(room.width * devicePixelRatio, room.height * devicePixelRatio)
-  if (!view.width) return
+  if (!now) return // a canvas that nothing was drawn on has a size of its own
   const share = Math.min(room.width / view.width, room.height / view.height)
   const near = (length, most) => (most - length < 2 ? most : Math.floor(length))
   $("picture").style.width = `${near(view.width * share, room.width)}px`
@@ -146,6 +146,7 @@ export function startStage() {
   $("mirror").onclick = () => attempt("POST", "/api/mirror", { on: !told.state?.source.mirrored })
   $("snapshot").onclick = snapshot
   $("record").onclick = () => attempt("POST", "/api/recording", { on: !told.state?.recording })
+  $("full").hidden = !document.fullscreenEnabled // on iPhones
   $("full").onclick = () => {
     if (document.fullscreenElement) document.exitFullscreen()
     else document.querySelector(".watch").requestFullscreen?.()
