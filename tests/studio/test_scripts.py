@@ -334,7 +334,8 @@ def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_
       const chosen = []
       const brush = { dataset: { tool: "brush" }, setAttribute: (name, on) => chosen.push(on) }
       document.getElementById("tools").querySelectorAll = () => [brush]
-      const drawer = (brushes) => api.tell("state", { effects: [{ name: "a", draws: true, on: true, brushes }] })
+      const effects = (brushes) => [{ name: "a", draws: true, on: true, brushes }]
+      const drawer = (brushes) => api.tell("state", { source: { size: [64, 48] }, effects: effects(brushes) })
       const hit = (key) => press({ key, preventDefault() {}, target: { closest: () => null } })
       drawer(false)
       chosen.length = 0

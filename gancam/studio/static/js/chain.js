@@ -62,7 +62,7 @@ function showState({ effects }) {
 
 function showStats({ ms, status }) {
   for (const [name, card] of cards) {
-    card.time.textContent = ms[name] === undefined ? "" : `${ms[name] < 10 ? ms[name].toFixed(1) : Math.round(ms[name])} ms`
+    card.time.textContent = !ms[name] ? "" : `${ms[name] < 10 ? ms[name].toFixed(1) : Math.round(ms[name])} ms`
     card.time.title = status[name] || "Time of a frame"
   }
 }

@@ -183,6 +183,7 @@ async function choose(entry) {
     mark()
     $("prepare").hidden = true
     toast(error.message, "error")
+    list() // it may have been deleted
   }
 }
 

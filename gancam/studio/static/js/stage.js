@@ -118,8 +118,9 @@ function startPointer() {
   })
   const hold = $("hold")
   hold.onpointerdown = () => setHeld(true)
-  hold.onpointerup = hold.onpointerleave = hold.onblur = () => held && setHeld(false)
-  hold.onkeydown = (event) => (event.key === " " || event.key === "Enter") && setHeld(true)
+  hold.onpointerup = hold.onpointerleave = hold.onblur = () => { if (held) setHeld(false) }
+  // with braces: a handler that gives false keeps Tab from leaving the button
+  hold.onkeydown = (event) => { if (event.key === " " || event.key === "Enter") setHeld(true) }
   hold.onkeyup = () => setHeld(false)
 }
 
