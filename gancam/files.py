@@ -7,7 +7,6 @@ memory are kept in a temporary file.
 
 import errno
 import os
-import re
 import secrets
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from gancam.errors import InputError, NotFound, OutputExists, SinkError, shown
 
@@ -30,6 +29,7 @@ _IN_MEMORY = 64 << 20  # bytes up to which a `Spool` has no file
 AnyPath = str | os.PathLike[str]
 REPLACING = "give another name, or --overwrite (in Python overwrite=True)"  # what would do for a file that is there
 _LONGEST = 255  # bytes of a file's name
+_JOINERS = "\u200c\u200d"  # within words of Persian and Indic scripts, and emoji of several
 _CLEAN = 200  # bytes of a clean name: what is made of a file adds to its name
 _SHOWN = 160  # characters of a path in a message
 _OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENOTDIR, errno.EROFS)
@@ -128,12 +128,20 @@ def folded(name: str) -> str:
 def clean_name(text: str) -> str:
     """Make of any `text` the name of one file or folder, which every system takes; empty where nothing is left of it.
 
-    All but letters, digits and ``.,()+ -`` becomes ``_``, what separates folders too. Dots and spaces at the ends go,
-    the name of a device of Windows gets a ``_`` in front, and of a long text the end stays, 200 bytes at most.
+    Of ASCII all but letters, digits and ``.,()+ -`` becomes ``_``, what separates folders too; of the rest what is no
+    character, or is not seen and may deceive, as one that turns the direction of writing. Dots and spaces at the ends
+    go, the name of a device of Windows gets a ``_`` in front, and of a long text the end stays, 200 bytes at most.
     """
-    name = re.sub(r"[^\w.,()+ -]", "_", text).strip(" .")
+    name = "".join(one if _is_plain(one) else "_" for one in text).strip(" .")
     name = cut_name(name[-120:], _CLEAN).lstrip(" .")
     return f"_{name}" if is_reserved(name) else name
+
+
+def _is_plain(one: str) -> bool:
+    """Whether a character may stand in a `clean_name`: accents of their own and emoji, which are several, do."""
+    if one.isascii():
+        return one.isalnum() or one in "_.,()+ -"
+    return one in _JOINERS or category(one)[0] not in "CZ" or category(one) == "Zs"
 
 
 def distinct_names(texts: Iterable[str]) -> list[str]:

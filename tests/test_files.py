@@ -168,6 +168,9 @@ def test_a_model_is_never_looked_for_in_vain_without_an_error_of_ours(name: str)
     [
         ("T-shirt/top", "T-shirt_top"), ("../../etc", "_.._etc"), ("/etc/passwd", "_etc_passwd"), ("..", ""), ("", ""),
         ("C:\\x", "C__x"), ("con", "_con"), ("a. ", "a"), ("\0", "_"), ("x" * 300, "x" * 120), ("会" * 300, "会" * 66),
+        ("Urlaub 🏖️ 👩‍👧", "Urlaub 🏖️ 👩‍👧"), ("cafe\u0301", "cafe\u0301"), ("हिन्दी", "हिन्दी"), ("صورة", "صورة"),
+        ("9.41\u202fAM – “a’s”", "9.41\u202fAM – “a’s”"), ("a\u202egpj.exe", "a_gpj.exe"),
+        ("a\u200bb\ue000\ud800", "a_b__"), ("a%06d&'`^~#", "a_06d______"), ("a\u2028b", "a_b"),
     ],
 )  # fmt: skip
 def test_any_text_becomes_one_name(text: str, name: str) -> None:

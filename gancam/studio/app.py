@@ -67,10 +67,12 @@ def make_app(storage: Storage, *, token: str, host: str = "127.0.0.1", port: int
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        restoring = asyncio.create_task(asyncio.to_thread(session.restore))  # models take their time to load
         try:
             yield
         finally:
             viewers.close()
+            await restoring
             with ExitStack() as closing:  # all, even where one fails
                 for close in (queue.close, jobs.close, thumbnails.close, session.close, models.close):
                     closing.callback(close)

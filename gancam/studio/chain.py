@@ -172,7 +172,11 @@ class LiveChain(EffectChain):
 
     def specs(self) -> list[EffectSpec]:
         """Write down the effects that are on, with the parameters that are not at their defaults."""
-        return [_spec(link) for link in self.links if link.slot.on]
+        return [spec for spec, on in self.kept() if on]
+
+    def kept(self) -> list[tuple[EffectSpec, bool]]:
+        """Write down all effects as ``specs`` does, and whether each is on."""
+        return [(spec_of(link), link.slot.on) for link in self.links]
 
     def _load(self, spec: EffectSpec, names: Sequence[str]) -> Link:
         if len(names) >= MOST:
@@ -213,7 +217,8 @@ def _close(links: Sequence[Link]) -> None:
         raise failed
 
 
-def _spec(link: Link) -> EffectSpec:
+def spec_of(link: Link) -> EffectSpec:
+    """Write down an effect, with the parameters that are not at their defaults."""
     known, values = link.slot.parameters, link.slot.params.values()
     changed = {name: value for name, value in values.items() if value != known[name].default}
     return EffectSpec(link.model, {name: _text(value) for name, value in changed.items()})

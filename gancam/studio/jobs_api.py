@@ -13,10 +13,10 @@ import av
 import cv2
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gancam.errors import GancamError, InputError, SourceError
+from gancam.errors import GancamError, InputError, NotFound, SourceError
 from gancam.frame import Image
 from gancam.jobs.spec import EffectChainSpec, LoadedChain
 from gancam.media.images import read_image
@@ -27,6 +27,7 @@ from gancam.media.streams import decode_on_threads, picture_of
 from gancam.pipeline import through
 from gancam.sinks.newest import as_jpeg
 from gancam.sources import VideoFile
+from gancam.studio.archive import zipped
 from gancam.studio.jobs import Job, JobQueue
 from gancam.studio.messages import Message, answered, message_of
 from gancam.studio.session import Session
@@ -202,6 +203,7 @@ class JobsApi:
             ("GET", "/api/media/{reference:path}", self.facts), ("GET", "/api/frames/{reference:path}", self.frame),
             ("GET", "/api/previews/{reference:path}", self.preview),
             ("GET", "/api/strips/{reference:path}", self.strip), ("GET", "/api/jobs", self.jobs),
+            ("GET", "/api/results", self.results),
             ("POST", "/api/jobs", self.add), ("POST", "/api/jobs/{number}/{act}", self.act),
             ("DELETE", "/api/jobs/{number}", self.remove), ("GET", "/api/jobs/{number}/verify", self.verify),
         ]  # fmt: skip
@@ -215,12 +217,12 @@ class JobsApi:
 
     async def frame(self, request: Request) -> Response:
         """Give the frame at ``?at=SECONDS``."""
-        at = _seconds(request)
+        at = seconds_of(request)
         return await asyncio.to_thread(lambda: _jpeg(frame_at(self._file(request), at)))
 
     async def preview(self, request: Request) -> Response:
         """Give that frame as the effects make it."""
-        at, chain = _seconds(request), self._chain()
+        at, chain = seconds_of(request), self._chain()
         image = await asyncio.to_thread(lambda: frame_at(self._file(request), at))
         await request.body()  # there is none; but what the server says next is that the page is gone
         return await asyncio.to_thread(_jpeg, await self._previews.make(chain, image, at, request.is_disconnected))
@@ -260,6 +262,15 @@ class JobsApi:
         await asyncio.to_thread(self._queue.remove, request.path_params["number"])
         return await self.jobs(request)
 
+    async def results(self, request: Request) -> Response:
+        """Give what all jobs that are done made, in one ZIP archive."""
+        made = [Path(job.target) for job in self._queue.jobs() if job.state == "done" and job.target]
+        found = await asyncio.to_thread(lambda: [path for path in made if path.is_file()])
+        if not found:
+            raise NotFound("there is no result to download")
+        named = {"Content-Disposition": 'attachment; filename="gancam-results.zip"'}
+        return StreamingResponse(zipped(found), media_type="application/zip", headers=named)
+
     async def verify(self, request: Request) -> Response:
         """Tell what the new file kept of the old one."""
         job = self._queue.job(request.path_params["number"])
@@ -276,10 +287,7 @@ class JobsApi:
         return path
 
     def _chain(self) -> EffectChainSpec:
-        specs = tuple(self._session.chain.specs())
-        if any(spec.params.get("draw") == "on" for spec in specs):
-            raise InputError("draw: is for live video; mark what is meant by a box, a polygon or a mask instead")
-        return EffectChainSpec(specs)
+        return EffectChainSpec(tuple(self._session.for_files()))
 
     def _described(self, job: Job) -> dict[str, object]:
         def hide(text: str) -> str:  # the folder of the job's result, too
@@ -317,7 +325,8 @@ def _option(name: str, value: str | float) -> list[str]:
     return [name, str(value)] if value else []
 
 
-def _seconds(request: Request) -> float:
+def seconds_of(request: Request) -> float:
+    """Read ``?at=SECONDS`` of an address. Raises ``InputError``."""
     try:
         at = float(request.query_params.get("at", "0"))
     except ValueError:

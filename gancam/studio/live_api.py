@@ -13,6 +13,7 @@ from gancam.errors import InputError, SinkError
 from gancam.jobs.preset import parse_effects, write_effects
 from gancam.sources.live import SIZE
 from gancam.studio import menu
+from gancam.studio.jobs_api import frame_at, seconds_of
 from gancam.studio.messages import Message, answered, body_of, message_of
 from gancam.studio.session import Session, cameras, check_model
 from gancam.vision.pad import DrawingPad, Point
@@ -130,11 +131,19 @@ class LiveApi:
         return JSONResponse({"command": await asyncio.to_thread(self._session.command)})
 
     async def take_thumbnails(self, request: Request) -> Response:
-        """Take the frame that is shown now for thumbnails."""
+        """Take the frame that is shown now for thumbnails, or that of the file ``?reference=`` at ``?at=SECONDS``."""
+        reference, at = request.query_params.get("reference", ""), seconds_of(request)
+        if reference:
+            return JSONResponse({"number": await asyncio.to_thread(self._take_of_file, reference, at)})
         frame = self._session.screen.newest.frame
         image = None if frame is None else frame.original if frame.original is not None else frame.image
         number = await asyncio.to_thread(self._thumbnails.take, image)
         return JSONResponse({"number": number})
+
+    def _take_of_file(self, reference: str, at: float) -> int:
+        storage = self._session.storage
+        path = storage.resolve(reference)
+        return self._thumbnails.take(frame_at(path, at), f"{reference} {storage.describe(path).changed} {at}")
 
     async def thumbnail(self, request: Request) -> Response:
         """Give the thumbnail of a model."""

@@ -26,8 +26,8 @@ _SHOWN = (384, 216)  # what effects that keep the size are shown, at most
 _KEPT = 64  # thumbnails
 _NICE = 15  # what is shown live goes first
 _TASKS = {
-    "super_resolution": "Enlarge", "translate": "Restyle", "background": "Background", "inpaint": "Erase",
-    "morph": "Morph",
+    "background": "Background", "translate": "Restyle", "inpaint": "Erase", "morph": "Morph",
+    "super_resolution": "Enlarge",
 }  # fmt: skip
 
 
@@ -83,19 +83,20 @@ class Thumbnails:
         self._made: dict[tuple[str, int], bytes] = {}
         self._taken: Image | None = None
         self._frame: Image = TestPattern(_SHOWN).image(0)
+        self._name = ""  # of `_taken`
         self._number = 0
         self._generator: tuple[str, Generator] | None = None
         self._worker = ThreadPoolExecutor(1, "gancam-thumbnails", initializer=_step_back)
 
-    def take(self, image: Image | None) -> int:
+    def take(self, image: Image | None, name: str = "") -> int:
         """Take the frame that all are made of from now on; None for the test pattern. Returns its number.
 
-        What was made of the same frame is kept.
+        What was made of the same frame, the same array or of the same `name`, is kept.
         """
         with self._lock:
-            if image is self._taken and self._number:
+            if self._number and (name == self._name if name or self._name else image is self._taken):
                 return self._number
-            self._taken = image
+            self._taken, self._name = image, name
             self._frame = TestPattern(_SHOWN).image(0) if image is None else image
             self._number += 1
             self._made.clear()

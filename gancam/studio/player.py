@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from weakref import WeakValueDictionary
 
 from gancam.errors import GancamError
+from gancam.media.paths import StillPath, classify
 from gancam.pipeline import run
 from gancam.sources.live import SIZE, LiveSource
 from gancam.sources.open import open_live
@@ -17,6 +18,7 @@ from gancam.studio.browser import BrowserCamera
 from gancam.studio.chain import LiveChain
 from gancam.studio.gate import FrameGate
 from gancam.studio.screen import Screen
+from gancam.studio.still import StillImage
 
 log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["test", "camera", "stream", "file", "browser"]
@@ -42,9 +44,18 @@ class SourceRequest:
     camera: BrowserCamera | None = None
     size: tuple[int, int] = SIZE
 
+    @property
+    def still(self) -> bool:
+        """Whether it is the file of a still picture."""
+        return self.kind == "file" and isinstance(classify(self.argument), StillPath)
+
     def open(self) -> LiveSource:
         """Open it. Raises ``GancamError``."""
-        return LiveSource(self.camera) if self.camera is not None else open_live(self.argument, size=self.size)
+        if self.camera is not None:
+            return LiveSource(self.camera)
+        if self.still:
+            return open_live(StillImage(Path(self.argument)))
+        return open_live(self.argument, size=self.size)
 
 
 @dataclass(frozen=True, slots=True)

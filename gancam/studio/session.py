@@ -1,5 +1,6 @@
 """The one session of a studio: what plays, through which effects, for whom."""
 
+import logging
 import shlex
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from gancam.effects import EffectSpec, check_spec, declared, declared_for, own_effect
-from gancam.errors import InputError, NotFound, either
+from gancam.errors import GancamError, InputError, NotFound, either
 from gancam.inference.catalog import find, menu, user_menu
 from gancam.inference.variants import read_card, variants
 from gancam.params import Parameter, Params, Value
 from gancam.sources.live import SIZE
 from gancam.studio.browser import BrowserCamera
-from gancam.studio.chain import Link, LiveChain
+from gancam.studio.chain import Link, LiveChain, spec_of
 from gancam.studio.gate import FrameGate
+from gancam.studio.kept import KeptEffects
 from gancam.studio.player import Player, SourceRequest
 from gancam.studio.screen import Screen
 from gancam.studio.storage import Storage
 from gancam.threads import Listeners
 from gancam.vision.pad import DrawingPad
 
+log = logging.getLogger(__name__)
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp")
 
 
@@ -47,7 +50,9 @@ class Session:
         self._lock = threading.Lock()
         self.listeners = Listeners()
         self.gate = FrameGate()
-        self.chain = LiveChain(self.gate, self.changed)
+        self.chain = LiveChain(self.gate, self._chain_changed)
+        self._kept = KeptEffects(storage.folder / "effects.json")
+        self._restoring = False
         self.screen = Screen(storage.roots["recordings"], self.changed)
         self.player = Player(self.chain, self.screen, self.gate, self.changed)
 
@@ -56,6 +61,25 @@ class Session:
         with self._lock:
             self.version += 1
         self.listeners.notify()
+
+    def _chain_changed(self) -> None:
+        if not self._restoring:  # one that is ended then would keep half of them
+            self._kept.write(self.chain.kept)
+        self.changed()
+
+    def restore(self) -> None:
+        """Put back the effects that were there when the last session ended, but for what cannot be any more."""
+        self._restoring = True
+        try:
+            for spec, on in self._kept.read():
+                try:
+                    name = self.add(spec).name
+                    if not on:
+                        self.chain.request({f"{name}.on": False})
+                except GancamError as error:
+                    log.warning("studio: %s, an effect of the last time, is left out: %s", spec.name, error)
+        finally:
+            self._restoring = False
 
     def close(self) -> None:
         """Stop playing and close the effects."""
@@ -157,6 +181,25 @@ class Session:
         else:
             self.changed()
 
+    def for_files(self) -> list[EffectSpec]:
+        """Write down the effects that are on as files are taken through them: what is drawn is a mask in a file.
+
+        Raises:
+            InputError: One has a mask besides what is drawn.
+            SinkError: The mask cannot be kept.
+        """
+        found = []
+        for link in self.chain.links:
+            spec, pad = spec_of(link), link.slot.pad
+            params = {key: text for key, text in spec.params.items() if key != "draw"}
+            if link.slot.on and pad is not None and pad.brushes and (mask := pad.mask).any():
+                if "mask" in params:
+                    raise InputError(f"{link.name}: files take what is drawn or its mask, not both; turn one off")
+                params["mask"] = str(self.storage.keep_mask(mask))
+            if link.slot.on:
+                found.append(EffectSpec(spec.name, params))
+        return found
+
     # What is told
 
     def state(self) -> dict[str, object]:
@@ -208,10 +251,14 @@ class Session:
         }  # fmt: skip
 
     def command(self) -> str:
-        """Write the line of a shell that plays the same."""
+        """Write the line of a shell that plays the same; of a still picture, that makes the same of it."""
         request = self.player.request
         source = "test" if request is None else request.argument
-        effects = [part for spec in self.chain.specs() for part in ("-e", str(spec))] or ["-e", "none"]
+        still = request is not None and request.still
+        specs = self.for_files() if still else self.chain.specs()
+        effects = [part for spec in specs for part in ("-e", str(spec))] or ["-e", "none"]
+        if still:
+            return shlex.join(["gancam", "process", source, f"{Path(source).stem}-made.png", *effects])
         size = SIZE if request is None or request.kind in ("file", "stream") else request.size
         mirror = ["--mirror"] if self.player.mirrored else []
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])

@@ -1,6 +1,7 @@
 """Where the studio keeps files, and which others its page may open."""
 
 import asyncio
+import hashlib
 import os
 import re
 import shutil
@@ -13,8 +14,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from gancam.errors import GancamError, InputError, NotFound, SinkError
-from gancam.files import clean_name, give_name, hidden_name, home, make_folder
+from gancam.files import clean_name, give_name, hidden_name, home, make_folder, replace_file
 from gancam.inference.catalog import user_folder
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.messages import cause
@@ -208,6 +213,19 @@ class Storage:
             path.unlink()
         except OSError as error:
             raise SinkError(f"{reference[:200]!r}: cannot be deleted ({cause(error)})") from error
+
+    def keep_mask(self, mask: NDArray[np.uint8]) -> Path:
+        """Keep a mask, ``uint8 (H, W)``, what is not 0 marked, as a picture that the page does not list.
+
+        Raises ``SinkError``.
+        """
+        data = cv2.imencode(".png", np.where(mask, np.uint8(255), np.uint8(0)))[1].tobytes()
+        path = self.folder / "masks" / f"{hashlib.sha256(data).hexdigest()[:16]}.png"
+        make_folder(path.parent)
+        with _kept(path):
+            if not path.is_file():
+                replace_file(path, data, shared=True)
+        return path
 
     def check_size(self, size: int) -> None:
         """Refuse an upload of `size` bytes where it is too large or the disk too full. Raises ``InputError``."""

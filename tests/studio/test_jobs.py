@@ -305,8 +305,33 @@ def test_a_frame_is_shown_before_and_after_and_the_timeline_in_thumbnails(tmp_pa
         assert picture(client.get(f"/api/strips/{reference}?count=6").content).shape == (72, 6 * 108, 3)
         for wrong in ("-1", "x", "nan", "1e9"):
             assert client.get(f"/api/frames/{reference}?at={wrong}").status_code == 400
+        client.post("/api/effects", json={"model": "inpaint", "params": {"draw": "on"}})  # and nothing drawn
+        assert client.get(f"/api/previews/{reference}?at=0.5").content[:2] == b"\xff\xd8"
+
+
+def test_what_is_drawn_on_a_photo_is_filled_in_its_file(tmp_path: Path) -> None:
+    photo = np.full((120, 160, 3), 200, np.uint8)
+    photo[50:70, 60:100] = 0
+    cv2.imwrite(str(tmp_path / "a.png"), photo)
+    with studio(tmp_path / "kept") as client:
+        reference = upload(client, tmp_path / "a.png")
         client.post("/api/effects", json={"model": "inpaint", "params": {"draw": "on"}})
-        assert "draw" in client.get(f"/api/previews/{reference}?at=0").json()["error"]
+        client.post("/api/source", json={"kind": "file", "value": reference})
+        stroke = {"act": "brush", "points": [[0.36, 0.5], [0.64, 0.5]], "radius": 0.15}
+        wait_for(lambda: client.post("/api/effects/inpaint/draw", json=stroke).status_code == 200)
+        line = client.get("/api/command").json()["command"]
+        assert line.startswith("gancam process ")
+        assert "draw=" not in line
+        job = client.post("/api/jobs", json={"reference": reference}).json()
+        assert job["options"][1].startswith("inpaint:mask=masks/")
+        wait_for(lambda: jobs(client)[0]["state"] in ("done", "failed"))
+        made = picture(client.get(f"/api/downloads/{jobs(client)[0]['target']}").content)
+        assert made.shape == photo.shape
+        assert made.min() > 150  # the bar is gone
+        assert picture(client.get(f"/api/previews/{reference}").content).min() > 150
+        assert [one["name"] for one in client.get("/api/files/uploads").json()["entries"]] == ["a.png"]
+        client.patch("/api/controls", json={"inpaint.mask": "person"})
+        assert "not both" in client.get(f"/api/previews/{reference}").json()["error"]
 
 
 def test_files_of_all_kinds_are_looked_into(tmp_path: Path, clip: Path) -> None:

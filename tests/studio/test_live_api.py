@@ -228,3 +228,35 @@ def test_no_message_names_a_path_of_this_machine(tmp_path: Path) -> None:
         told = client.get("/api/media/holidays/2025/b.mp4").json()["error"]
         assert told.startswith("2025/b.mp4: not a video")
         assert str(tmp_path) not in client.get("/api/state").text + told
+
+
+def test_effects_are_there_again_at_the_next_start(tmp_path: Path) -> None:
+    mask = cv2.imencode(".png", np.zeros((36, 64), np.uint8))[1].tobytes()
+    with studio(tmp_path) as client:
+        reference = client.post("/api/uploads?name=mask 🎉.png", content=mask).json()["reference"]
+        client.post("/api/effects", json={"model": "mnist"})
+        client.post("/api/effects", json={"model": "inpaint", "params": {"mask": reference}})
+        client.post("/api/effects", json={"model": "mnist", "params": {"seed": "7"}})
+        client.patch("/api/controls", json={"mnist.on": False})
+        client.put("/api/effects", json={"names": ["mnist#2", "inpaint", "mnist"]})
+    with studio(tmp_path) as client:
+        wait_for(lambda: len(state(client)["effects"]) == 3)
+        wait_for(lambda: not state(client)["effects"][2]["on"])
+        seven, erased, off = state(client)["effects"]
+        assert (seven["model"], seven["on"], seven["values"]["seed"]) == ("mnist", True, 7)
+        assert (erased["model"], erased["values"]["mask"]) == ("inpaint", reference)
+        assert (off["model"], off["values"]["seed"]) == ("mnist", off["defaults"]["seed"])
+        client.delete(f"/api/files/{reference}")
+    with studio(tmp_path) as client:  # what cannot be any more takes nothing else along
+        wait_for(lambda: [effect["model"] for effect in state(client)["effects"]] == ["mnist", "mnist"])
+        assert client.put("/api/preset", content=b"effect = []").status_code == 200
+    with studio(tmp_path) as client:
+        client.get("/api/state")
+    assert (tmp_path / "effects.json").read_text() == "[]"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"model": "sketch"}]', '[{"model": "", "params": {}, "on": true}]'])
+def test_damaged_effects_of_the_last_time_are_left_out(tmp_path: Path, text: str) -> None:
+    (tmp_path / "effects.json").write_text(text)
+    with studio(tmp_path) as client:
+        assert state(client)["effects"] == []

@@ -65,3 +65,19 @@ def test_seeds_are_shown_as_pictures(tmp_path: Path) -> None:
         assert first != second
         assert client.get("/api/seeds/sketch/1").status_code == 400
         assert client.get(f"/api/seeds/mnist/{10**30}").status_code == 200
+
+
+def test_thumbnails_are_of_the_file_that_is_asked_for(tmp_path: Path) -> None:
+    photo = np.full((90, 160, 3), (0, 0, 255), np.uint8)
+    with studio(tmp_path) as client:
+        play_test(client)
+        client.post("/api/uploads?name=red.png", content=cv2.imencode(".png", photo)[1].tobytes())
+        question = "?reference=uploads%2Fred.png&at=0.000"
+        number = client.post(f"/api/thumbnails{question}").json()["number"]
+        assert client.post(f"/api/thumbnails{question}").json()["number"] == number
+        jpeg = client.get(f"/api/thumbnails/{number}/background").content
+        shown = np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), np.int16)
+        assert abs(shown - (0, 0, 255)).max() < 8
+        assert client.post("/api/thumbnails").json()["number"] > number
+        for wrong, status in (("reference=uploads/no.png", 404), ("reference=uploads", 400), ("at=soon", 400)):
+            assert client.post(f"/api/thumbnails?{wrong}").status_code == status

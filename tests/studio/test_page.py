@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
@@ -323,6 +324,55 @@ def test_a_model_is_used_from_its_card(page: Any) -> None:
     page.locator('[data-model="sketch"]').get_by_role("button", name="Use in Live").click()
     page.wait_for_selector('.card[data-name="sketch"]')
     assert page.locator("#panel-live").is_visible()
+
+
+def test_tab_leads_through_the_whole_page_and_stays_nowhere(page: Any) -> None:
+    add(page, "sketch")
+    play(page)
+    name = "() => { const at = document.activeElement; return at.id || at.getAttribute('aria-label') || at.tagName }"
+    page.focus("#theme")
+    seen = [page.evaluate(name)]
+    while seen[-1] != "command":
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(name))
+        assert seen[-1] != seen[-2]
+    assert {"source", "split", "hold", "record", "full", "add", "sketch on", "preset-save"} <= set(seen)
+
+
+def test_a_photo_is_drawn_on_and_erased_in_its_file_and_all_results_come_at_once(page: Any, tmp_path: Path) -> None:
+    photo = np.full((120, 160, 3), 200, np.uint8)
+    photo[40:80, 50:110] = 0
+    for name in ("a 🎉.png", "b.png"):
+        (tmp_path / name).write_bytes(cv2.imencode(".png", photo)[1].tobytes())
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files([tmp_path / "a 🎉.png", tmp_path / "b.png"])
+    page.wait_for_selector("#prepare-all:not([hidden])")
+    page.click("#prepare-effect")
+    page.wait_for_selector("#menu img.there")
+    page.locator('#menu [data-task="Erase"] button').click()
+    page.locator("#prepare-effects").get_by_text("inpaint").wait_for()
+    page.click("#prepare-live")
+    page.wait_for_selector("#picture:not([hidden])")
+    page.locator('[data-parameter="draw"]').get_by_role("switch").click()
+    page.wait_for_selector("#tools:not([hidden])")
+    page.get_by_role("button", name="Box (x)").click()
+    box = page.locator("#picture").bounding_box()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"], steps=4)
+    page.mouse.up()
+    wait_for(lambda: effects(page)[0]["drawn"] > 0)
+    page.click("#tab-files")
+    page.click("#prepare-all")
+    until(page, "document.querySelectorAll('.job.done').length === 2")
+    with page.expect_download() as download:
+        page.click("#jobs-fetch")
+    with ZipFile(download.value.path()) as archive:
+        assert sorted(archive.namelist()) == ["a 🎉.png", "b.png"]
+        for one in archive.infolist():
+            made = cv2.imdecode(np.frombuffer(archive.read(one), np.uint8), cv2.IMREAD_COLOR)
+            assert made is not None
+            assert made.min() > 150  # the block is gone
 
 
 @pytest.mark.slow

@@ -129,6 +129,39 @@ def test_of_two_cameras_that_are_asked_for_at_once_one_is_kept() -> None:
     assert told(code) == 1
 
 
+def test_a_camera_that_went_with_the_studio_plays_again_once_it_is_back() -> None:
+    code = (
+        CAMERA
+        + """
+      document.createElement = () => ({ ...element(), play: async () => {} })
+      globalThis.location = { host: "here" }
+      globalThis.OffscreenCanvas = class { getContext() {} }
+      globalThis.setTimeout = () => 0  // a browser without requestVideoFrameCallback
+      const sockets = []
+      globalThis.WebSocket = class { constructor() { sockets.push(this) } close() {} }
+      let back = null
+      globalThis.addEventListener = (name, call) => { if (name === "back") back = call }
+      const { sendCamera, startCamera } = await load("camera.js")
+      const api = await load("api.js")
+      startCamera()
+      const settle = () => new Promise((done) => setImmediate(() => setImmediate(done)))
+      const state = async (kind) => { api.tell("state", { source: { kind } }); await settle() }
+      const counts = []
+      const count = () => counts.push(sockets.length)
+      await sendCamera({ width: 960 })
+      sockets[0].onclose({ code: 1006 })  // by itself: the studio goes on
+      await state("browser"); back(); await state("browser"); count()
+      await sendCamera({ width: 960 })
+      sockets[1].onclose({ code: 1006 }); back(); await state(null); count()
+      sockets[2].onclose({ code: 4000 }); back(); await state("browser"); count()
+      await sendCamera()
+      sockets[3].onclose({ code: 1006 }); back(); await state("file"); count()
+      tell(counts)
+    """
+    )
+    assert told(code) == [1, 3, 3, 4]
+
+
 TOASTS = """
 const named = new Map()
 const made = () => {
@@ -301,7 +334,8 @@ def test_keys_of_drawing_are_heard_on_the_live_page_alone_and_choose_tools_that_
       const chosen = []
       const brush = { dataset: { tool: "brush" }, setAttribute: (name, on) => chosen.push(on) }
       document.getElementById("tools").querySelectorAll = () => [brush]
-      const drawer = (brushes) => api.tell("state", { effects: [{ name: "a", draws: true, on: true, brushes }] })
+      const effects = (brushes) => [{ name: "a", draws: true, on: true, brushes }]
+      const drawer = (brushes) => api.tell("state", { source: { size: [64, 48] }, effects: effects(brushes) })
       const hit = (key) => press({ key, preventDefault() {}, target: { closest: () => null } })
       drawer(false)
       chosen.length = 0

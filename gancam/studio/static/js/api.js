@@ -51,7 +51,7 @@ export function upload(file, progress = () => {}, only = "") {
   return new Promise((done, failed) => {
     const sending = new XMLHttpRequest()
     sending.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}&only=${only}`)
-    sending.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total)
+    sending.upload.onprogress = (event) => { if (event.lengthComputable) progress(event.loaded / event.total) }
     sending.onload = () => {
       let said = {}
       try { said = JSON.parse(sending.responseText) } catch {}

@@ -1,16 +1,18 @@
 // The browser's camera, sent to the server as JPEG: the newest picture only.
-import { Refused } from "./api.js"
+import { listen, Refused } from "./api.js"
 import { toast } from "./dom.js"
 
 const UNDERWAY = 2 // pictures that are sent and not taken yet
 let stop = () => {}
 let showing = null
+let lost = null // what was asked for, of a camera that went with the studio
 
 /** The video element that shows what the camera sees; null before `sendCamera`. */
 export const film = () => showing
 
 /** Play the browser's camera; ends what this page sent before. Throws Refused. */
-export async function sendCamera({ deviceId, width = 640, height = 360 } = {}) {
+export async function sendCamera(wanted = {}) {
+  const { deviceId, width = 640, height = 360 } = wanted
   if (!navigator.mediaDevices) throw new Refused("browsers give cameras to https and 127.0.0.1 only")
   stop()
   let stream
@@ -44,8 +46,26 @@ export async function sendCamera({ deviceId, width = 640, height = 360 } = {}) {
     leave()
   }
   const end = stop
-  socket.onclose = (event) => { if (!over) { end(); if (event.code !== 4000) toast("the browser's camera was ended") } }
+  socket.onclose = ({ code }) => {
+    if (over) return
+    end()
+    if (code === 4000) return
+    lost = wanted
+    toast("the browser's camera was ended")
+  }
   pump(film, socket, () => over)
+}
+
+/** Have the camera play again that went when the studio did (the lid was closed, it was started anew), once it is back. */
+export function startCamera() {
+  let back = false
+  addEventListener("back", () => { back = true })
+  listen("state", ({ source }) => {
+    const again = back && (source.kind ?? "browser") === "browser" ? lost : null
+    lost = null
+    back = false
+    if (again) sendCamera(again).catch((error) => toast(error.message, "error"))
+  })
 }
 
 function pump(film, socket, over) {
@@ -54,9 +74,11 @@ function pump(film, socket, over) {
   const canvas = new OffscreenCanvas(film.videoWidth, film.videoHeight)
   const paper = canvas.getContext("2d", { alpha: false })
   socket.onmessage = () => { underway -= 1 }
+  const soon = film.requestVideoFrameCallback ? (call) => film.requestVideoFrameCallback(call)
+    : (call) => setTimeout(() => call(performance.now(), {}), 33) // Firefox before 132
   const next = async (moment, about) => {
     if (over()) return
-    film.requestVideoFrameCallback(next)
+    soon(next)
     if (busy || underway >= UNDERWAY || socket.readyState !== WebSocket.OPEN) return
     busy = true
     try {
@@ -75,5 +97,5 @@ function pump(film, socket, over) {
       busy = false
     }
   }
-  film.requestVideoFrameCallback(next)
+  soon(next)
 }

@@ -13,7 +13,7 @@ export function startChain() {
   dress($("preset-load"), "folder", "Load")
   dress($("preset-save"), "download", "Save")
   dress($("command"), "copy", "Command")
-  $("add").onclick = openMenu
+  $("add").onclick = () => openMenu()
   $("preset-save").onclick = () => save("/api/preset", "gancam-preset.toml")
   $("preset-load").onclick = () => $("preset-file").click()
   $("preset-file").onchange = loadPreset
@@ -47,12 +47,14 @@ function showState({ effects }) {
     if (!cards.has(effect.name)) cards.set(effect.name, makeCard(effect))
     cards.get(effect.name).show(effect)
   }
+  const added = fresh && names.find((name) => !cards.get(name).node.isConnected)
   const list = $("chain")
   list.querySelector(".empty")?.remove()
   if (!dragged) names.forEach((name, place) => {
     const { node } = cards.get(name)
     if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null)
   })
+  if (added) cards.get(added).node.scrollIntoView({ block: "nearest", behavior: "smooth" }) // it stands below the others
   if (!names.length) list.append(el("li", { class: "empty" }, el("b", {}, "No effect yet"),
     el("span", {}, "The picture is shown as it comes. Add one, and every knob it has appears here.")))
   for (const id of ["preset-save", "command"]) $(id).disabled = !names.length
@@ -60,7 +62,7 @@ function showState({ effects }) {
 
 function showStats({ ms, status }) {
   for (const [name, card] of cards) {
-    card.time.textContent = ms[name] === undefined ? "" : `${ms[name] < 10 ? ms[name].toFixed(1) : Math.round(ms[name])} ms`
+    card.time.textContent = !ms[name] ? "" : `${ms[name] < 10 ? ms[name].toFixed(1) : Math.round(ms[name])} ms`
     card.time.title = status[name] || "Time of a frame"
   }
 }

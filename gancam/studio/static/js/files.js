@@ -40,13 +40,19 @@ export function startFiles() {
   dress($("prepare-add"), "plus", "Process")
   $("prepare-add").onclick = add
   $("prepare-all").onclick = addAll
-  dress($("prepare-effect"), "plus", "Add effect")
-  $("prepare-effect").onclick = () => $("add").click() // the menu of the Live page
+  dress($("prepare-live"), "play", "Play in Live")
+  $("prepare-live").onclick = async () => {
+    if (await attempt("POST", "/api/source", { kind: "file", value: chosen.reference })) location.hash = "live"
+  }
   listen("state", ({ effects }) => {
     const on = effects.filter((effect) => effect.on)
     $("prepare-effects").replaceChildren(...(on.length ? on.map((effect) => el("li", { class: "kind" }, effect.name))
       : [el("li", { class: "quiet-text" }, "No effect yet")]))
-    $("prepare-effect").hidden = on.length > 0
+    const effect = $("prepare-effect")
+    dress(effect, on.length ? "right" : "plus", on.length ? "Change" : "Add effect")
+    effect.classList.toggle("accent", !on.length)
+    effect.title = on.length ? "To the effects and their settings, on the Live page" : ""
+    effect.onclick = () => { if (on.length) location.hash = "live"; else dispatchEvent(new CustomEvent("menu", { detail: preview.frame() })) }
     preview.effects(JSON.stringify(on.map((effect) => [effect.name, effect.values])))
     $("prepare-add").disabled = $("prepare-all").disabled = !on.length
   })
@@ -66,6 +72,7 @@ async function take(files) {
     try {
       stored.push(await upload(file, (share) => { bar.value = share }, "media"))
       if (stored.length === 1) choose(stored[0])
+      list()
     } catch (error) {
       toast(`${file.name}: ${error.message}`, "error")
     }
@@ -73,7 +80,6 @@ async function take(files) {
   }
   if (stored.length) together = stored
   offerAll()
-  list()
 }
 
 /** Offer to process what was uploaded together with the file that is looked at. */
@@ -177,6 +183,7 @@ async function choose(entry) {
     mark()
     $("prepare").hidden = true
     toast(error.message, "error")
+    list() // it may have been deleted
   }
 }
 

@@ -13,8 +13,14 @@ const opened = new Map() // tables of verify by job
 
 export function startJobs(onDone) {
   finished = onDone
+  $("jobs-fetch").append(icon("download"), el("span", {}, "Download all"))
+  dress($("jobs-pause"), "pause", "Pause all")
   dress($("jobs-resume"), "play", "Go on with all")
   dress($("jobs-clear"), "close", "Clear done")
+  $("jobs-pause").onclick = async () => {
+    for (const state of ["waiting", "running"]) // so that none begins meanwhile
+      await each(state, (job) => attempt("POST", `/api/jobs/${job.number}/pause`))
+  }
   $("jobs-resume").onclick = () => each("paused", (job) => attempt("POST", `/api/jobs/${job.number}/resume`))
   $("jobs-clear").onclick = () => each("done", (job) => attempt("DELETE", `/api/jobs/${job.number}`))
 }
@@ -54,6 +60,8 @@ function summarise(jobs) {
   const count = (wanted) => jobs.filter(({ state }) => state === wanted).length
   const parts = Object.keys(WORDS).filter((state) => count(state)).map((state) => `${count(state)} ${WORDS[state].toLowerCase()}`)
   $("jobs-summary").textContent = jobs.length > 1 ? parts.join(" · ") : ""
+  $("jobs-fetch").hidden = count("done") < 2
+  $("jobs-pause").hidden = count("waiting") + count("running") < 2
   $("jobs-resume").hidden = count("paused") < 2
   $("jobs-clear").hidden = count("done") < 2
 }

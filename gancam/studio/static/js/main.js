@@ -1,5 +1,6 @@
 // The page: its sections, its theme, and what begins it all.
 import { loadModels } from "./api.js"
+import { startCamera } from "./camera.js"
 import { startChain } from "./chain.js"
 import { $, dress, ignoreStrayDrops } from "./dom.js"
 import { startFiles } from "./files.js"
@@ -77,6 +78,7 @@ startSheets()
 startStage()
 startOverlay()
 startSources()
+startCamera()
 startMenu()
 startChain()
 startModels()

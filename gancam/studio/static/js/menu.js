@@ -6,12 +6,13 @@ import { $, el } from "./dom.js"
 let task = "All"
 let newest = 0
 
-export async function openMenu() {
+/** Offer all models; `frame` is the question of an address for the picture of a file, else it is the one that plays. */
+export async function openMenu(frame = "") {
   $("menu").showModal()
   if (!told.models.length) await loadModels()
   showTasks()
   showCards()
-  const answer = await attempt("POST", "/api/thumbnails")
+  const answer = await attempt("POST", `/api/thumbnails${frame}`)
   if (!answer) return
   newest = answer.number
   fill()
@@ -70,5 +71,6 @@ async function add(model) {
 }
 
 export function startMenu() {
+  addEventListener("menu", ({ detail }) => openMenu(detail)) // of the Files page
   $("menu").addEventListener("close", () => $("menu-cards").replaceChildren())
 }

@@ -265,5 +265,5 @@ export function startOverlay() {
   }, { passive: false })
   addEventListener("keydown", keys)
   stage.drawing = () => mode !== null || Boolean(drawer())
-  listen("state", () => { showTools(drawer()); render() })
+  listen("state", () => { showTools(stage.inputSize ? drawer() : undefined); render() })
 }

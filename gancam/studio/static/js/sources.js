@@ -39,7 +39,7 @@ function choices() {
   return [
     choice("camera", "Browser camera", "The camera of this browser", chooseCamera),
     choice("device", "This machine’s camera", "Where gancam runs", () => openSheet("camera")),
-    choice("file", "Video file", "Drop it here, or choose", () => openSheet("file")),
+    choice("file", "Video or photo", "Drop it here, or choose", () => openSheet("file")),
     choice("stream", "Stream", "RTSP, HTTP, SRT, RTMP", () => openSheet("stream")),
     choice("test", "Test pattern", "Always there", () => play("test")),
   ]
@@ -95,13 +95,13 @@ async function files() {
   const list = el("ul", { class: "rows" })
   for (const root of (await attempt("GET", "/api/files"))?.roots ?? []) {
     const entries = (await attempt("GET", `/api/files/${encodeURIComponent(root)}?all=1`))?.entries ?? []
-    for (const entry of entries.filter((one) => one.kind === "video"))
+    for (const entry of entries)
       list.append(el("li", {}, el("button", { type: "button", class: "row", onclick: () => play("file", entry.reference) },
-        icon("file"), el("span", { title: entry.name }, entry.name), el("small", {}, TITLES[root] ?? root))))
+        icon(entry.kind === "video" ? "file" : "image"), el("span", { title: entry.name }, entry.name), el("small", {}, TITLES[root] ?? root))))
   }
-  const input = el("input", { type: "file", accept: "video/*", id: "source-file", onchange: () => playFile(input.files) })
+  const input = el("input", { type: "file", accept: "video/*,image/*", id: "source-file", onchange: () => playFile(input.files) })
   return el("div", { class: "form" },
-    el("label", { class: "drop", for: "source-file" }, icon("upload"), el("b", {}, "Choose a video"),
+    el("label", { class: "drop", for: "source-file" }, icon("upload"), el("b", {}, "Choose a video or photo"),
       el("span", {}, "or drop one anywhere on the picture"), input),
     list, back())
 }

@@ -72,7 +72,7 @@ function paint() {
 function fit() {
   const room = $("stage").getBoundingClientRect()
   if (room.width) wantRoom(room.width * devicePixelRatio, room.height * devicePixelRatio)
-  if (!view.width) return
+  if (!now) return // a canvas that nothing was drawn on has a size of its own
   const share = Math.min(room.width / view.width, room.height / view.height)
   const near = (length, most) => (most - length < 2 ? most : Math.floor(length))
   $("picture").style.width = `${near(view.width * share, room.width)}px`
@@ -118,8 +118,9 @@ function startPointer() {
   })
   const hold = $("hold")
   hold.onpointerdown = () => setHeld(true)
-  hold.onpointerup = hold.onpointerleave = hold.onblur = () => held && setHeld(false)
-  hold.onkeydown = (event) => (event.key === " " || event.key === "Enter") && setHeld(true)
+  hold.onpointerup = hold.onpointerleave = hold.onblur = () => { if (held) setHeld(false) }
+  // with braces: a handler that gives false keeps Tab from leaving the button
+  hold.onkeydown = (event) => { if (event.key === " " || event.key === "Enter") setHeld(true) }
   hold.onkeyup = () => setHeld(false)
 }
 
@@ -146,6 +147,7 @@ export function startStage() {
   $("mirror").onclick = () => attempt("POST", "/api/mirror", { on: !told.state?.source.mirrored })
   $("snapshot").onclick = snapshot
   $("record").onclick = () => attempt("POST", "/api/recording", { on: !told.state?.recording })
+  $("full").hidden = !document.fullscreenEnabled // on iPhones
   $("full").onclick = () => {
     if (document.fullscreenElement) document.exitFullscreen()
     else document.querySelector(".watch").requestFullscreen?.()
