@@ -46,7 +46,6 @@ class BlockLayout:
         spent: dict[str, float],
         begins: Mapping[str, NDArray[np.int64]],
     ) -> None:
-        self.shape = shape
         self._binding, self._spent = Binding(session, device), spent
         side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]
