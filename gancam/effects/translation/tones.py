@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk, within
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, brightest, darkest
 
 _SMALL = 320  # pixels of the longer side on which shade is looked for
 _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
@@ -115,7 +115,7 @@ def as_pale(drawn: Image, image: Image, clear: Image, planes: Planes) -> Image:
     small = _small(image)
     light, less = float(small.mean()), float(_small(clear).mean())
     veil = min((light - less) / max(255 - light, 1.0) / _THICK, 1.0)
-    pale = (small.min(2).astype(np.float32) - np.float32(_PALE[0])) / np.float32(_PALE[1] - _PALE[0])
+    pale = (darkest(small).astype(np.float32) - np.float32(_PALE[0])) / np.float32(_PALE[1] - _PALE[0])
     share = np.float32(veil) * np.clip(cv2.blur(pale, (5, 5)), 0, 1)
     most = np.float32(_VIVID_PALE) * cv2.blur(_saturation(small), (5, 5)) + np.float32(_TINGE_PALE)
     return _less_colourful(drawn, _saturation(_small(drawn)), most, share, planes)
@@ -161,8 +161,8 @@ def as_grey(drawn: Image, image: Image) -> Image:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`; it is changed.
         image: The same size.
     """
-    few = image[:: 4 * _STEP, :: 4 * _STEP].reshape(-1, 3)
-    apart = float(np.percentile(few.max(1) - few.min(1), _FEW))
+    few = image[:: 4 * _STEP, :: 4 * _STEP]
+    apart = float(np.percentile(brightest(few) - darkest(few), _FEW))
     share = min((_COLOURED - apart) / (_COLOURED - _GREY), 1.0)
     if share <= 0.0:
         return drawn
