@@ -275,7 +275,7 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     plain = runtime().InferenceSession(file, options, providers=["CPUExecutionProvider"])
     network._session, network._binding = plain, Binding(plain, "cpu")
     if isinstance(network, ImageNetwork):
-        network._blocks = None
+        network._blocks.clear()
     with pytest.MonkeyPatch.context() as patch:
         for module in ("network.contract", "layouts"):
             patch.setattr(f"gancam.inference.{module}.denormals_as_zero", nullcontext)

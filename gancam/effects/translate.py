@@ -31,7 +31,7 @@ from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.masks.opening import meet, patiently
 from gancam.masks.sought import Sought
-from gancam.vision.bars import find_picture
+from gancam.vision.bars import Picture, find_picture
 from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured, washed
 from gancam.vision.cutout import ground
@@ -92,6 +92,7 @@ class Translate(ModelEffect):
 
     model: ImageModel
     params: TranslateParams
+    _within: Picture  # what the bars leave of the frame that was looked at last
 
     def __init__(
         self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1),
@@ -236,7 +237,7 @@ class Translate(ModelEffect):
 
         A dark frame is shown as light as the network knows photos, and what it makes of it is as dark again.
         """
-        picture = find_picture(image, still=self._still)
+        picture = self._within
         whole = picture.without_bars(image)
         exposure = tones.Exposure.of(whole)
         if exposure is not None:
@@ -388,7 +389,8 @@ class Translate(ModelEffect):
         self._moved = 0.0, 0.0
         if not self._draws and (self.params.stabilise == 0.0 or self.card.keeps == "luma"):  # `Tint` sees for itself
             return
-        picture = find_picture(image, still=self._still).without_bars(image)
+        self._within = find_picture(image, still=self._still)
+        picture = self._within.without_bars(image)
         look = self._memory.shots(picture)
         if look.before is None:
             self._memory.steady.reset()

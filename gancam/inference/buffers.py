@@ -9,6 +9,7 @@ from gancam.inference.cuda import page_locked
 from gancam.inference.providers import kind_of, number_of
 
 _MOST = 7  # arrays of a pool beside the newest
+_SMALL = 1 << 21  # bytes of an array that is kept when others are taken: parts of a picture come by turns with it
 
 
 class BufferPool:
@@ -33,7 +34,8 @@ class BufferPool:
                 return array
         locked = None if kind_of(self._device) == "cpu" else page_locked(shape, number_of(self._device))
         made = np.empty(shape, np.uint8) if locked is None else locked
-        self._arrays = [*[old for old in self._arrays if old.shape == shape][-_MOST:], made]
+        kept = [old for old in self._arrays if old.shape == shape or old.nbytes <= _SMALL]
+        self._arrays = [*kept[-_MOST:], made]
         return made
 
 

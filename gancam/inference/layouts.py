@@ -35,7 +35,6 @@ class BlockLayout:
         self, opened: OpenFile, shape: tuple[int, int], cell: int, begins: Mapping[str, NDArray[np.int64]]
     ) -> None:
         session, card = opened.session, opened.card
-        self.shape = shape
         self._binding, self._spent = Binding(session, opened.device), opened.spent
         side = cell * card.scale
         takes, gives = session.get_inputs()[0], session.get_outputs()[0]

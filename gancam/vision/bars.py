@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.planes import brightest
 
 _BLACK = 10  # the most that a bar has of any colour, as codecs leave it
 _ALL, _MOST = 0.995, 0.5  # of a line's pixels that are black in a bar, and beside the letters of a subtitle
@@ -57,11 +58,11 @@ def find_picture(image: Image, *, still: bool = True) -> Picture:
         still: Whether it is no frame of a video, of which less of an edge will do.
     """
     height, width = image.shape[:2]
-    corners = image[:: max(height - 1, 1), :: max(width - 1, 1)].max(2)
+    corners = brightest(image[:: max(height - 1, 1), :: max(width - 1, 1)])
     if np.count_nonzero(corners <= _BLACK) < min(corners.size, 2):  # any bar has two of them
         return Picture(slice(0, height), slice(0, width))
     black = np.asarray(cv2.inRange(image, (0, 0, 0), (_BLACK,) * 3), np.uint8)
-    light = np.asarray(image.max(2), np.uint8)
+    light = np.asarray(brightest(image), np.uint8)
     rows = _between_bars(black, light, still)
     if rows.start == rows.stop:
         return Picture(rows, slice(0, 0))

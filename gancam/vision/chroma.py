@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import within
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, brightest, darkest
 
 _SHRUNK = 4  # times smaller than the picture, where luma and chroma are compared in 3x3
 _FLAT = 20.0  # squared grey levels by which luma varies there where it tells little of chroma
@@ -67,10 +67,10 @@ def washed(drawn: Image, image: Image) -> Image:
 
 def _tinted(own: MatLike, closed: MatLike) -> MatLike:
     """`closed`, which has no dark lines, with what had strong colours in them, as bright as what is around."""
-    brightest, around = (np.max(one, axis=2) for one in (own, closed))
-    apart = brightest.astype(np.float32) - np.min(own, axis=2)
+    most, around = (brightest(one) for one in (own, closed))
+    apart = most.astype(np.float32) - darkest(own)
     share = np.clip((apart - _TINTS[0]) / (_TINTS[1] - _TINTS[0]), 0, 1)[..., None]
-    bright = own * (around / np.maximum(brightest, np.float32(1)))[..., None]
+    bright = own * (around / np.maximum(most, np.float32(1)))[..., None]
     return np.asarray(np.rint(closed + share * (bright - closed)), np.uint8)
 
 

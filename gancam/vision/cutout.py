@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.blend import Alpha
 from gancam.vision.fit import scaled
+from gancam.vision.planes import brightest
 
 MARGIN = 0.08  # of the side, left free on each side of what is cut out: its shadow falls there
 _CORNER = 1 / 16  # of the side: what the ground is read from
@@ -59,7 +60,7 @@ def cut_out(picture: Image, colour: tuple[int, int, int], size: tuple[int, int])
         size: ``(width, height)`` of the result, in which `MARGIN` stays free on all sides.
     """
     inner = scaled(size, 1 - 2 * MARGIN)
-    away = np.asarray(cv2.absdiff(picture, np.full_like(picture, colour)).max(axis=2), np.uint8)  # from the ground
+    away = np.asarray(brightest(cv2.absdiff(picture, np.full_like(picture, colour))), np.uint8)  # from the ground
     inside = _inside(away, dark=max(colour) <= _DARK)
     core = _core(away, inside)
     image = _carried_out(picture, core)

@@ -24,12 +24,12 @@ def without_fringes(drawn: Image, image: Image, planes: Planes | None = None, ou
     planes, (height, width) = planes or Planes(), drawn.shape[:2]
     own = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)
     made = cv2.cvtColor(drawn, cv2.COLOR_BGR2YCrCb, dst=planes("made", drawn.shape, np.uint8))
-    plane, bound = (planes(name, (height, width), np.uint8) for name in ("plane", "bound"))
-    for channel in (1, 2):
+    *parts, bound = (planes(name, (height, width), np.uint8) for name in ("luma", "red", "blue", "bound"))
+    cv2.split(made, parts)
+    for channel, plane in enumerate(parts[1:], 1):
         colour = cv2.extractChannel(own, channel)
-        cv2.extractChannel(made, channel, dst=plane)
         for find, keep in ((cv2.erode, cv2.max), (cv2.dilate, cv2.min)):
             cv2.resize(find(colour, _AROUND), (width, height), dst=bound, interpolation=cv2.INTER_LINEAR)
             keep(plane, bound, dst=plane)
-        cv2.insertChannel(plane, made, channel)
+    cv2.merge(parts, dst=made)
     return np.asarray(cv2.cvtColor(made, cv2.COLOR_YCrCb2BGR, dst=out), np.uint8)

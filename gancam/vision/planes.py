@@ -1,4 +1,4 @@
-"""Planes of numbers: arrays by name, the same at each frame, which the system is slow to give; shares of a range."""
+"""Planes of numbers: arrays by name, the same at each frame, which the system is slow to give; what is told of them."""
 
 from typing import TypeVar
 
@@ -26,3 +26,13 @@ class Planes:
 def ramp(values: MatLike, first: float, last: float) -> NDArray[np.float32]:
     """Give 0 where `values` are `first` or less, 1 from `last` on, and what lies between in between, float32."""
     return np.asarray(np.clip((values - np.float32(first)) * np.float32(1 / (last - first)), 0, 1), np.float32)
+
+
+def brightest(image: MatLike) -> MatLike:
+    """Give the most of the three channels of each place, ``(..., 3)`` -> ``(...)``, far faster than ``max(-1)``."""
+    return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+
+
+def darkest(image: MatLike) -> MatLike:
+    """Give the least of the three channels of each place, as `brightest` does."""
+    return np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])

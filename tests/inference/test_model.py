@@ -107,6 +107,22 @@ def test_frames_cost_no_memory_in_the_long_run(path: Path, precision: str, thres
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_frames_and_the_faces_in_them_by_turns_cost_no_memory(path: Path, precision: str) -> None:
+    model = _model(path, precision)
+    shapes = [np.ascontiguousarray(still("otters")[None, :height, :width]) for height, width in ((80, 90), (24, 40))]
+    truths = [model(one)[0].copy() for one in shapes * 2][2:]
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(3):
+            for one, truth in zip(shapes, truths, strict=True):
+                assert np.array_equal(model(one)[0], truth)
+        assert tracemalloc.get_traced_memory()[0] - before < 8192  # such a frame has 86,400 bytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
 @pytest.mark.parametrize("threshold", [-1, 16])
 def test_shapes_that_change_every_frame(path: Path, precision: str, threshold: float) -> None:
     effect = gancam.load(path, precision=precision, threads=1, threshold=threshold)

@@ -17,6 +17,7 @@ from gancam.effects.inpainting.regions import Floats
 from gancam.frame import Image
 from gancam.vision.fit import shrunk
 from gancam.vision.motion import Grey
+from gancam.vision.planes import brightest
 
 _SMALL = 384  # pixels of the longer side, at the most, of the picture in which places are compared
 _LASTS = 1.0  # seconds after which what is seen is the scene
@@ -234,7 +235,7 @@ def usual(frames: Sequence[Image], marked: Sequence[Grey]) -> tuple[Image, Grey]
         rows = slice(top, top + 64)
         strip = np.stack([image[rows] for image in frames])
         middle = np.asarray(np.median(strip, axis=0), np.uint8)
-        apart = np.stack([cv2.absdiff(image, middle).max(axis=2) for image in strip])
+        apart = np.stack([brightest(cv2.absdiff(image, middle)) for image in strip])
         like = apart <= _AS_USUAL
         bare = like & (np.stack([marks[rows] for marks in marked]) == 0)
         picture[rows] = middle

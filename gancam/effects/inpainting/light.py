@@ -16,6 +16,7 @@ from gancam.effects.inpainting.regions import CELL, RING, UNKNOWN, Floats, Frame
 from gancam.effects.inpainting.warp import cubic, frame_corners, square
 from gancam.frame import Image
 from gancam.vision.motion import Grey
+from gancam.vision.planes import brightest
 from gancam.vision.push_pull import spread
 
 STEADY = 1.0  # grey levels by which light may differ before what is behind the hole follows
@@ -77,7 +78,7 @@ def _differ(then: Image, now: Image, where: NDArray[np.bool_]) -> tuple[Floats, 
 
 def _same(light: Floats, rough: Floats, contrast: Floats) -> NDArray[np.bool_]:
     """Whether a cell still is the same place."""
-    return np.asarray((np.abs(light).max(2) < _OTHER) & (rough < _ROUGH + _SHARE * contrast), np.bool_)
+    return np.asarray((brightest(np.abs(light)) < _OTHER) & (rough < _ROUGH + _SHARE * contrast), np.bool_)
 
 
 def compare(
@@ -103,15 +104,15 @@ def compare(
     light, rough, contrast, measured = _differ(then, now, ring)
     same = _same(light, rough, contrast)
     shallow = _shallow(inside, _SHALLOW[at_rest])
-    exactly = at_rest & (np.abs(light).max(2) < _STALE) & (rough < _STALE + _STALE_SHARE * contrast)
+    exactly = at_rest & (brightest(np.abs(light)) < _STALE) & (rough < _STALE + _STALE_SHARE * contrast)
     stale = (shallow & (spread(floats(exactly)[..., None], measured)[..., 0] < _BELIEVED)).astype(np.uint8)
     usable = (measured > 0) & same
     if not usable.any():
         return np.zeros_like(light), (measured > 0).astype(np.uint8), stale
     usual = np.median(light[usable], axis=0)
-    same &= np.abs(light - usual).max(2) < _ALIKE + 0.5 * np.abs(usual).max()  # what is white gets no lighter
+    same &= brightest(np.abs(light - usual)) < _ALIKE + 0.5 * np.abs(usual).max()  # what is white gets no lighter
     doubted = spread(floats(same)[..., None], measured)[..., 0] < _BELIEVED
-    doubted |= shallow & _off(rough, contrast, floats(np.abs(light - usual).max(2)), measured)
+    doubted |= shallow & _off(rough, contrast, floats(brightest(np.abs(light - usual))), measured)
     return spread(light, floats(measured * same)), np.asarray(doubted, np.uint8), stale
 
 
@@ -202,7 +203,7 @@ def relit(picture: Image, reference: Image, where: NDArray[np.bool_]) -> Image:
     usable = (measured > 0) & _same(light, rough, contrast)
     if not usable.any():
         return picture
-    alike = usable & (np.abs(light - np.median(light[usable], axis=0)).max(2) < _ALIKE)
+    alike = usable & (brightest(np.abs(light - np.median(light[usable], axis=0))) < _ALIKE)
     if 2 * int(alike.sum()) < int((measured > 0).sum()):
         return picture
     return lit(picture, spread(light, floats(measured * alike)))

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.motion import Grey, Matrix, Points
+from gancam.vision.planes import brightest
 
 _CHANGED = 12.0  # grey levels by which a pixel is another than it was
 
@@ -27,7 +28,7 @@ def changed_pixels(image: Image, before: Image, there: Matrix) -> Grey:
     """Return 1 where `image` is another than `before`, which is brought to its place by `there`, else 0."""
     if not (there == np.eye(3)).all():
         before = np.asarray(cv2.warpPerspective(before, there, (image.shape[1], image.shape[0])), np.uint8)
-    return np.asarray(cv2.blur(cv2.absdiff(image, before).max(2), (5, 5)) > _CHANGED, np.uint8)
+    return np.asarray(cv2.blur(brightest(cv2.absdiff(image, before)), (5, 5)) > _CHANGED, np.uint8)
 
 
 def frame_corners(size: tuple[int, int]) -> Points:

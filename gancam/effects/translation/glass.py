@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk
-from gancam.vision.planes import Planes, ramp
+from gancam.vision.planes import Planes, brightest, darkest, ramp
 
 Plane = NDArray[np.float32]
 
@@ -59,7 +59,7 @@ def as_glass(drawn: Image, seen: Image, planes: Planes | None = None) -> Image:
 def _own_hue(there: Image, light: Plane) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
     """What each channel is of luma, in shares of `_UNIT`, and how far that holds, 0 to 255; None: nowhere."""
     chroma = chroma_of(there).astype(np.float32)
-    share = 1 - ramp(chroma.max(2) - chroma.min(2), *_PALE)
+    share = 1 - ramp(brightest(chroma) - darkest(chroma), *_PALE)
     if share.max() < 0.01:
         return None
     times = np.float32(_STRONGER[0]) - np.float32(_STRONGER[0] - _STRONGER[1]) * ramp(light, *_LIGHT)

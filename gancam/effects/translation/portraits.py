@@ -116,8 +116,9 @@ class Window:
         under = np.ascontiguousarray(frame[inside.slices])
         core = alpha[::2, ::2] > 127
         if core.any():  # lines are few, and of a face behind something only half is skin: most places agree
-            apart = np.median(under[::2, ::2][core].astype(np.int16) - near[::2, ::2][core], axis=0)
-            near = np.clip(near + np.rint(apart).astype(np.int16), 0, 255).astype(np.uint8)
+            apart = cv2.subtract(under[::2, ::2], near[::2, ::2], dtype=cv2.CV_16S)[core]
+            more = *np.rint(np.median(apart, axis=0)).tolist(), 0.0
+            near = np.asarray(cv2.add(near, more), np.uint8)  # type: ignore[call-overload]  # OpenCV takes a colour, too
         alpha = np.asarray(cv2.convertScaleAbs(alpha, alpha=self.share * strength), np.uint8)
         frame[inside.slices] = composite(under, near, "normal", alpha, planes=planes)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.vision.blend import composite
 from gancam.vision.fit import halved, within
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, brightest
 
 _SEEN, _GLANCE = 640, 96  # pixels of the longer side: where points are looked for, and of a first glance
 _DARK = 64  # level under which it is dark
@@ -40,12 +40,12 @@ def sparks(image: Image) -> NDArray[np.uint8] | None:
         How far each place is one, 0 to 255, ``(h, w)`` of a longer side of 640 at most; None: it is light, or has none.
     """
     few = halved(image, within((image.shape[1], image.shape[0]), _GLANCE))
-    night = (float((few.max(2) < _DARK).mean()) - _NIGHT[0]) / (_NIGHT[1] - _NIGHT[0])
+    night = (float((brightest(few) < _DARK).mean()) - _NIGHT[0]) / (_NIGHT[1] - _NIGHT[0])
     if night <= 0:
         return None
     size = within((image.shape[1], image.shape[0]), _SEEN)
     small = image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    grey = np.asarray(small.max(2), np.uint8)  # a blue spark is as light as a white one
+    grey = brightest(small)  # a blue spark is as light as a white one
     ground = np.zeros_like(grey)
     for line in _LINES:
         ground = np.maximum(ground, cv2.morphologyEx(grey, cv2.MORPH_OPEN, line))

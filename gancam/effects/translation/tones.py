@@ -14,7 +14,7 @@ from gancam.frame import Image
 from gancam.vision.blend import composite
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk, within
-from gancam.vision.planes import Planes
+from gancam.vision.planes import Planes, brightest, darkest
 
 _SMALL = 320  # pixels of the longer side on which shade is looked for
 _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
@@ -126,9 +126,8 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
         planes: Where it works; None: in new arrays.
     """
     planes, (height, width) = planes or Planes(), image.shape[:2]
-    grey, channels = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.split(image)
-    most, least = (one(one(channels[0], channels[1]), channels[2]) for one in (cv2.max, cv2.min))
-    tone = cv2.multiply(grey, cv2.LUT(cv2.subtract(most, least), _BLACKER), scale=1 / 255)
+    grey, colour = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.subtract(brightest(image), darkest(image))
+    tone = cv2.multiply(grey, cv2.LUT(colour, _BLACKER), scale=1 / 255)
     made = np.asarray(cv2.merge([tone] * 3), np.uint8)
     shown = [face for face in faces if face.seen > 0]
     if not shown:
@@ -167,8 +166,8 @@ def as_grey(drawn: Image, image: Image) -> Image:
         drawn: uint8 ``(H, W, 3)`` BGR, what was made of `image`; it is changed.
         image: The same size.
     """
-    few = image[:: 4 * _STEP, :: 4 * _STEP].reshape(-1, 3)
-    apart = float(np.percentile(few.max(1) - few.min(1), _FEW))
+    few = image[:: 4 * _STEP, :: 4 * _STEP]
+    apart = float(np.percentile(brightest(few) - darkest(few), _FEW))
     share = min((_COLOURED - apart) / (_COLOURED - _GREY), 1.0)
     if share <= 0.0:
         return drawn

@@ -24,6 +24,7 @@ from gancam.inference.tiling import in_fixed_tiles
 _SETTLED = 3  # calls of one shape: what comes so often will come again
 _KNOWN = 3  # shapes that are counted, those that came last: frames, and the parts of them that are looked at besides
 _MOST = 3  # graphs of a network, each with memory of its own: of frames, of their parts, and of a second source
+_SMALL = 1 << 19  # pixels of images whose buffers are kept beside those of another size
 _LINKS = 4  # tensors between networks that are kept for the next call
 
 
@@ -71,7 +72,7 @@ class ImageNetwork(Network):
         super().__init__(opened)
         self._opened = opened
         session = opened.session
-        self._blocks: BlockLayout | None = None
+        self._blocks: dict[tuple[int, ...], BlockLayout] = {}  # by the size of images, the last one last
         self._checked = False
         self._singly = session.get_inputs()[0].shape[0] == 1  # takes one image at a time
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0].name
@@ -183,10 +184,14 @@ class ImageNetwork(Network):
     def _run_blocks(self, images: NDArray[np.uint8], begins: Mapping[str, NDArray[np.int64]]) -> NDArray[np.uint8]:
         result = self._buffers.take(self._shape_for(images.shape))
         shape = images.shape[1:3]
-        if self._blocks is None or self._blocks.shape != shape:
-            self._blocks = BlockLayout(self._opened, shape, self._cell, begins)
+        blocks = self._blocks.pop(shape, None)
+        if blocks is None:
+            small = [size for size in self._blocks if size[0] * size[1] <= _SMALL][-_KNOWN + 1 :]
+            self._blocks = {size: self._blocks[size] for size in small}
+            blocks = BlockLayout(self._opened, shape, self._cell, begins)
+        self._blocks[shape] = blocks
         for image, pixels in zip(images, result, strict=True):
-            self._blocks.run(image, pixels, begins)
+            blocks.run(image, pixels, begins)
         return result
 
 
