@@ -27,7 +27,7 @@ from gancam.errors import GancamError
 from gancam.inference.card import ModelCard, Precision
 from gancam.inference.figures import parse_figures
 from gancam.inference.model import Model
-from train import checkpoint, networks
+from train import checkpoint, files, networks
 from train import recipe as recipes
 from train.program import Parser, fail
 from train.recipe import Recipe
@@ -174,7 +174,7 @@ def _paths(folder: Path, name: str, precisions: list[Precision], overwrite: bool
 def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, reference: dict[str, float]) -> None:
     """Write one variant, once the file itself has been compared with PyTorch. Raises ``VariantRefused``."""
     # a name with its precision in it, so that `Model` takes it for this variant alone
-    partial = path.with_name(f".{card.name}.partial.{precision}.onnx")
+    partial = files.destination(path).with_name(f".{card.name}.partial.{precision}.onnx")
     try:
         log.info("making %s, and comparing it with PyTorch ...", path)
         graph, layout = plan.graph(precision)
@@ -189,7 +189,7 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         quality = {name: figure for name, figure in quality.items() if math.isfinite(figure)}  # as JSON has them
         brightens = check.brightens(model) if card.effect == "super_resolution" else {}
         _save(graph, replace(card, brightens=brightens, quality=quality or card.quality, parity=parity), partial)
-        partial.replace(path)
+        files.give_name(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     size, most = path.stat().st_size / 1e3, parity["max_difference"]

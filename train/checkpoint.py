@@ -63,7 +63,7 @@ def kept(iteration: int) -> str:
 def save(run: Path, state: dict[str, Any], name: str = LATEST) -> Path:
     """Write `state` (tensors, numbers, strings, containers of them) as a checkpoint of the run. Raises ``OSError``."""
     path = run / name
-    partial = path.with_suffix(".part")
+    partial = files.destination(path).with_suffix(".part")
     try:
         with partial.open("wb") as file:
             torch.save(state, file)

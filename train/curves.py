@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train import checkpoint, recipe
+from train import checkpoint, files, recipe
 from train.program import Parser, as_json, fail
 
 Curve = tuple[list[int], list[float]]  # iterations, values
@@ -136,7 +136,7 @@ def record(run: Path, about: str, folder: Path = recipe.RECIPES) -> Path:
         step = -(-len(values) // RECORDED)
         curves[name] = iterations[::step], [float(f"{value:.4g}") for value in values[::step]]
     path = folder / f"{recipe_of(run)}.expected.json"
-    path.write_text(as_json({"about": about, "curves": curves}) + "\n", encoding="utf-8")
+    files.write(path, (as_json({"about": about, "curves": curves}) + "\n").encode())
     return path
 
 
@@ -182,7 +182,8 @@ def draw(run: Path) -> Path:
     grey = f" (grey: to be expected, {about})" if about else ""
     figure.suptitle(f"{run.resolve().name}{grey}", fontsize=10)
     path = run / "curves.png"
-    figure.savefig(path)
+    with files.replacing(path) as partial:
+        figure.savefig(partial, format="png")
     return path
 
 

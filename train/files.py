@@ -1,4 +1,7 @@
-"""Files that take the place of older ones whole: who is killed, or meets a full disk, leaves what was there before."""
+"""Files that take the place of older ones whole: who is killed, or meets a full disk, leaves what was there before.
+
+Where a symbolic link leads is what is replaced, as in `gancam.files`, and the link stays.
+"""
 
 import errno
 import os
@@ -20,7 +23,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises ``OSError``, which names `path` where the disk is full.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    place = destination(path)
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     try:
         yield partial
         give_name(partial, path)
@@ -46,8 +50,13 @@ def append(path: Path, line: str) -> None:
         raise named(error, path) from error
 
 
+def destination(path: Path) -> Path:
+    """Return the file that is written under the name `path`: where a symbolic link leads, or `path` itself."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
 def give_name(partial: Path, path: Path) -> None:
-    """Rename `partial` to `path`, which it replaces.
+    """Rename `partial` to the `destination` of `path`, which it replaces.
 
     Windows refuses that while somebody reads the older one, as a player of the run does: it is tried again for a while.
     Raises ``OSError``.
@@ -55,7 +64,7 @@ def give_name(partial: Path, path: Path) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            partial.replace(path)
+            partial.replace(destination(path))
             return
         except PermissionError:
             if time.monotonic() >= end:
