@@ -380,7 +380,8 @@ def test_photos_of_phones_are_learnt_from_as_they_are_played(tmp_path: Path) -> 
 
 
 def test_opacity_of_a_photo_is_laid_on_white(tmp_path: Path) -> None:
-    picture = np.dstack([np.full((32, 32, 3), 40, np.uint8), np.repeat(np.uint8([[0, 255]]), 16, 1).repeat(32, 0)])
+    veil = np.array([[0, 255]], np.uint8).repeat(16, 1).repeat(32, 0)
+    picture = np.dstack([np.full((32, 32, 3), 40, np.uint8), veil])
     cv2.imwrite(str(tmp_path / "a.avif"), picture, [cv2.IMWRITE_AVIF_QUALITY, 95])
     made = read_image(tmp_path / "a.avif").astype(int)
     assert np.abs(made[:, :14] - 255).max() < 10
