@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from train import checkpoint, files, recipe
-from train.program import Parser, as_json, fail
+from train.judging import parsed
+from train.program import as_json, fail
 
 Curve = tuple[list[int], list[float]]  # iterations, values
 Points = dict[str, Curve]  # by name
@@ -191,12 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     from train import page  # which draws what this module reads
 
-    parser = Parser(prog="gancam train curves", description="Draw the curves of runs.")
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
-    parser.add_argument(
-        "--record", metavar="ABOUT", help="keep them as what is to be expected of the recipe, and of what"
-    )
-    options = parser.parse_args(arguments)
+    options = parsed("curves", arguments)
     try:
         for run in options.runs:
             if options.record is not None:

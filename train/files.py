@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LATEST = "checkpoint.pt"  # of a run: its state, as of the last time that it was written
 PATIENCE = 2.0  # seconds for which a file that cannot be replaced is tried again
 PAUSE = 0.05  # between two tries
 
@@ -32,6 +33,14 @@ def replacing(path: Path) -> Iterator[Path]:
         raise named(error, path) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def checkpoint_of(path: Path) -> Path:
+    """Name the checkpoint that `path` is, or that is in the folder of a run. Raises ``FileNotFoundError``."""
+    found = path / LATEST if path.is_dir() else path
+    if not found.is_file():
+        raise FileNotFoundError(f"no checkpoint {found}: train the recipe first")
+    return found
 
 
 def write(path: Path, data: bytes) -> None:
