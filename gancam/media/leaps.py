@@ -11,7 +11,8 @@ import av
 from gancam.media.streams import picture_of
 
 _DISCONTINUOUS = {"mpegts", "mpeg"}  # formats whose clock may begin anew anywhere: FFmpeg's AVFMT_TS_DISCONT
-LEAST = 10  # seconds: what is longer is no gap in which nothing was recorded; FFmpeg's -dts_delta_threshold
+# Seconds: what is shorter is a gap in which nothing was recorded, and time passes. FFmpeg closes those from 10 on, too.
+LEAST = 600
 _TOGETHER = 3  # seconds by which the streams of a file may begin and end apart
 
 
