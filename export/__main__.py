@@ -235,19 +235,19 @@ def _commit() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    torch.set_grad_enabled(False)
     options = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         towards = checked(options)
-        written = export(
-            options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
-            precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, noise=options.noise,
-            seeds=tuple(map(int, filter(None, options.seeds.split("/")))),
-            reverse=options.reverse, enlargers=options.enlarger, towards=towards, shrink=options.shrink,
-            overwrite=options.overwrite,
-        )  # fmt: skip
+        with torch.no_grad():
+            written = export(
+                options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
+                precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
+                data=options.trained_on, summary=options.summary, noise=options.noise,
+                seeds=tuple(map(int, filter(None, options.seeds.split("/")))),
+                reverse=options.reverse, enlargers=options.enlarger, towards=towards, shrink=options.shrink,
+                overwrite=options.overwrite,
+            )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         return fail(error)
     return 0 if all(written.values()) else 1
