@@ -39,7 +39,7 @@ TASKS = {  # effect of a card: the word for it, and its page
     "faces": ("faces", "effects/faces.md"),
 }
 
-OTHER_SIDE = {"train": "train.arguments", "export": "export.__main__"}  # commands whose options the other process has
+OTHER_SIDE = {"train": "train.arguments", "export": "export.arguments"}  # commands whose options the other process has
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -3,10 +3,8 @@
 RUN may be the fp32 file of a model, too, to make its other precisions anew.
 """
 
-import argparse
 import logging
 import math
-import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +16,7 @@ import torch
 from torch import nn
 
 from export import check, storage
+from export.arguments import checked, make_parser
 from export.enlarged import enlarge
 from export.plan import Plan, exporter
 from export.restore import restore
@@ -28,9 +27,9 @@ from gancam.inference.card import ModelCard, Precision
 from gancam.inference.figures import parse_figures
 from gancam.inference.half import to_fp16
 from gancam.inference.model import Model
-from train import checkpoint, networks
+from train import checkpoint, files, networks
 from train import recipe as recipes
-from train.program import Parser, fail
+from train.program import fail
 from train.recipe import Recipe
 
 log = logging.getLogger("export")
@@ -183,7 +182,7 @@ def _stale(paths: dict[Precision, Path]) -> list[Path]:
 def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, reference: dict[str, float]) -> None:
     """Write one variant, once the file itself has been compared with PyTorch. Raises ``VariantRefused``."""
     # a name with its precision in it, so that `Model` takes it for this variant alone
-    partial = path.with_name(f".{card.name}.partial.{precision}.onnx")
+    partial = files.destination(path).with_name(f".{card.name}.partial.{precision}.onnx")
     try:
         log.info("making %s, and comparing it with PyTorch ...", path)
         graph, layout = plan.graph("int8" if precision == "int8" else "fp32")
@@ -201,7 +200,7 @@ def _write(plan: Plan, precision: Precision, path: Path, card: ModelCard, refere
         quality = {name: figure for name, figure in quality.items() if math.isfinite(figure)}  # as JSON has them
         brightens = check.brightens(model) if card.effect == "super_resolution" else {}
         _save(graph, replace(card, brightens=brightens, quality=quality or card.quality, parity=parity), partial)
-        partial.replace(path)
+        files.give_name(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     size, most = path.stat().st_size / 1e3, parity["max_difference"]
@@ -255,70 +254,25 @@ def _commit() -> str:
         return ""
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of the command line."""
-    parser = Parser(prog="gancam export", description=__doc__)
-    parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
-    parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
-    parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/stills/)")
-    parser.add_argument("--judge", type=Path, action="append", default=[], help="what to measure quality on; repeat")
-    parser.add_argument(
-        "--precisions", default="",
-        help="variants to write, as fp32,fp16 (default: all but fp16, made of the fp32 file when that is opened)",
-    )  # fmt: skip
-    parser.add_argument("--licence", default="", help="of the weights, as their data allows")
-    parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
-    parser.add_argument("--summary", default="", help="one line for the menu")
-    parser.add_argument("--seeds", default="", help="of a generator: pictures worth showing, as 3/17/42")
-    parser.add_argument("--noise", type=float, default=1.0, metavar="SHARE", help="of a stylegan: of its random detail")
-    parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
-    parser.add_argument(
-        "--enlarger", type=Path, action="append", default=[],
-        help="a run of super-resolution that enlarges what a stylegan makes; again for one more behind it",
-    )  # fmt: skip
-    parser.add_argument(
-        "--towards", nargs=2, metavar=("RUN", "SHARE"),
-        help="of super-resolution: a run or an fp32 file, and how much of its weights to mix in, 0 to 1",
-    )  # fmt: skip
-    parser.add_argument("--shrink", default="", metavar="RECIPE", help="of super-resolution: at the frame's own size")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    return parser
-
-
-def _share(text: str) -> float:
-    """Read the share of `--towards`. Raises ``ValueError``."""
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"--towards: the share {text!r} must be a number, 0 to 1") from None
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        if options.output.suffix == ".onnx" or (options.output.exists() and not options.output.is_dir()):
-            raise ValueError(f"-o {options.output}: names the folder for the files; --name gives the model's name")
-        if options.name and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", options.name):
-            raise ValueError(f"--name {options.name!r}: a model's name has letters, digits, - and _ alone")
-        if not re.fullmatch(r"([0-9]+(/[0-9]+)*)?", options.seeds):
-            raise ValueError(f"--seeds {options.seeds!r}: whole numbers of 0 or more, joined by /")
-        towards = (Path(options.towards[0]), _share(options.towards[1])) if options.towards else None
-        written = export(
-            options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
-            precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
-            data=options.trained_on, summary=options.summary, noise=options.noise,
-            seeds=tuple(map(int, filter(None, options.seeds.split("/")))),
-            reverse=options.reverse, enlargers=options.enlarger, towards=towards, shrink=options.shrink,
-            overwrite=options.overwrite,
-        )  # fmt: skip
+        towards = checked(options)
+        with torch.no_grad():
+            written = export(
+                options.run, options.output, name=options.name, images=options.images, judge_on=options.judge,
+                precisions=tuple(filter(None, options.precisions.split(","))), licence=options.licence,
+                data=options.trained_on, summary=options.summary, noise=options.noise,
+                seeds=tuple(map(int, filter(None, options.seeds.split("/")))),
+                reverse=options.reverse, enlargers=options.enlarger, towards=towards, shrink=options.shrink,
+                overwrite=options.overwrite,
+            )  # fmt: skip
     except (OSError, ValueError, GancamError) as error:
         return fail(error)
     return 0 if all(written.values()) else 1
 
 
 if __name__ == "__main__":
-    torch.set_grad_enabled(False)
     sys.exit(main())

@@ -1,13 +1,15 @@
 """Files that appear whole or not at all, and never in place of something of the user's.
 
 What is made is written beside its name, hidden, and renamed when all of it is there: who is killed, or meets a full
-disk, leaves what was there before. A rename replaces only where that was asked for. Bytes that are too many for the
-memory are kept in a temporary file.
+disk, leaves what was there before. A rename replaces only where that was asked for. Where a symbolic link leads is what
+is replaced, and the link stays, as FFmpeg, ImageMagick and git have it. Bytes that are too many for the memory are kept
+in a temporary file.
 """
 
 import errno
 import os
 import secrets
+import stat
 import sys
 import tempfile
 import weakref
@@ -158,9 +160,20 @@ def distinct_names(texts: Iterable[str]) -> list[str]:
     return made
 
 
+def destination(path: Path) -> Path:
+    """Return the file that is written under the name `path`: where a symbolic link leads, or `path` itself."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path.absolute()
+
+
+def hidden_path(path: Path, ending: str) -> Path:
+    """Return where what becomes `path` is made: beside its `destination`, on the same disk, under a `hidden_name`."""
+    place = destination(path)
+    return place.parent / hidden_name(place, ending)
+
+
 def partial_path(path: Path) -> Path:
-    """Return where a file is written until it is whole: hidden, beside `path`, with its extension."""
-    return path.absolute().parent / hidden_name(path, f".partial{path.suffix}")
+    """Return where a file is written until it is whole: hidden, beside its `destination`, with the ending of `path`."""
+    return hidden_path(path, f".partial{path.suffix}")
 
 
 def refuse_existing(path: AnyPath, *, overwrite: bool) -> None:
@@ -191,10 +204,11 @@ def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | Non
         sources: the files that it is made from, which are never replaced, under any name; None is no file.
 
     Raises:
-        SinkError: `path` has no folder, or one that takes no files; is a folder, one of `sources`, or no name.
+        SinkError: `path` has no folder, or one that takes no files; is a folder, a device, one of `sources`, or no
+            name.
         OutputExists: it exists, and `overwrite` is false.
     """
-    folder = path.absolute().parent
+    folder = destination(path).parent
     if not folder.is_dir():
         raise SinkError(f"{path}: there is no folder {folder}")
     if not os.access(folder, os.W_OK):
@@ -210,6 +224,10 @@ def check_target(path: Path, *, overwrite: bool, sources: Iterable[AnyPath | Non
     if path.is_dir():
         raise SinkError(f"{path}: is a folder")
     refuse_existing(path, overwrite=overwrite)
+    try:
+        _replaceable(path)
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written ({_cause(error)})") from error
 
 
 def write_file(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool) -> None:
@@ -246,7 +264,7 @@ def replace_file(path: Path, data: bytes, *, durable: bool = False, shared: bool
         OSError: it cannot be written; what was there before is.
     """
     ending = f"{path.suffix}.{secrets.token_hex(8)}" if shared else path.suffix
-    partial = path.with_name(hidden_name(path, f"{ending}.partial"))  # none that looks for `path.suffix` finds it
+    partial = hidden_path(path, f"{ending}.partial")  # none that looks for `path.suffix` finds it
     _write(partial, path, data, overwrite=True, durable=durable)
 
 
@@ -274,7 +292,7 @@ def sync_file(path: Path) -> None:
 
 
 def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
-    """Rename the finished file `partial` to `path`.
+    """Rename the finished file `partial` to `path`, or with `overwrite` to its `destination`.
 
     Without `overwrite` nothing is ever replaced, also not what appeared a moment ago: a hard link fails where a rename
     would overwrite, but for Windows, whose rename does not. Where the file system has no such links, it is looked for
@@ -285,7 +303,7 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
         OSError: it cannot have this name. `partial` is still there in both cases.
     """
     if overwrite:
-        os.replace(partial, path)
+        os.replace(partial, _replaceable(path))
         return
     if sys.platform == "win32":  # where a file in use could have two names, and keep both
         os.rename(partial, path)
@@ -304,6 +322,18 @@ def give_name(partial: Path, path: Path, *, overwrite: bool) -> None:
         except OSError:
             path.unlink()
             raise
+
+
+def _replaceable(path: Path) -> Path:
+    """Return the `destination` of `path`. Raises ``OSError`` for links in a circle, devices and pipes."""
+    place = destination(path)
+    with suppress(FileNotFoundError):
+        mode = place.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "it is a device or a pipe, no file", os.fspath(path))
+    return place
 
 
 def lock_file(path: Path, target: Path) -> int | None:

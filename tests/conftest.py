@@ -29,8 +29,11 @@ if find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
 
     # The same examples everywhere, refused neither for how long they take nor for how slowly they are made up, which
-    # is about the machine. Other ones: pytest --hypothesis-profile=default
-    settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    # is about the machine. New ones each time: pytest -n0 -m hypothesis --hypothesis-profile=new
+    for name, same in (("same", True), ("new", False)):
+        settings.register_profile(
+            name, deadline=None, derandomize=same, suppress_health_check=[HealthCheck.too_slow], print_blob=not same
+        )
     settings.load_profile("same")
 
 

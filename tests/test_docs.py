@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import typer
 
-from export import __main__ as export
+from export import arguments as export
 from gancam.cli.app import app, load_commands
 from gancam.effects._spec import EffectSpec, declared_for
 from gancam.effects.morphing.settings import MorphParams

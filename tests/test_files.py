@@ -52,8 +52,55 @@ def test_what_appears_meanwhile_stays(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         files.give_name(partial, path, overwrite=False)
     files.give_name(partial, path, overwrite=True)
-    assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a"]
+    assert path.read_bytes() == (tmp_path / "nowhere").read_bytes() == b"new"
+    assert sorted(os.listdir(tmp_path)) == ["a", "nowhere"]
+
+
+@needs_links
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    far, near = tmp_path / "far", tmp_path / "near"
+    far.mkdir()
+    near.mkdir()
+    (far / "real.png").write_bytes(b"old")
+    (far / "step.png").symlink_to("real.png")
+    (near / "a.png").symlink_to(far / "step.png")
+    assert files.partial_path(near / "a.png") == far.resolve() / ".real.partial.png"  # on the same disk
+    with pytest.raises(OutputExists):
+        files.write_file(near / "a.png", b"new", overwrite=False)
+    files.check_target(near / "a.png", overwrite=True)
+    files.write_file(near / "a.png", b"new", overwrite=True)
+    assert (far / "real.png").read_bytes() == b"new"
+    files.replace_file(near / "a.png", b"own")
+    assert (far / "real.png").read_bytes() == b"own"
+    assert (near / "a.png").is_symlink()
+    assert (far / "step.png").is_symlink()
+    assert not [name for name in os.listdir(far) + os.listdir(near) if name.startswith(".")]
+
+
+@needs_links
+def test_links_in_a_circle_or_into_no_folder_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to(tmp_path / "nowhere" / "c")
+    for name, words in (("a", "cannot be written"), ("c", r"there is no folder .*nowhere")):
+        with pytest.raises(SinkError, match=words):
+            files.check_target(tmp_path / name, overwrite=True)
+        with pytest.raises(SinkError, match="cannot be written"):
+            files.write_file(tmp_path / name, b"x", overwrite=True)
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
+
+
+@needs_links
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+def test_devices_and_pipes_are_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for path in (tmp_path / "pipe", tmp_path / "link"):
+        with pytest.raises(SinkError, match="a device or a pipe"):
+            files.check_target(path, overwrite=True)
+        with pytest.raises(SinkError, match="a device or a pipe"):
+            files.write_file(path, b"x", overwrite=True)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_file_that_cannot_lose_its_name_gets_no_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

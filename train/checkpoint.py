@@ -13,14 +13,9 @@ from typing import Any
 
 import torch
 
-from train import files, old_names
+from train import files, locks, old_names
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-LATEST = "checkpoint.pt"
+LATEST = files.LATEST
 
 
 @contextmanager
@@ -37,19 +32,12 @@ def claimed(run: Path) -> Iterator[None]:
     except OSError as error:
         why = "it is a file" if run.is_file() else error.strerror
         raise OSError(f"cannot write into the run's folder {run} ({why}): give another --run") from error
-    held = os.open(run, os.O_RDONLY) if fcntl is not None else None
     try:
-        if held is not None:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OSError(f"another training writes into {run}: wait for it, or give another --run") from error
-            except OSError:  # a file system without locks
-                pass
-        yield
+        with locks.held(run) as ours:
+            if not ours:
+                raise OSError(f"another training writes into {run}: wait for it, or give another --run")
+            yield
     finally:
-        if held is not None:
-            os.close(held)
         with suppress(OSError):  # where something is in it
             for folder in fresh:
                 folder.rmdir()
@@ -63,7 +51,7 @@ def kept(iteration: int) -> str:
 def save(run: Path, state: dict[str, Any], name: str = LATEST) -> Path:
     """Write `state` (tensors, numbers, strings, containers of them) as a checkpoint of the run. Raises ``OSError``."""
     path = run / name
-    partial = path.with_suffix(".part")
+    partial = files.destination(path).with_suffix(".part")
     try:
         with partial.open("wb") as file:
             torch.save(state, file)
@@ -88,10 +76,7 @@ def _is_full(error: OSError | RuntimeError, folder: Path) -> bool:
 
 def load(path: Path) -> dict[str, Any]:
     """The state in `path`, or in the run folder `path`. Raises ``FileNotFoundError``, ``ValueError`` when damaged."""
-    if path.is_dir():
-        path = path / LATEST
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint {path}: train the recipe first")
+    path = files.checkpoint_of(path)
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from train import checkpoint, recipe
-from train.program import Parser, as_json, fail
+from train import checkpoint, files, recipe
+from train.judging import parsed
+from train.program import as_json, fail
 
 Curve = tuple[list[int], list[float]]  # iterations, values
 Points = dict[str, Curve]  # by name
@@ -136,7 +137,7 @@ def record(run: Path, about: str, folder: Path = recipe.RECIPES) -> Path:
         step = -(-len(values) // RECORDED)
         curves[name] = iterations[::step], [float(f"{value:.4g}") for value in values[::step]]
     path = folder / f"{recipe_of(run)}.expected.json"
-    path.write_text(as_json({"about": about, "curves": curves}) + "\n", encoding="utf-8")
+    files.write(path, (as_json({"about": about, "curves": curves}) + "\n").encode())
     return path
 
 
@@ -182,7 +183,8 @@ def draw(run: Path) -> Path:
     grey = f" (grey: to be expected, {about})" if about else ""
     figure.suptitle(f"{run.resolve().name}{grey}", fontsize=10)
     path = run / "curves.png"
-    figure.savefig(path)
+    with files.replacing(path) as partial:
+        figure.savefig(partial, format="png")
     return path
 
 
@@ -190,12 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     from train import page  # which draws what this module reads
 
-    parser = Parser(prog="gancam train curves", description="Draw the curves of runs.")
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run")
-    parser.add_argument(
-        "--record", metavar="ABOUT", help="keep them as what is to be expected of the recipe, and of what"
-    )
-    options = parser.parse_args(arguments)
+    options = parsed("curves", arguments)
     try:
         for run in options.runs:
             if options.record is not None:

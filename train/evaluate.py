@@ -23,9 +23,10 @@ from torch.nn import functional as F
 
 from train import checkpoint, degrade, devices, holes, losses, networks, recipe
 from train.data import Pixels, by_name, crop_to_multiple, downscale, image_files, read_image
+from train.judging import parsed
 from train.networks import squeezenet
 from train.networks.sr import Upscaler
-from train.program import Parser, as_json, count, fail
+from train.program import as_json, fail
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255.0  # luma of RGB 0..255 in 16..235 (ITU-R BT.601)
 LOWER_IS_BETTER = {"distance", "flicker", "flicker_gain", "warp_error", "warp_gain"}
@@ -411,18 +412,8 @@ def _change(figure: str, value: float, first: float) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = Parser(prog="gancam train evaluate", description="Judge networks, side by side.")
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folder of a run, or a checkpoint file")
-    parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of whole images")
-    parser.add_argument("--degradation", choices=("bicubic", "webcam"), action="append", help="default: both")
-    parser.add_argument("--video", type=Path, nargs="+", default=[], metavar="CLIP", help="clips to see flicker on")
-    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU)")
-    parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
-    parser.add_argument("--json", action="store_true", help="figures as JSON")
-    options = parser.parse_args(arguments)
+    options = parsed("evaluate", arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    if not options.images and not options.video:
-        parser.error("give --images, --video or both")
     devices.take_threads(options.threads)
     degradations = options.degradation or ["bicubic", "webcam"]
     try:

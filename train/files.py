@@ -1,4 +1,7 @@
-"""Files that take the place of older ones whole: who is killed, or meets a full disk, leaves what was there before."""
+"""Files that take the place of older ones whole: who is killed, or meets a full disk, leaves what was there before.
+
+Where a symbolic link leads is what is replaced, as in `gancam.files`, and the link stays.
+"""
 
 import errno
 import os
@@ -8,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LATEST = "checkpoint.pt"  # of a run: its state, as of the last time that it was written
 PATIENCE = 2.0  # seconds for which a file that cannot be replaced is tried again
 PAUSE = 0.05  # between two tries
 
@@ -20,7 +24,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises ``OSError``, which names `path` where the disk is full.
     """
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    place = destination(path)
+    partial = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     try:
         yield partial
         give_name(partial, path)
@@ -28,6 +33,14 @@ def replacing(path: Path) -> Iterator[Path]:
         raise named(error, path) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def checkpoint_of(path: Path) -> Path:
+    """Name the checkpoint that `path` is, or that is in the folder of a run. Raises ``FileNotFoundError``."""
+    found = path / LATEST if path.is_dir() else path
+    if not found.is_file():
+        raise FileNotFoundError(f"no checkpoint {found}: train the recipe first")
+    return found
 
 
 def write(path: Path, data: bytes) -> None:
@@ -46,8 +59,13 @@ def append(path: Path, line: str) -> None:
         raise named(error, path) from error
 
 
+def destination(path: Path) -> Path:
+    """Return the file that is written under the name `path`: where a symbolic link leads, or `path` itself."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
 def give_name(partial: Path, path: Path) -> None:
-    """Rename `partial` to `path`, which it replaces.
+    """Rename `partial` to the `destination` of `path`, which it replaces.
 
     Windows refuses that while somebody reads the older one, as a player of the run does: it is tried again for a while.
     Raises ``OSError``.
@@ -55,7 +73,7 @@ def give_name(partial: Path, path: Path) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            partial.replace(path)
+            partial.replace(destination(path))
             return
         except PermissionError:
             if time.monotonic() >= end:

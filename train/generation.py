@@ -26,9 +26,10 @@ from torch import Tensor, nn
 
 from train import checkpoint, devices, networks, recipe
 from train.data import Pictures
+from train.judging import parsed
 from train.networks import digits, efficientnet
 from train.networks.latent import LatentGenerator
-from train.program import Parser, as_json, count, fail
+from train.program import as_json, fail
 
 NEAREST = 5  # neighbours of precision, recall, density and coverage
 SHOWN = 10_000  # pictures of a side among which neighbours are sought, so that distances between all fit the memory
@@ -346,14 +347,7 @@ def _check_enough(number: int, said: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    parser = Parser(prog="gancam train generation", description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or checkpoint files")
-    parser.add_argument("--data", type=Path, required=True, help="the pictures: a folder, .zip or .npz")
-    parser.add_argument("--samples", type=count, default=5000)
-    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU)")
-    parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
+    options = parsed("generation", arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
     devices.take_threads(options.threads)

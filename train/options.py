@@ -35,13 +35,17 @@ class Bounds:
         if self.most == math.inf:
             return f", more than {self.least:g}" if self.above else f", {self.least:g} or more"
         if not (self.above or self.below):
-            return f", {self.least:g} to {self.most:g}"
+            return f", {self.least:,} to {self.most:,}"
         first = f"more than {self.least:g}" if self.above else f"{self.least:g} or more"
         return f", {first} and {f'less than {self.most:g}' if self.below else f'{self.most:g} at most'}"
 
 
-# What the options of recipes are, as types of fields and of parameters. A number without bounds is 0 or more.
-Count = Annotated[int, Bounds(1)]
+# What the options of recipes are, as types of fields and of parameters. A number without bounds is 0 or more, a whole
+# one a million at most: what is more is a slip, on which a loop or an array would spend a minute before it fails.
+_MOST = 1_000_000
+Count = Annotated[int, Bounds(1, _MOST)]
+Iterations = Annotated[int, Bounds(1, 1_000_000_000)]
+Depth = Annotated[int, Bounds(0, 1000)]  # layers, one by one
 Share = Annotated[float, Bounds(0, 1)]
 Part = Annotated[float, Bounds(0, 1, below=True)]  # less than all
 Rate = Annotated[float, Bounds(0, above=True)]
@@ -81,11 +85,11 @@ def check(where: str, value: Any, hint: Any, *, empty: bool = True) -> None:
     Numbers must be finite and within the `Bounds` that `hint` has; 0 or more where it has none. A list is checked
     value by value, and may be empty only if `empty`.
     """
-    bounds = Bounds()
     if get_origin(hint) in (Union, UnionType):
         if value is None and NoneType in get_args(hint):
             return
         hint = next(one for one in get_args(hint) if one is not NoneType)
+    bounds = Bounds(0, _MOST) if hint is int else Bounds()
     if get_origin(hint) is Annotated:
         hint, bounds = get_args(hint)[:2]
     kind = get_origin(hint) or hint

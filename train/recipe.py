@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from train import old_names, options, sizes
-from train.options import Count, Finite, Part, Rate, Seed, Share
+from train.options import Count, Finite, Iterations, Part, Rate, Seed, Share
 
 RECIPES = Path(__file__).with_name("recipes")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")  # auto: what a trial finds (`train.precision`)
@@ -57,7 +57,7 @@ class Phase:
     """One stretch of training with its own losses."""
 
     name: str
-    iterations: Count
+    iterations: Iterations
     losses: Mapping[str, float]  # weight of each term; the task knows the names
     lr: Rate = 1e-3  # of the generator
     lr_discriminator: float = 0.0  # 0: the same as lr

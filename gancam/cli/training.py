@@ -24,7 +24,7 @@ def train(context: typer.Context) -> None:
     """
     words = list(context.args)
     if words and words[0] in _TOOLS:
-        raise typer.Exit(_run(f"train.{words[0]}", words[1:]))
+        raise typer.Exit(_run("train.judging", words))
     raise typer.Exit(_run("export.training", words))
 
 
@@ -35,7 +35,7 @@ def export(context: typer.Context) -> None:
     gancam export RUN -o DIR writes one for each precision, each compared with PyTorch, and gancam export --help lists
     its options. It needs PyTorch: pip install "gancam[export]".
     """
-    raise typer.Exit(_run("export", list(context.args)))
+    raise typer.Exit(_run("export.arguments", list(context.args)))
 
 
 def _run(module: str, arguments: list[str]) -> int:

@@ -107,10 +107,13 @@ def find_inputs(inputs: Sequence[str], out: Path, *, codec: str | None = None) -
             if os.path.abspath(other) != os.path.abspath(path):
                 raise InputError(f"{other} and {path} would both become {out / name}: give a folder above both")
     made, notes = _made_names(taken, codec)
+    real = {os.path.realpath(path): path for path in made.values()}
     for text, path in made.items():
         target = out / text
-        if same_file(target, path):
-            raise InputError(f"{path}: would be written over itself; give another folder than {out}")
+        other = real.get(os.path.realpath(target), path)  # also where a link leads to it
+        if other is not path or same_file(target, path):
+            over = "itself" if other is path else f"the input {other}"
+            raise InputError(f"{path}: would be written over {over}; give another folder than {out}")
         found.items.append(BatchItem(path, target, text))
     found.notes += notes
     if unread := +unread:

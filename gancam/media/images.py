@@ -255,7 +255,7 @@ def read_pictures(path: Path) -> ImageFile:
     notes = [f"its colour profile ({other}) is left out: the picture is read as RGB"] if other else []
     if data[:4] in _TIFF and set(tiff_tag(data, _PHOTOMETRIC)) & set(_LAB):
         notes = ["its colours (Lab) are turned into sRGB"]
-    notes += [f"its {name} data are left out" for name in metadata.unread]
+    notes += [f"its {name} are left out" for name in metadata.unread]
     notes += [said] if (said := said_of_depth(data)) else []
     count, kind = count_pictures(data)
     if count == 1:

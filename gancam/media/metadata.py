@@ -12,6 +12,7 @@ from gancam.media.heif import Heif, is_heif, moves
 _PNG = b"\x89PNG\r\n\x1a\n"
 _COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB")  # of PNG, what tells the colours where there is no profile
 _XMP_KEY = b"XML:com.adobe.xmp"
+_MPF, _PICTURES = b"MPF\0", 0xB001  # the index of a JPEG's pictures, and its tag that has their number
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"  # heads of JPEG's segments
 _SEGMENT = 65533  # bytes in a segment of JPEG
 _BITS, _ORIENTATION, _XMP_TAG, _EXIF_TAG, _ICC_TAG = 258, 274, 700, 34665, 34675  # of TIFF
@@ -28,7 +29,7 @@ class ImageMetadata:
         exif: EXIF, from its byte order mark on.
         xmp: XMP, as text in UTF-8.
         colours: Chunks of PNG that tell its colours.
-        unread: What is there and not read, for messages.
+        unread: What is there and not read, for messages: "EXIF data".
     """
 
     icc: bytes = b""
@@ -211,6 +212,7 @@ def _write_png(data: bytes, metadata: ImageMetadata) -> tuple[bytes, list[str]]:
 
 def _read_jpeg(data: bytes) -> ImageMetadata:
     exif = xmp = b""
+    others: tuple[str, ...] = ()
     icc: dict[int, bytes] = {}
     at = 2
     while data[at] == 0xFF and data[at + 1] != 0xDA:  # the picture begins
@@ -225,8 +227,20 @@ def _read_jpeg(data: bytes) -> ImageMetadata:
             xmp = content[len(_XMP) :]
         elif data[at + 1] == 0xE2 and content.startswith(_ICC):
             icc[content[len(_ICC)]] = content[len(_ICC) + 2 :]
+        elif data[at + 1] == 0xE2 and content.startswith(_MPF):
+            others = _others_of(content[len(_MPF) :])
         at += 2 + length
-    return ImageMetadata(b"".join(icc[number] for number in sorted(icc)), exif, xmp)
+    return ImageMetadata(b"".join(icc[number] for number in sorted(icc)), exif, xmp, unread=others)
+
+
+def _others_of(index: bytes) -> tuple[str, ...]:
+    """What is not read of a JPEG with several pictures, by their index: CIPA DC-007, "Multi-Picture Format"."""
+    with suppress(struct.error):
+        order = "<" if index[:2] == b"II" else ">"
+        for tag, _, _, at in _entries(index, struct.unpack_from(order + "I", index, 4)[0], order):
+            if tag == _PICTURES and struct.unpack_from(order + "I", index, at)[0] > 1:
+                return ("other pictures (MPO: for the other eye, or for HDR)",)
+    return ()
 
 
 def _write_jpeg(data: bytes, metadata: ImageMetadata) -> tuple[bytes, list[str]]:
@@ -310,7 +324,8 @@ def _read_tiff(data: bytes) -> ImageMetadata:
         kind, count, at = entries.get(tag, (1, 0, 0))
         return data[at : at + count * _SIZES.get(kind, 1)]
 
-    return ImageMetadata(content(_ICC_TAG), b"", content(_XMP_TAG), unread=("EXIF",) if _EXIF_TAG in entries else ())
+    unread = ("EXIF data",) if _EXIF_TAG in entries else ()
+    return ImageMetadata(content(_ICC_TAG), b"", content(_XMP_TAG), unread=unread)
 
 
 def _write_tiff(data: bytes, metadata: ImageMetadata) -> tuple[bytes, list[str]]:

@@ -13,7 +13,7 @@ from gancam.files import check_path
 IMAGES = (  # endings of what is read and written as an image; the last is JPEG as Windows may save it
     ".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".jfif",
 )  # fmt: skip
-READ_IMAGES = (*IMAGES, ".heic", ".heif", ".hif")  # of what is read as an image; the last ones are not written
+READ_IMAGES = (*IMAGES, ".heic", ".heif", ".hif", ".mpo")  # of what is read as an image; the last are not written
 
 OTHER_VIDEOS = (  # of videos that are read, but not written
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2t", ".m2ts", ".m2v", ".mjpeg", ".mod",

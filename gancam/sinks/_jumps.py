@@ -1,4 +1,4 @@
-"""The clock of files put one behind another (``cat a.ts b.ts``), which jumps back where the next one begins."""
+"""The clock of files put one behind another (``cat a.ts b.ts``), which jumps where the next one begins."""
 
 import os
 from contextlib import suppress
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from gancam.media.leaps import LEAST, Leap, leaps
 from gancam.media.streams import picture_of
 from gancam.sinks._subtitles import Packet
 
@@ -25,6 +26,8 @@ class Jumps:
         self._path = path
         self._late = dict[int, Fraction]()  # seconds by which packets of a stream are later than they say
         self._count = dict[int, int]()  # how often it jumped
+        self._usual = dict[int, Fraction]()  # by which they are later since the clock leapt ahead: below 0
+        self._back = False  # whether it jumped back, not ahead alone
         self._last, self._moved = dict[int, Fraction](), dict[int, Fraction]()  # its last packet, as it was and moved
 
     def __call__(self, packet: Packet) -> bool:
@@ -35,11 +38,17 @@ class Jumps:
         clock = packet.dts * packet.time_base
         last = self._last.get(index, clock)
         self._last[index] = clock
-        if clock < last - _BACK and (count := self._count.get(index, 0)) < len(self._of_picture):
+        leaps = clock > last + LEAST and any(leap.is_at(last, clock) for leap in self._leaps)
+        jumps = leaps or clock < last - _BACK
+        if jumps and (count := self._count.get(index, 0)) < len(self._of_picture):
             self._count[index], self._late[index] = count + 1, self._of_picture[count]
+            if leaps:
+                self._usual[index] = self._late[index]
+            self._back = self._back or clock < last
         if index in self._count:
-            if clock > self._moved[index] + _BACK:  # it is back where it was
-                self._late[index] = Fraction(0)
+            usual = self._usual.get(index, Fraction(0))
+            if clock + usual > self._moved[index] + _BACK:  # it is back where it was
+                self._late[index] = usual
             ticks = round(self._late[index] / packet.time_base)
             packet.dts += ticks
             packet.pts = None if packet.pts is None else packet.pts + ticks
@@ -51,13 +60,18 @@ class Jumps:
     @property
     def told(self) -> str:
         """Say for a note that it jumped; empty where it did not."""
-        return f"the times of {self._path.name} jump back, as in files put one behind another" if self._count else ""
+        return f"the times of {self._path.name} jump back, as in files put one behind another" if self._back else ""
+
+    @cached_property
+    def _leaps(self) -> list[Leap]:
+        return leaps(self._path)
 
     @cached_property
     def _of_picture(self) -> list[Fraction]:
         """The seconds by which the pictures after each jump are shown later than they say."""
-        found, late, end = list[Fraction](), Fraction(0), Fraction(0)
+        found, late, usual, end = list[Fraction](), Fraction(0), Fraction(0), Fraction(0)
         last: Fraction | None = None
+        before: Fraction | None = None  # when the picture before is shown: in .mpg the last may get the next one's time
         with (
             suppress(av.FFmpegError, OSError, IndexError),
             av.open(os.path.abspath(self._path), metadata_errors="replace") as film,
@@ -69,9 +83,13 @@ class Jumps:
                 if packet.dts is None or packet.pts is None or packet.time_base is None:
                     continue
                 clock, shown = packet.dts * packet.time_base, packet.pts * packet.time_base
-                if last is not None and clock < last - _BACK:
+                leapt = before is not None and any(leap.is_at(before, shown) for leap in self._leaps)
+                before = shown
+                if leapt or (last is not None and clock < last - _BACK):
                     late = end - shown
+                    usual = late if leapt else usual
                     found.append(late)
-                late = late if shown <= end else Fraction(0)
+                elif shown + usual > end:
+                    late = usual
                 last, end = clock, max(end, shown + late + 1 / Fraction(stream.average_rate))
         return found

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from gancam.errors import MALFORMED, InputError, NotFound, OutputExists, SinkError
-from gancam.files import REPLACING, lock_file, replace_file, same_file, unlock_file
+from gancam.files import REPLACING, give_name, lock_file, replace_file, same_file, unlock_file
 from gancam.frame import Frame, Image
 from gancam.inference.hardware import usable_cores
 from gancam.media.images import check_size, encode_with, encoding, holds_alpha
@@ -218,10 +218,10 @@ class ImageStore:
                 target = self._names.image(number)
                 there.discard(target.name)
                 if (place := self.place(number)).exists():
-                    place.replace(target)
+                    give_name(place, target, overwrite=True)
             for name in there:  # of a longer one before
                 (self._names.path.parent / name).unlink()
-            told.replace(self._names.times)
+            give_name(told, self._names.times, overwrite=True)
             self._published = True
         except OSError as error:
             raise SinkError(
@@ -319,5 +319,9 @@ def check_output(names: SequencePath, *, overwrite: bool, source: SequencePath |
     alike = source is not None and (source.before, source.after) == (names.before, names.after)
     if alike and source is not None and same_file(source.path.absolute().parent, names.path.absolute().parent):
         raise SinkError(f"{names}: the output has the names of the input ({source}); give it others")
+    inputs = set() if source is None else {os.path.realpath(image) for _, image in source.images()}
+    for _, image in names.images():
+        if image.is_symlink() and os.path.realpath(image) in inputs:
+            raise SinkError(f"{image}: is a link to an image of the input ({source}); give it another name")
     if not overwrite and (there := images_in_the_way(names)):
         raise OutputExists(f"{there[0]}: exists; {REPLACING}")

@@ -16,7 +16,7 @@ import av
 from av.packet import PacketSideData, packet_sidedata_type_from_literal
 
 from gancam.errors import MALFORMED, InputError, OutputExists, SinkError
-from gancam.files import hidden_name, replace_file
+from gancam.files import hidden_path, replace_file
 from gancam.sinks._settings import BEFORE_ALL
 from gancam.sinks.job_changes import changes
 
@@ -58,7 +58,7 @@ class PieceIndex(TypedDict):
 
 def pieces_of(path: Path) -> Path:
     """Return the folder in which the pieces of an unfinished `path` are."""
-    return path.absolute().parent / hidden_name(path, f"{path.suffix}.pieces")
+    return hidden_path(path, f"{path.suffix}.pieces")
 
 
 def so_far(path: Path) -> Path:

@@ -128,8 +128,9 @@ def test_a_signal_to_the_command_alone_ends_the_training(name: str, tmp_path: Pa
 
 def test_ctrl_c_while_pytorch_is_loaded_is_not_a_fault(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "checkpoint.pt").touch()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
-    for words in (["train", "dcgan-mnist", "--data", "."], ["train", "evaluate", "."], ["export", ".", "-o", "."]):
+    for words in (["train", "dcgan-mnist", "--data", "."], ["train", "curves", "."], ["export", ".", "-o", "."]):
         command = [sys.executable, "-m", "gancam", *words]
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
         assert (done.returncode, done.stderr) == (130, "")

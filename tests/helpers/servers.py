@@ -1,12 +1,14 @@
 """Real servers on loopback for the tests of live sources: RTSP by GStreamer, MPEG-TS over UDP."""
 
+import itertools
+import os
 import random
 import shutil
 import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av
@@ -126,7 +128,17 @@ class Broadcast:
                             return
 
 
+_ports = itertools.count(os.getpid() * 101)  # so that processes with numbers in a row have a hundred each
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(type=kind) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """A port for what takes no socket that is bound already, as FFmpeg: free now, and nobody's soon after.
+
+    Systems give ports from 32768 (Linux) or 49152 on to whoever asks for any, also for the other end of a connection,
+    so one of those may be lost before it is used. This is one below, and no two are the same in a process.
+    """
+    while True:
+        port = 20_000 + next(_ports) % 12_000
+        with socket.socket(type=kind) as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port

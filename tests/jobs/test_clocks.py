@@ -1,11 +1,15 @@
 """Sound stays with its picture where a file's clock is odd: joined files, and files that were cut without encoding."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
 import pytest
 
+from gancam.media import leaps
+from gancam.sinks import _jumps
+from gancam.sources import _reading
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.jobs import process
@@ -48,6 +52,51 @@ def test_joined_files_keep_all_their_sound(tmp_path: Path, ending: str, out: str
     assert heard == sorted(heard)
     gap = sound_of(single)[-1] - float(times_of(single)[-1])
     assert heard[-1] - float(shown[-1]) == pytest.approx(gap, abs=0.03)
+
+
+def later(source: Path, target: Path, seconds: int, *, kinds: tuple[str, ...] = ("video", "audio")) -> Path:
+    """Let all of a file, or its streams of some kinds, come later by its clock."""
+    with av.open(source) as given, av.open(target, "w") as made:
+        streams = {stream.index: made.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None and packet.pts is not None and packet.time_base is not None:
+                ticks = round(seconds / packet.time_base) if packet.stream.type in kinds else 0
+                packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+                packet.stream = streams[packet.stream.index]
+                made.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize(("ending", "out"), [(".ts", ".mkv"), (".mpg", ".mp4")])
+def test_joined_files_of_other_hours_follow_at_once(tmp_path: Path, ending: str, out: str) -> None:
+    codec, sound = ("mpeg2video", "mp2") if ending == ".mpg" else ("libx264", "aac")
+    clock = {"fps": 25, "time_base": Fraction(1, 25), "ticks": range(24)}
+    one = make_clip(tmp_path / f"a{ending}", codec=codec, options={}, audio=[(sound, 0.0)], **clock)  # type: ignore[arg-type]
+    hours = [one, later(one, tmp_path / f"b{ending}", 7200), later(one, tmp_path / f"c{ending}", 14_000), one]
+    joined, single = tmp_path / f"all{ending}", tmp_path / f"single{out}"
+    joined.write_bytes(b"".join(part.read_bytes() for part in hours))
+    process(one, single)
+    report, _ = process(joined, tmp_path / f"out{out}")
+    told = [note for note in report.notes if "leap" in note]
+    assert len(told) == 2
+    assert f"all{ending}: at 0.9 s its times leap by 7199 s" in told[0]
+    shown, heard = times_of(tmp_path / f"out{out}"), sound_of(tmp_path / f"out{out}")
+    assert len(shown) == 24 * 4
+    assert max(later - one for one, later in pairwise(shown)) < 0.1
+    assert len(heard) >= (len(sound_of(single)) - 2) * 4
+    assert max(later - one for one, later in pairwise(heard)) < 0.15
+    gap = sound_of(single)[-1] - float(times_of(single)[-1])
+    assert heard[-1] - float(shown[-1]) == pytest.approx(gap, abs=0.05)
+
+
+def test_time_passes_where_sound_goes_on_without_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (leaps, _reading, _jumps):
+        monkeypatch.setattr(module, "LEAST", 10)
+    ticks = [*range(12), *range(300, 312)]
+    source = make_clip(tmp_path / "a.ts", fps=25, time_base=Fraction(1, 25), ticks=ticks, audio=[("aac", 0.0)])
+    process(source, tmp_path / "out.mkv")
+    shown = times_of(tmp_path / "out.mkv")
+    assert shown[12] - shown[11] > 11
 
 
 def test_what_an_edit_list_hides_is_neither_heard_nor_missed(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from gancam.errors import GancamError, OutputExists, SinkError
+from gancam.errors import GancamError, InputError, OutputExists, SinkError
 from gancam.frame import Frame
+from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
@@ -217,6 +218,51 @@ def test_links(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(GancamError, match=r"loop\.mp4"):
         process(tmp_path / "loop.mp4", tmp_path / "out.mp4")
     assert clip.read_bytes() == before
+
+
+@needs_links
+@pytest.mark.parametrize("name", ["out.mp4", "out.gif", "%02d.png"])
+def test_overwriting_a_link_replaces_what_it_leads_to(tmp_path: Path, clip: Path, name: str) -> None:
+    far, near = tmp_path / "far", tmp_path / "near"
+    far.mkdir()
+    near.mkdir()
+    files = [name % number for number in range(1, 4)] if "%" in name else [name]
+    for file in files:
+        (far / file).write_bytes(b"old")
+        (near / file).symlink_to(far / file)
+    process(clip, near / name, overwrite=True, end=Fraction(1, 10))
+    assert all((near / file).is_symlink() for file in files)
+    assert all((far / file).stat().st_size > 100 for file in files)
+    assert sorted(os.listdir(far)) == files
+
+
+@needs_links
+def test_an_interrupted_video_goes_on_beside_what_its_link_leads_to(tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "out.mp4").symlink_to(tmp_path / "far" / "real.mp4")
+    cut_short(clip, tmp_path / "out.mp4", 20, overwrite=True)
+    assert pieces_of(tmp_path / "out.mp4").parent == (tmp_path / "far").resolve()
+    report, _ = process(clip, tmp_path / "out.mp4", resume=True, overwrite=True)
+    assert report.frames == 17
+    assert os.listdir(tmp_path / "far") == ["real.mp4"]
+    assert (tmp_path / "out.mp4").is_symlink()
+
+
+@needs_links
+def test_links_to_the_inputs_are_no_output(tmp_path: Path, clip: Path) -> None:
+    """As a copy of a folder by links (cp -rs) has them."""
+    one, other = tmp_path / "in", tmp_path / "out"
+    one.mkdir()
+    other.mkdir()
+    for number in (1, 2):
+        cv2.imwrite(str(one / f"{number}.png"), TestPattern((64, 48)).image(number))
+        (other / f"{3 - number}.png").symlink_to(one / f"{number}.png")
+    before = {path.name: path.read_bytes() for path in one.iterdir()}
+    with pytest.raises(SinkError, match="is a link to an image of the input"):
+        process(one / "%d.png", other / "%d.png", overwrite=True)
+    with pytest.raises(InputError, match="would be written over the input"):
+        find_inputs([str(one)], other)
+    assert {path.name: path.read_bytes() for path in one.iterdir()} == before
 
 
 def test_folders_that_cannot_be_written(tmp_path: Path, clip: Path) -> None:

@@ -325,6 +325,19 @@ def test_what_is_too_large_to_read_is_one_clear_line(tmp_path: Path, capfd: pyte
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "a.mpo"])
+def test_the_first_picture_of_several_in_a_jpeg_is_made_and_the_others_are_told(tmp_path: Path, name: str) -> None:
+    first, other = (Pillow.fromarray(still("sign")[..., ::-1] // share) for share in (1, 4))
+    first.save(tmp_path / name, format="mpo", save_all=True, append_images=[other], quality=95)
+    said: list[str] = []
+    process_image(tmp_path / name, tmp_path / "b.png", [], notify=said.append)
+    assert said == [f"{tmp_path / name}: its other pictures (MPO: for the other eye, or for HDR) are left out"]
+    made = read_image(tmp_path / "b.png")[0]
+    assert np.abs(made.astype(int) - still("sign")).mean() < 4
+    first.save(tmp_path / "one.jpg", format="mpo", save_all=True, append_images=[])
+    assert read_pictures(tmp_path / "one.jpg").notes == ()
+
+
 @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp", ".tiff", ".bmp"])
 @pytest.mark.parametrize("keep", [0, 1, 20, 0.5])
 def test_what_is_cut_off_is_one_clear_line(

@@ -52,6 +52,18 @@ def test_a_run_that_is_a_file_or_trained_by_another_is_one_line(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("platform", [sys.platform, "win32"])
+def test_a_run_is_held_by_one_and_given_back(platform: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)  # which has no lock of folders, so that a file in it is locked
+    for _ in range(2):
+        with claimed(tmp_path / "run"):
+            for _ in range(2):
+                with pytest.raises(OSError, match="another training writes into"), claimed(tmp_path / "run"):
+                    pass
+            assert (tmp_path / "run").is_dir()
+        assert not (tmp_path / "run").exists()
+
+
 def test_no_more_threads_than_the_machine_has(
     words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -87,6 +99,33 @@ def test_a_device_that_is_not_there_is_one_line_of_every_program(
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("gancam: --device ")]
     assert len(said) == 3
     assert all(line.endswith("; --device cpu always works") for line in said)
+
+
+def test_wrong_words_of_the_other_programs_are_told_before_pytorch_is_loaded(tmp_path: Path) -> None:
+    code = r"""
+import sys
+sys.modules["torch"] = None
+from export import arguments
+from train import judging
+codes = [judging.main(words) for words in (["curves", "a"], ["evaluate", "a", "--images", "."])]
+codes += [judging.main(["generation", "a", "--data", "b"])]
+codes += [arguments.main(words) for words in (["a", "-o", "."], ["a.onnx", "-o", "b.onnx"])]
+codes += [arguments.main(["a", "-o", ".", *words]) for words in (["--seeds", "x"], ["--towards", "a.onnx", "x"])]
+sys.stderr.write(f"{codes}\n")
+judging.main(["evaluate", "a"])
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    made = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    lines = made.stderr.splitlines()
+    assert made.returncode == 2, made.stderr
+    assert lines[:4] == ["gancam: no checkpoint a: train the recipe first"] * 4
+    assert lines[4] == "gancam: -o b.onnx: names the folder for the files; --name gives the model's name"
+    assert "--seeds 'x': whole numbers of 0 or more" in lines[5]
+    assert "--towards: the share 'x' must be a number" in lines[6]
+    assert lines[7] == str([2] * 7)
+    assert lines[8].startswith("gancam: train evaluate: give --images, --video or both")
 
 
 def test_wrong_words_are_told_before_pytorch_is_loaded(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from threading import Barrier
 import pytest
 import torch
 
+from tests.helpers.links import needs_links
 from tests.helpers.training import GENERATOR
 from train import checkpoint, curves, files, loop, recipe, report
 from train.data.named import Named, fetch
@@ -26,6 +27,22 @@ def test_two_that_write_one_file_leave_it_whole(tmp_path: Path) -> None:
         list(pool.map(make, "ab"))
     assert (tmp_path / "a.png").read_text() in ("a" * 9, "b" * 9)
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@needs_links
+def test_what_a_link_leads_to_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    far, run = tmp_path / "far", tmp_path / "run"
+    far.mkdir()
+    run.mkdir()
+    for name in ("page.html", checkpoint.LATEST):
+        (far / name).write_bytes(b"old")
+        (run / name).symlink_to(far / name)
+    files.write(run / "page.html", b"page")
+    checkpoint.save(run, {"recipe": "new"})
+    assert (far / "page.html").read_bytes() == b"page"
+    assert checkpoint.load(far) == {"recipe": "new"}
+    assert all(path.is_symlink() for path in run.iterdir())
+    assert len([*far.iterdir(), *run.iterdir()]) == 4
 
 
 def test_what_is_read_is_replaced_once_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

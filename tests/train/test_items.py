@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from PIL import Image as Pillow
 from gancam.media import images as played_images
 from gancam.sources import VideoFile
 from tests.helpers.clips import make_clip, scenery
+from tests.helpers.heif import box, heic
 from tests.helpers.training import GENERATOR
 from train.__main__ import main
 from train.data import Photos, Pictures, image_files, named, read_image
@@ -350,10 +352,40 @@ def test_arrays_of_every_kind_are_bytes(values: NDArray[Any], expected: int, tmp
 
 def test_what_is_not_read_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Pillow.new("RGB", (16, 16), "red").save(tmp_path / "a.gif")
-    for name in ("a.HEIC", "b.heic", "c.svg", "notes.txt"):
+    for name in ("a.DNG", "b.dng", "c.svg", "notes.txt"):
         (tmp_path / name).write_text("")
-    Pictures(tmp_path, resolution=16)
-    assert "skipped 2 .heic, 1 .svg, which are not read: save them as .jpg or .png" in caplog.text
+    (tmp_path / "d.heic").write_bytes(b"no photo")
+    for _ in range(2):
+        Pictures(tmp_path, resolution=16)
+    assert caplog.text.count("skipped 2 .dng, 1 .svg, which are not read: save them as .jpg or .png") == 1
+    assert "skipped 1 damaged (d.heic)" in caplog.text
+
+
+def test_photos_of_phones_are_learnt_from_as_they_are_played(tmp_path: Path) -> None:
+    picture = np.zeros((32, 48, 3), np.uint8)
+    picture[:, :24], picture[:8] = (200, 40, 20), (20, 60, 220)
+    turned = box(b"irot", b"\1")
+    (tmp_path / "a.heic").write_bytes(heic(picture, properties=[turned]))
+    (tmp_path / "b.HIF").write_bytes(heic(picture))
+    cv2.imwrite(str(tmp_path / "c.avif"), picture, [cv2.IMWRITE_AVIF_QUALITY, 95])
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(tmp_path / "a.heic", "cats/a.heic")
+    for file in image_files(tmp_path):
+        played = played_images.read_image(file)[0][..., ::-1]
+        assert np.array_equal(read_image(file), played)
+        upright = played if file.name != "a.heic" else np.rot90(played, -1)
+        assert np.abs(upright.astype(int) - picture[..., ::-1]).mean() < 6
+    assert len(image_files(tmp_path)) == 3
+    assert [item.read().shape for item in items(tmp_path / "photos.zip")] == [(48, 32, 3)]
+
+
+def test_opacity_of_a_photo_is_laid_on_white(tmp_path: Path) -> None:
+    veil = np.array([[0, 255]], np.uint8).repeat(16, 1).repeat(32, 0)
+    picture = np.dstack([np.full((32, 32, 3), 40, np.uint8), veil])
+    cv2.imwrite(str(tmp_path / "a.avif"), picture, [cv2.IMWRITE_AVIF_QUALITY, 95])
+    made = read_image(tmp_path / "a.avif").astype(int)
+    assert np.abs(made[:, :14] - 255).max() < 10
+    assert np.abs(made[:, 18:] - 40).max() < 10
 
 
 def test_twelve_bits_in_sixteen_are_not_dark(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def of(task: str) -> str:
 
 
 @pytest.mark.parametrize(("hint", "good", "wrong"), [
-    (options.Count, 10**400, [0, -3, 1.5, True, "1"]), (options.Share, 1, [-0.1, 1.1, float("nan"), "x"]),
+    (options.Count, 1_000_000, [0, -3, 1.5, True, "1", 10**400]), (options.Share, 1, [-0.1, 1.1, float("nan"), "x"]),
     (options.Part, 0.0, [1.0]), (options.Rate, 1e-9, [0.0, float("inf")]), (options.Finite, -1.0, [float("nan")]),
     (float, 0.0, [-1.0]), (int | None, None, [-1]), (tuple[options.Share, ...], [0.5, 1], [0.5]),
     (bool, True, [1]), (str, "", [0]),
@@ -40,7 +40,7 @@ def test_every_recipe_of_the_package_keeps_within_its_bounds(name: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "change", "says"), [
-    (GAN, ("NEW", "r1 = 1.0\nlazy = 0"), "[discriminator] lazy = 0 must be a whole number, 1 or more"),
+    (GAN, ("NEW", "r1 = 1.0\nlazy = 0"), "[discriminator] lazy = 0 must be a whole number, 1 to 1,000,000"),
     (GAN, ("NEW", "r1 = -5.0"), "[discriminator] r1 = -5.0 must be a number, 0 or more"),
     (GAN, ("NEW", "noise = nan"), "[discriminator] noise = nan must be a number, 0 or more"),
     (GAN, ("NEW", "augment_p = 7.0"), "[discriminator] augment_p = 7.0 must be a number, 0 to 1"),
@@ -48,7 +48,16 @@ def test_every_recipe_of_the_package_keeps_within_its_bounds(name: str) -> None:
     (GAN, ("NEW", "flips = -1"), "[discriminator] flips = -1 must be a number, 0 to 1"),
     (GAN, ("NEW", "mixing = 0.5"), "mixing = 0.5 must be 0: mlp has one style alone"),
     (GAN, ("channels = 1", "channels = 4\nnames = []"), "[data] channels = 4"),
-    (GAN, ("latent = 6", "latent = 0"), "latent = 0 must be a whole number, 1 or more"),
+    (GAN, ("latent = 6", "latent = 100000000"), "latent = 100000000 must be a whole number, 1 to 1,000,000"),
+    (PLAN, ("depth = 1", "depth = 100000"), "depth = 100000 must be a whole number, 0 to 1,000"),
+    (PLAN, ("channels = 4", "channels = 9000"), "has more than 268,435,456 weights: fewer channels"),
+    (PLAN, ("batch = 4", "batch = 1000000000"), "batch = 1000000000 must be a whole number, 1 to 1,000,000"),
+    (PLAN, ("batch = 4", "batch = 300000"), "batch = 300000 of 16x16 pixels is more than 67,108,864 pixels"),
+    (PLAN, ("patch = 16", "patch = 10000"), "batch = 4 of 10000x10000 pixels is more than 67,108,864 pixels"),
+    (PLAN, ("iterations = 1", "iterations = 10000000000"), "iterations = 10000000000 must be a whole number, 1 to"),
+    (GAN, ('family = "mlp"', 'family = "latent"'), "no network family 'latent'"),
+    (GAN, ('family = "mlp"', 'family = "__init__"'), "no network family '__init__'"),
+    (GAN, ("latent = 6", "latent = 0"), "latent = 0 must be a whole number, 1 to 1,000,000"),
     (PLAN, ("batch =", "ema = 1.0\nbatch ="), "ema = 1.0 must be a number, 0 or more and less than 1"),
     (PLAN, ("batch =", "betas = [0.9, 1.5]\nbatch ="), "betas = 1.5 must be a number, 0 or more and less than 1"),
     (PLAN, ("batch =", "clip = -1\nbatch ="), "clip = -1 must be a number, 0 or more"),

@@ -88,7 +88,7 @@ def test_the_sizes_that_work_are_named(resolution: int) -> None:
 
 def test_a_network_beyond_the_memory_says_so() -> None:
     with pytest.raises(ValueError, match="more memory than there is: fewer channels"):
-        networks.build(family="dcgan", channels=20_000_000, resolution=64)
+        networks.build(family="dcgan", channels=900_000, resolution=64)
 
 
 def test_what_pytorch_says_of_sizes_is_one_line(

@@ -6,22 +6,25 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError, features
+from PIL import ImageOps, UnidentifiedImageError
 
+from gancam.media.heif import Heif, is_heif
 from train.data.arrays import DAMAGED, NoPixels, in_bytes
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 SHRUNK = 1.25, 2.0  # how many times smaller what is warped is: what is shrunk is sharp again after it was turned
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jfif", ".gif"}
-if features.check("avif"):  # since Pillow 11.3
-    SUFFIXES.add(".avif")
-UNREAD = {".heic", ".heif", ".avif", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw", ".jxl", ".jp2", ".eps"} - SUFFIXES
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".jfif", ".mpo", ".webp", ".bmp", ".tif", ".tiff", ".gif",
+    ".avif", ".heic", ".heif", ".hif",
+}  # fmt: skip
+UNREAD = {".svg", ".psd", ".dng", ".cr2", ".nef", ".arw", ".jxl", ".jp2", ".eps"}
 log = logging.getLogger(__name__)
 
 
@@ -36,8 +39,14 @@ def image_files(folder: Path) -> list[Path]:
         kinds = left or f"looked for {', '.join(sorted(SUFFIXES))}"
         raise FileNotFoundError(f"no image below {folder}: {kinds}")
     if left:
-        log.warning("%s: %s", folder, left)
+        _warn_once(folder, left)
     return files
+
+
+@cache
+def _warn_once(folder: Path, left: str) -> None:
+    """Say what is left out of a folder, which may be read several times: to be checked, and to be judged on."""
+    log.warning("%s: %s", folder, left)
 
 
 def by_name(paths: Iterable[Path]) -> dict[str, Path]:
@@ -81,10 +90,14 @@ def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
 
     Greyscale, palettes and CMYK are converted, alpha is laid on white. The 16 bits of a PNG are scaled as all programs
     do; the numbers of a TIFF, which may be of fewer bits or fractions, as `arrays.in_bytes` has it. `name` stands in
-    messages for what is read from memory. Raises ``ValueError`` for what is no whole image.
+    messages for what is read from memory. HEIC and AVIF are read as `gancam` plays them. Raises ``ValueError`` for what
+    is no whole image.
     """
     try:
-        with Pillow.open(path) as file:
+        data = path.getvalue() if isinstance(path, io.BytesIO) else path.read_bytes()
+        if is_heif(data):
+            return _on_white(*Heif(data).decode())
+        with Pillow.open(io.BytesIO(data)) as file:
             file.load()
             picture: Pillow.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I;16", "I", "F")):
@@ -100,6 +113,14 @@ def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
         raise
     except (*DAMAGED, UnidentifiedImageError, IndexError, Pillow.DecompressionBombError) as error:
         raise ValueError(f"{name or path} is no whole image: {error}") from error
+
+
+def _on_white(image: Pixels, alpha: Pixels | None) -> Pixels:
+    """Make RGB of BGR, laid on white where its opacity `alpha`, ``(H, W)``, says so."""
+    colours = Pillow.fromarray(np.ascontiguousarray(image[..., ::-1]))
+    if alpha is not None:
+        colours = Pillow.composite(colours, Pillow.new("RGB", colours.size, "white"), Pillow.fromarray(alpha))
+    return np.asarray(colours)
 
 
 def resize(image: Pixels, size: tuple[int, int], filter: Pillow.Resampling = Pillow.Resampling.BICUBIC) -> Pixels:

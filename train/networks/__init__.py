@@ -1,6 +1,7 @@
 """One file per network family, named by a recipe's ``[network] family``; its ``build(**options)`` makes the network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from inspect import Parameter, signature
 from pkgutil import iter_modules
@@ -8,9 +9,12 @@ from types import ModuleType
 from typing import Any, get_type_hints
 
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from train.options import check as check_option
 from train.options import check_keys, did_you_mean
+
+MOST_WEIGHTS = 1 << 28  # a gibibyte of them; training takes about five times as much
 
 
 def build(family: str, **options: Any) -> nn.Module:
@@ -21,7 +25,8 @@ def build(family: str, **options: Any) -> nn.Module:
     module = _family(family)
     check(family, options)
     try:
-        network: nn.Module = module.build(**options)
+        with _bounded(f"network family {family!r} with {options}"):
+            network: nn.Module = module.build(**options)
     except (TypeError, RuntimeError, ArithmeticError, IndexError, MemoryError) as error:
         if is_out_of_memory(error):
             what = "takes more memory than there is: fewer channels or a smaller resolution would do"
@@ -29,6 +34,24 @@ def build(family: str, **options: Any) -> nn.Module:
         said = " ".join(str(error).split())[:200]
         raise ValueError(f"network family {family!r} refuses its options {options}: {said}") from error
     return network
+
+
+@contextmanager
+def _bounded(what: str) -> Iterator[None]:
+    """Raise ``ValueError`` once `what` is built here has more than `MOST_WEIGHTS`, before they fill the memory."""
+    weights = 0
+
+    def add(_module: nn.Module, _name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal weights
+        weights += 0 if parameter is None else parameter.numel()
+        if weights > MOST_WEIGHTS:
+            raise ValueError(f"{what} has more than {MOST_WEIGHTS:,} weights: fewer channels or less depth would do")
+
+    hook = register_module_parameter_registration_hook(add)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], recipe: str, where: object) -> None:
@@ -76,10 +99,8 @@ def defaults(family: str) -> dict[str, Any]:
 
 
 def _family(name: str) -> ModuleType:
-    try:
-        return import_module(f"{__name__}.{name}")
-    except ModuleNotFoundError as error:
-        known = sorted(
-            one.name for one in iter_modules(__path__) if hasattr(import_module(f"{__name__}.{one.name}"), "build")
-        )
-        raise ValueError(f"no network family {name!r}{did_you_mean(name, known)}") from error
+    families = [one.name for one in iter_modules(__path__)]
+    if name in families and hasattr(module := import_module(f"{__name__}.{name}"), "build"):
+        return module
+    known = sorted(one for one in families if hasattr(import_module(f"{__name__}.{one}"), "build"))
+    raise ValueError(f"no network family {name!r}{did_you_mean(str(name), known)}")

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from train.losses import luma
 from train.networks import efficientnet
 from train.networks.translator import Normed, ResidualBlock
-from train.options import Count, Part
+from train.options import Count, Depth, Part
 
 TAPS = (0, 2, 4, 10)  # blocks after which the decoder looks: at 1/2, 1/4, 1/8 and 1/16 of the resolution
 CHANNELS = (16, 24, 40, 112)  # there
@@ -80,6 +80,6 @@ class Colorizer(nn.Module):
         return grey + colours - luma(colours)
 
 
-def build(*, widths: tuple[Count, ...] = (24, 40, 64, 96), depth: int = 3, dropout: Part = 0.0) -> Colorizer:
+def build(*, widths: tuple[Count, ...] = (24, 40, 64, 96), depth: Depth = 3, dropout: Part = 0.0) -> Colorizer:
     """Build the network from its recipe's options."""
     return Colorizer(widths=tuple(widths), depth=depth, dropout=dropout)

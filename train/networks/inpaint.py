@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.options import Count
+from train.options import Count, Depth
 
 LEVELS = 4  # halvings of the push-pull pyramid and of the network: sides are multiples of 16
 SURE = 4.0  # a cell of the pyramid counts as known from 1 / SURE of its pixels on
@@ -167,7 +167,7 @@ class Inpaint(nn.Module):
         return image + hole * (fill + residual - image)
 
 
-def build(*, widths: tuple[Count, ...] = (32, 64, 96, 112), depth: int = 6) -> Inpaint:
+def build(*, widths: tuple[Count, ...] = (32, 64, 96, 112), depth: Depth = 6) -> Inpaint:
     """Build the network from its recipe's options.
 
     Raises ``ValueError`` for other than four widths, the last a multiple of 4, or under 2 blocks.

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.options import Depth
+
 
 class Upscaler(nn.Module):
     """``forward``: RGB ``(n, 3, h, w)`` float in 0..1 -> ``(n, 3, h * scale, w * scale)`` float, about 0..1.
@@ -106,7 +108,7 @@ class SuperResolution(Upscaler):
         *,
         scale: int,
         channels: int = 32,
-        depth: int = 3,
+        depth: Depth = 3,
         expansion: int = 128,
         dilations: Sequence[int] = (),
         unshuffle: int = 1,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.networks.sr import Upscaler
+from train.options import Depth
 
 GAIN = 0.1  # of the last kernel of a block, and of all, so that each begins close to doing nothing
 
@@ -46,7 +47,7 @@ class ResidualSuperResolution(Upscaler):
     Output pixels depend on input pixels at most ``receptive_field`` away: ``2 * blocks + 3``.
     """
 
-    def __init__(self, *, scale: int, channels: int = 48, blocks: int = 8) -> None:
+    def __init__(self, *, scale: int, channels: int = 48, blocks: Depth = 8) -> None:
         super().__init__()
         if scale < 1 or channels < 1 or blocks < 1:
             raise ValueError(f"scale {scale}, channels {channels} and blocks {blocks} must be positive")

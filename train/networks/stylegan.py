@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.networks.latent import LatentGenerator
-from train.options import Count
+from train.options import Count, Depth
 
 GAIN = math.sqrt(2.0)  # of a layer before a leaky ReLU, so that the variance stays; in the weights it costs nothing
 CENTRE_DECAY = 0.998  # of the running mean of w
@@ -181,7 +181,7 @@ def widths(resolution: int, channels: int, most: int) -> dict[int, int]:
 
 
 def build(
-    *, resolution: Count = 64, channels: Count = 32, most: Count = 128, latent: Count = 128, depth: int = 4
+    *, resolution: Count = 64, channels: Count = 32, most: Count = 128, latent: Count = 128, depth: Depth = 4
 ) -> StyleGenerator:
     """Build the network from its recipe's options."""
     return StyleGenerator(

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from train.grain import GRAINS
 from train.losses import luma
-from train.options import Count
+from train.options import Count, Depth
 
 FRONTS = ("image", "grey", "edges")
 KEEPS = ("nothing", "luma")
@@ -164,7 +164,7 @@ class Translator(nn.Module):
 def build(
     *,
     widths: tuple[Count, ...] = (32, 64, 96),
-    depth: int = 4,
+    depth: Depth = 4,
     unshuffle: Count = 2,
     front: str = "image",
     keep: str = "nothing",

@@ -29,6 +29,8 @@ HELD_BACK = 8  # pictures of the data, at most, that are judged on where no fold
 # Tasks whose results are judged on the pictures of any folder; the others are judged on their own data.
 ON_FOLDERS = ("distil", "inpainting", "super_resolution", "translation")
 SMALLEST = 32  # pixels a side of a picture that is judged on
+SIDES = "patch", "resolution", "side", "sides", "square"  # keys of [data] with sides of what a batch is of, in pixels
+MOST_PIXELS = 1 << 26  # of a batch: 256 pictures of 512x512
 
 
 @dataclass
@@ -118,8 +120,16 @@ def build(recipe: Recipe, data: Path, device: torch.device) -> Task:
 
 
 def data_of(of: type[T], recipe: Recipe) -> T:
-    """Read [data] of a recipe into the dataclass `of`. Raises ``ValueError`` as `options.read`."""
-    return read(of, f"recipe {recipe.name!r}", "[data]", recipe.data)
+    """Read [data] of a recipe into the dataclass `of`.
+
+    Raises ``ValueError`` as `options.read`, and for a batch of more than `MOST_PIXELS`.
+    """
+    made = read(of, f"recipe {recipe.name!r}", "[data]", recipe.data)
+    sides = [value for name in SIDES for value in np.atleast_1d(getattr(made, name, 1)).tolist()]
+    if recipe.batch * max(sides) ** 2 > MOST_PIXELS:
+        size = f"batch = {recipe.batch} of {max(sides)}x{max(sides)} pixels"
+        raise ValueError(f"recipe {recipe.name!r}: {size} is more than {MOST_PIXELS:,} pixels: a smaller one would do")
+    return made
 
 
 def terms_of(recipe: Recipe, known: Collection[str]) -> set[str]:
