@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from gancam.errors import DeviceError, GancamError, ModelError, first_line
 from gancam.frame import Image
-from gancam.inference.hardware import saturates_bytes, thread_counts
+from gancam.inference.hardware import is_x86, saturates_bytes, thread_counts
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.packages import USE_CPU
 from gancam.inference.providers import GpuOptions, kind_of, ways
@@ -119,7 +119,7 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
     if os.environ.get(NO_INT8, "0") not in ("", "0"):
         files = {kind: path for kind, path in files.items() if kind != "int8"} or files
     usual = [kind for kind in _PREFERRED[kind_of(device)] if kind in files]
-    if device == "cpu":  # which is not quicker in 16 bits: a file of them is tried there, they are not made for it
+    if device == "cpu" and is_x86():  # ONNX Runtime widens 16 bits there; a file of them is tried all the same
         usual = [kind for kind in usual if not is_made(files[kind], kind)]
     if not usual and device != "cpu":
         raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", USE_CPU)

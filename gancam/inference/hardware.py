@@ -175,10 +175,14 @@ def kernel_instructions() -> tuple[str, ...]:
     return tuple(word for word in instructions() if re.fullmatch(_DECIDE, word))
 
 
+def is_x86() -> bool:
+    """Whether the CPU is of Intel's kind, and no ARM."""
+    return platform.machine().lower() in ("x86_64", "amd64", "x86", "i686")
+
+
 def saturates_bytes() -> bool:
     """Whether 8-bit networks may saturate here: on x86 without VNNI, products are added in pairs in 16 bits."""
-    x86 = platform.machine().lower() in ("x86_64", "amd64", "x86", "i686")
-    return x86 and not any("vnni" in word for word in instructions())
+    return is_x86() and not any("vnni" in word for word in instructions())
 
 
 def memory() -> tuple[int, int]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.frame import Image
+from gancam.vision.planes import darkest
 
 _SIDE = 192  # pixels of the middle of a picture that are looked at
 _KEPT = 4  # frequencies across and down that are looked at first: higher ones are mostly lost
@@ -85,11 +86,9 @@ def _on_paper(mixed: Image, image: Image, depth: float) -> Image:
     white = np.asarray(cv2.inRange(image, (255, 255, 255), (255, 255, 255)))
     if not depth or not cv2.countNonZero(white):
         return mixed
-    ink = cv2.erode(image.min(2), np.ones((_BESIDE, _BESIDE), np.uint8)) < _MIDDLE
-    paper = (
-        np.clip(cv2.blur(white, (9, 9)) / np.float32(51) - 1, 0, 1) * ink
-    )  # from a fifth of the pixels on, all of two fifths
-    share = np.clip(2 - (255 - mixed.min(2)) / np.float32(depth), 0, 1) * paper
+    ink = cv2.erode(darkest(image), np.ones((_BESIDE, _BESIDE), np.uint8)) < _MIDDLE
+    around = cv2.blur(white, (9, 9)) / np.float32(51)  # fifths of the pixels: of one on it is paper, of two wholly
+    share = np.clip(2 - (255 - darkest(mixed)) / np.float32(depth), 0, 1) * np.clip(around - 1, 0, 1) * ink
     return np.asarray(cv2.blendLinear(np.full_like(mixed, 255), mixed, share, 1 - share), np.uint8)
 
 

@@ -17,6 +17,7 @@ from export import colorization, inpainting, storage, super_resolution, translat
 from export.graph import Graph
 from gancam.errors import ModelError
 from gancam.frame import Image
+from gancam.inference import autotune
 from gancam.inference.autotune import choose, remembered, trial_input, usable
 from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard
@@ -147,13 +148,21 @@ def test_it_is_a_variant_as_any_other(path: Path, image: Image) -> None:
     assert (again.precision, np.array_equal(again(image[None])[0], found)) == ("fp16", True)
 
 
-def test_a_cpu_makes_none_by_itself(path: Path) -> None:
+def test_an_x86_cpu_makes_none_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "is_x86", lambda: True)
     assert "fp16" not in usable(variants(path), "cpu", 1)
     assert Model(path, device="cpu").precision in ("fp32", "int8")
     tried = remembered(variants(path), "cpu")
     assert tried is None or "fp16" not in {one.precision for one in tried}
     only = {kind: file for kind, file in variants(path).items() if kind != "int8"}
     assert choose(only, "cpu", threads=1).precision == "fp32"
+
+
+def test_an_arm_cpu_may_compute_in_16_bits_and_tries_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(autotune, "is_x86", lambda: False)
+    path = write_models(tmp_path, network(seed=1))  # another one: what was tried of the fixture's is remembered
+    path.with_name("small.fp16.onnx").unlink()
+    assert "fp16" in usable(variants(path), "cpu", 1)
 
 
 def test_a_gpu_prefers_it(path: Path) -> None:
