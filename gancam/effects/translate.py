@@ -237,8 +237,7 @@ class Translate(ModelEffect):
 
         A dark frame is shown as light as the network knows photos, and what it makes of it is as dark again.
         """
-        picture = self._within
-        whole = picture.without_bars(image)
+        whole = self._within.without_bars(image)
         exposure = tones.Exposure.of(whole)
         if exposure is not None:
             lit = np.asarray(cv2.LUT(whole, exposure.up, dst=self._planes("lit", whole.shape, np.uint8)), np.uint8)
@@ -247,7 +246,7 @@ class Translate(ModelEffect):
             drawn = self._translated(tones.without_veil(whole) if self.card.strokes in _LINES else whole)
         if not self._on_paper:
             drawn = tones.as_grey(drawn, whole)
-        return picture.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
+        return self._within.with_bars(tones.as_dark(drawn, whole, self._planes, paper=self._on_paper), image)
 
     def _legible(self, image: Image, drawn: Image, *, inked: bool = True) -> Image:
         """Let `drawn` recede where there is writing in `image`; of ink, `inked`, or in its own colours."""

@@ -16,6 +16,7 @@ from gancam.effects import EffectSlot
 from gancam.effects.super_resolution import SuperResolution
 from gancam.frame import Image
 from gancam.inference.catalog import menu
+from gancam.inference.hardware import is_x86
 from tests.helpers.command import here, refused
 from tests.helpers.live import ends_after
 from tests.helpers.small import lightest, network, still, write_models
@@ -71,7 +72,7 @@ def named(levels: Sequence[Sequence[SuperResolution]]) -> list[set[str]]:
 
 def test_cheaper_kin_of_the_bundled_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANCAM_NO_INT8", raising=False)
-    kinds = ("int8", "fp32", "fp16")
+    kinds = ("int8", "fp32") if is_x86() else ("int8", "fp32", "fp16")
     last = [{f"sr-x2 {kind}" for kind in kinds}]
     last += [{f"sr-x2-fast {kind}{share}" for kind in kinds} for share in ("", " at 3/4", " at 2/3")]
     last.append({"bicubic"})

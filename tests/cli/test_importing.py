@@ -71,7 +71,7 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no photo")
     refused("import", str(source), "--calibrate", str(tmp_path / "photos"), says="can be read (broken.jpg)")
     (tmp_path / "text.onnx").write_text("hello")
-    refused("import", str(tmp_path / "text.onnx"), says="damaged or no ONNX model")
+    refused("import", str(tmp_path / "text.onnx"), says="is a text, not the model ('hello'): download the file itself")
     assert not list(own.glob("*.onnx"))
 
 

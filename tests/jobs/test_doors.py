@@ -41,7 +41,7 @@ def test_live_replaces_a_log_of_its_own_and_never_what_it_plays(folder: Path) ->
 
 
 def test_a_still_is_no_video(folder: Path) -> None:
-    read = "; images are read as .png, .jpg, .jpeg, .webp, .avif, .bmp, .tif, .tiff, .jfif, .heic, .heif, .hif"
+    read = "; images are read as .png, .jpg, .jpeg, .webp, .avif, .bmp, .tif, .tiff, .jfif, .heic, .heif, .hif, .mpo"
     refused("process", "still.ppm", "out.mp4", says=f"still.ppm: a still image, not a video{read}\n")
     refused("live", "in.png", "-e", "none", "--to", "out.mp4", says="in.png: a still image, not a video\n")
 
