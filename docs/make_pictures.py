@@ -204,7 +204,7 @@ def row(cells: list[tuple[Image, str]]) -> Image:
     return np.concatenate(parts, axis=1)
 
 
-def save(name: str, image: Image, quality: int = 52) -> None:
+def save(name: str, image: Image, quality: int = 80) -> None:
     IMAGES.mkdir(exist_ok=True)
     shown = Pillow.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
     shown.save(IMAGES / name, quality=quality, method=6)  # slower, and smaller than OpenCV's

@@ -58,7 +58,8 @@ def menu(page: Page) -> None:
     page.wait_for_selector("#picture:not([hidden])")
     time.sleep(2)
     page.click("#add")
-    time.sleep(10)
+    page.wait_for_selector("#menu-cards li:nth-child(12) img.there")  # of the last row that is seen
+    time.sleep(1)
     save(page, "studio-menu.webp")
 
 
@@ -72,7 +73,8 @@ def files(page: Page) -> None:
         turn = "(range, value) => { range.value = value; range.dispatchEvent(new Event('input')) }"
         page.locator(f"#{name}").evaluate(turn, value)
     page.click("#prepare-add")
-    time.sleep(9)
+    page.get_by_text("What was kept").wait_for()
+    time.sleep(1)
     save(page, "studio-files.webp")
 
 
@@ -85,7 +87,7 @@ def phone(page: Page) -> None:
 
 def save(page: Page, name: str) -> None:
     image = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
-    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 64])
+    cv2.imwrite(str(IMAGES / name), image, [cv2.IMWRITE_WEBP_QUALITY, 80])
     page.close()
 
 

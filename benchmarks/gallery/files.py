@@ -14,7 +14,7 @@ from gancam.sinks import SinkContext, open_sink
 from gancam.vision.text import draw_text
 
 GAP = 6  # pixels between what is shown, which nothing is seen in
-CROP_QUALITY, WHOLE_QUALITY, FAIL_QUALITY = 60, 44, 56  # of WebP: of crops, of whole pictures, of bad cases
+CROP_QUALITY, WHOLE_QUALITY, FAIL_QUALITY = 80, 76, 78  # of WebP: of crops, of whole pictures, of bad cases
 _BAND, _LETTER = 22, 10  # pixels of the band under a tile of a clip, and of its capital letters
 _INK, _GROUND = (235, 235, 235), (45, 38, 32)
 _STEP = 4.0  # of the quality of a clip

@@ -44,9 +44,9 @@ class Moving:
 
 
 MOVING = {
-    "restore": Moving((240, 180), 4, 150_000, before="", crop=True, kind="spoilt"),
+    "restore": Moving((240, 180), 4, 250_000, before="", crop=True, kind="spoilt"),
     "inpaint": Moving((400, 224), 2, 90_000, before="to be filled", kind="holes"),
-    "styles": Moving((240, 136), 4, 110_000),
+    "styles": Moving((240, 136), 4, 150_000),
     "colour": Moving((320, 180), 3, 70_000, kind="grey"),
     "people": Moving((320, 180), 3, 70_000),
     "generators": Moving((320, 180), 3, 70_000, before=""),
