@@ -37,6 +37,14 @@ def test_higher_qualities_are_told_if_asked_for(name: str, quality: int) -> None
     assert psnr(made, still(name)) > psnr(came, still(name)) - 0.2
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("quality", [30, 80])
+def test_higher_qualities_of_overexposed_photos_are_told(name: str, quality: int) -> None:
+    burnt = np.clip(still(name) * 1.8 + 30, 0, 255).astype(np.uint8)
+    assert abs((saved_quality(saved(burnt, quality), 90) or 0) - quality) <= 1
+    assert saved_quality(burnt, 90) is None
+
+
 def page(ink: int, paper: int) -> Image:
     """A page of letters, of which most is cut off at white or black where JPEG's rings go beyond."""
     image = np.full((240, 320, 3), paper, np.uint8)
