@@ -224,9 +224,12 @@ def _elsewhere(image: Image, quality: int) -> Image:
     height, width = image.shape[:2]
     around = np.asarray(cv2.copyMakeBorder(image, 16, 16, 16, 16, cv2.BORDER_REPLICATE), np.uint8)
     total = np.zeros(image.shape, np.uint16)
+    fine, coarse = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+    sampling = fine if quality > _BLOCKY else coarse  # halved once more, colours of thin lines would fade
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
     for top, left in _GRIDS:
         moved = around[top : top + height + 16, left : left + width + 16]
-        _, saved = cv2.imencode(".jpg", moved, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        _, saved = cv2.imencode(".jpg", moved, settings)
         made = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)[16 - top :, 16 - left :]
         cv2.add(total, made[:height, :width], dst=total, dtype=cv2.CV_16U)
     return np.asarray(cv2.convertScaleAbs(total, alpha=1 / len(_GRIDS)), np.uint8)

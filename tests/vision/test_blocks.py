@@ -127,3 +127,14 @@ def test_blocks_go_and_the_picture_comes_nearer(name: str) -> None:
     assert blocky(made) - 1 < 0.4 * (blocky(came) - 1)
     assert psnr(half, came) > psnr(made, came)
     assert np.array_equal(deblocked(came, 0.0), came)
+
+
+@pytest.mark.parametrize("quality", [60, 75, 90])
+def test_thin_coloured_lines_do_not_fade(quality: int) -> None:
+    image = still("otters").copy()
+    for place in range(4, image.shape[1], 20):
+        cv2.line(image, (place, 0), (place + 30, image.shape[0]), ((20, 20, 230), (20, 200, 235))[place // 20 % 2], 2)
+    came = saved(image, quality)
+    made = deblocked(came, 1.0, sharpened=True)
+    assert made is not came
+    assert psnr(made, image) > psnr(came, image)
