@@ -110,7 +110,10 @@ def saved_quality(image: Image, finest: int = _BLOCKY) -> int | None:
     lowest = steps[:, :_KEPT, :_KEPT].reshape(len(steps), -1)[:, 1:]
     grids = list(dict.fromkeys([(0, 0), _grid(grey)]))
     found = [_quality(grey[top:, left:], lowest) for top, left in grids]
-    if finest > _BLOCKY and not any(found):  # frames must be quick
+    slow = finest > _BLOCKY  # frames must be quick
+    if slow and not any(found) and min(grey.shape) >= 16 and (part.min() == 0 or part.max() == 255):
+        found = [_quality(_whole(part[top:, left:], grey[top:, left:]), lowest) for top, left in grids]
+    if slow and not any(found):
         found = [_cut_quality(_telling(image[top:, left:]), steps.reshape(len(steps), -1)) for top, left in grids]
     return min((quality for quality in found if quality is not None), default=None)
 
@@ -119,6 +122,15 @@ def _middle(image: Image) -> Image:
     """Its middle, in whole blocks from its corner."""
     top, left = (max(side - _SIDE, 0) // 16 * 8 for side in image.shape[:2])
     return np.ascontiguousarray(image[top : top + _SIDE, left : left + _SIDE])
+
+
+def _whole(part: Image, grey: Levels) -> Levels:
+    """Give `grey` with its blocks plain that were cut off at black or white: their values are no multiples any more."""
+    down, across = (side // 8 for side in grey.shape)
+    size = across * 8, down * 8
+    cut = np.asarray(cv2.inRange(part[: size[1], : size[0]], (1, 1, 1), (254, 254, 254))) == 0
+    blocks = cut.reshape(down, 8, across, 8).any((1, 3)).repeat(8, 0).repeat(8, 1)
+    return np.where(blocks, np.float32(_MIDDLE), grey[: size[1], : size[0]])
 
 
 def _grid(grey: Levels) -> tuple[int, int]:
@@ -176,8 +188,9 @@ def _telling(image: Image) -> NDArray[np.uint8]:
     blocks = cut.swapaxes(1, 2).reshape(-1, 64, 3)
     whole = ((blocks > 0) & (blocks < 255)).all(2).sum(1)
     levels = blocks[..., 1]
-    whole[levels.max(1, initial=0) < levels.min(1, initial=255).astype(int) + _UNEVEN] = 0
-    most = np.argsort(-whole, kind="stable")[:_MANY]
+    apart = levels.max(1, initial=0) - levels.min(1, initial=255).astype(int)
+    whole[apart < _UNEVEN] = 0
+    most = np.lexsort((-apart, -whole))[:_MANY]  # of as whole ones, those of which finer steps are told, too
     return np.asarray(blocks[most[whole[most] >= _UNCUT]], np.uint8)
 
 
@@ -211,9 +224,12 @@ def _elsewhere(image: Image, quality: int) -> Image:
     height, width = image.shape[:2]
     around = np.asarray(cv2.copyMakeBorder(image, 16, 16, 16, 16, cv2.BORDER_REPLICATE), np.uint8)
     total = np.zeros(image.shape, np.uint16)
+    fine, coarse = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
+    sampling = fine if quality > _BLOCKY else coarse  # halved once more, colours of thin lines would fade
+    settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, sampling]
     for top, left in _GRIDS:
         moved = around[top : top + height + 16, left : left + width + 16]
-        _, saved = cv2.imencode(".jpg", moved, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        _, saved = cv2.imencode(".jpg", moved, settings)
         made = np.asarray(cv2.imdecode(saved, cv2.IMREAD_COLOR), np.uint8)[16 - top :, 16 - left :]
         cv2.add(total, made[:height, :width], dst=total, dtype=cv2.CV_16U)
     return np.asarray(cv2.convertScaleAbs(total, alpha=1 / len(_GRIDS)), np.uint8)

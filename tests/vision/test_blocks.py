@@ -37,6 +37,14 @@ def test_higher_qualities_are_told_if_asked_for(name: str, quality: int) -> None
     assert psnr(made, still(name)) > psnr(came, still(name)) - 0.2
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("quality", [30, 80])
+def test_higher_qualities_of_overexposed_photos_are_told(name: str, quality: int) -> None:
+    burnt = np.clip(still(name) * 1.8 + 30, 0, 255).astype(np.uint8)
+    assert abs((saved_quality(saved(burnt, quality), 90) or 0) - quality) <= 1
+    assert saved_quality(burnt, 90) is None
+
+
 def page(ink: int, paper: int) -> Image:
     """A page of letters, of which most is cut off at white or black where JPEG's rings go beyond."""
     image = np.full((240, 320, 3), paper, np.uint8)
@@ -119,3 +127,14 @@ def test_blocks_go_and_the_picture_comes_nearer(name: str) -> None:
     assert blocky(made) - 1 < 0.4 * (blocky(came) - 1)
     assert psnr(half, came) > psnr(made, came)
     assert np.array_equal(deblocked(came, 0.0), came)
+
+
+@pytest.mark.parametrize("quality", [60, 75, 90])
+def test_thin_coloured_lines_do_not_fade(quality: int) -> None:
+    image = still("otters").copy()
+    for place in range(4, image.shape[1], 20):
+        cv2.line(image, (place, 0), (place + 30, image.shape[0]), ((20, 20, 230), (20, 200, 235))[place // 20 % 2], 2)
+    came = saved(image, quality)
+    made = deblocked(came, 1.0, sharpened=True)
+    assert made is not came
+    assert psnr(made, image) > psnr(came, image)

@@ -14,7 +14,7 @@ from gancam.frame import Image
 from gancam.vision.blend import composite
 from gancam.vision.chroma import chroma_of
 from gancam.vision.fit import halved, shrunk, within
-from gancam.vision.planes import Planes, brightest, darkest
+from gancam.vision.planes import Planes, brightest, darkest, ramp
 
 _SMALL = 320  # pixels of the longer side on which shade is looked for
 _BLACK, _INK = 12.0, 4.0  # grey levels that are black, to which a drawing may add no more than those
@@ -37,6 +37,7 @@ _STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).a
 _FULL, _DARKER = 32.0, 0.55
 _BLACKER = np.rint(255 * (1 - _DARKER * np.clip((np.arange(256) - _FULL) / (255 - _FULL), 0, 1))).astype(np.uint8)
 _FACE = 0.62, 0.85, 0.3  # half of how wide and how tall a face keeps its colours, in widths of it; how soft its edge is
+_RED, _SHARPER = (0.9, 1.2), 12.0  # how much more red than green, over luma, a cloth has; how sharp that edge is on it
 
 _LIT = 80.0  # mean level from which a picture is not dark
 _LIFT, _MOST = 1.4, 4.0  # power of how much darker it is that is made up for, and how often the darkest is, at most
@@ -136,6 +137,10 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
     ovals = np.zeros(size[::-1], np.float32)
     for face in shown:
         add_oval(ovals, face, _FACE, face.seen, width / size[0])
+    small = halved(image, size)
+    redder = cv2.subtract(small[..., 2], small[..., 1]) / np.maximum(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 1)
+    sharp = 1 + _SHARPER * ramp(redder, *_RED)  # half red, half grey has the hue of skin: a cloth had a blank blot
+    ovals = np.clip((ovals - 0.5) * sharp + 0.5, 0, 1)
     alpha = np.asarray(cv2.resize(cv2.convertScaleAbs(ovals, alpha=255), (width, height)), np.uint8)
     return composite(made, image, "normal", alpha, planes=planes)
 

@@ -183,3 +183,12 @@ def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_
     assert np.abs(faced[60, 110].astype(int) - image[60, 110]).max() <= 1
     assert (faced[:, :60] == made[:, :60]).all()
     assert (for_pen(image, [Features((110.0, 60.0), 40.0, marks, seen=0.0)]) == made).all()
+
+
+def test_red_around_a_face_is_shown_to_a_pen_as_red_or_grey_and_hardly_as_what_lies_between() -> None:
+    image = np.full((240, 320, 3), (30, 25, 180), np.uint8)  # a mix of it and its grey has a hue of skin
+    face = Features((160.0, 110.0), 90.0, np.tile((160.0, 110.0), (5, 1)))
+    apart = np.ptp(for_pen(image, [face]), axis=2)
+    assert apart[110, 160] > 150
+    assert apart[110, 10] == 0
+    assert ((apart > 20) & (apart < 130)).mean() < 0.03
