@@ -34,8 +34,9 @@ _TASKS = {
 def models() -> list[dict[str, object]]:
     """Describe all models, bundled and the user's own, by task, ready for ``json.dumps``."""
     bundled, own = menu(), user_menu()
+    names = sorted(bundled, key=lambda name: read_card(bundled[name]).strokes == "any")  # what draws comes first
     found = [
-        *each(bundled, lambda name: _entry(name, bundled[name], own=False)),
+        *each(names, lambda name: _entry(name, bundled[name], own=False)),
         *each(own, lambda name: _entry(name, own[name], own=True)),
         *each(own_effect_names(), _foreign),
     ]
