@@ -103,7 +103,8 @@ def test_what_is_between_the_marks_of_the_exporter_is_in_16_bits(kind: str) -> N
         assert [part.name for part in made.graph.input] == [part.name for part in given.graph.input]
         exact = [node for node in made.graph.node if node.op_type in ("Softmax", "Log", "Div", "ReduceSumSquare")]
         assert {kinds[node.input[0]] for node in exact} <= {TensorProto.FLOAT, TensorProto.INT64}
-        assert bool(exact) == (kind in ("inpainting", "generator", "style"))  # a style divides to lay out its grain
+        divides = ("inpainting", "generator", "style", "edges")  # the last two to lay out their grain and pattern
+        assert bool(exact) == (kind in divides)
 
 
 @pytest.mark.parametrize("name", lightest(list(menu())))
