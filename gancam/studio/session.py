@@ -190,14 +190,15 @@ class Session:
         """
         found = []
         for link in self.chain.links:
+            if not link.slot.on:
+                continue
             spec, pad = spec_of(link), link.slot.pad
             params = {key: text for key, text in spec.params.items() if key != "draw"}
-            if link.slot.on and pad is not None and pad.brushes and (mask := pad.mask).any():
+            if pad is not None and pad.brushes and (mask := pad.mask).any():
                 if "mask" in params:
                     raise InputError(f"{link.name}: files take what is drawn or its mask, not both; turn one off")
                 params["mask"] = str(self.storage.keep_mask(mask))
-            if link.slot.on:
-                found.append(EffectSpec(spec.name, params))
+            found.append(EffectSpec(spec.name, params))
         return found
 
     # What is told

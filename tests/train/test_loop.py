@@ -279,7 +279,7 @@ def test_wrong_words_on_the_command_line(photos: Path, tmp_path: Path, capsys: p
         "[data] patch = '9' must be a whole number": re.sub("patch = .*", 'patch = "9"', good),
         "unknown key 'btach': did you mean 'batch'?": good.replace("batch", "btach"),
         "unknown key 'iteratons': did you mean 'iterations'?": good.replace("iterations", "iteratons"),
-        "batch = -2 must be a whole number, 1 to ": re.sub("batch = .*", "batch = -2", good),
+        "batch = -2 must be a whole number, 1 to 1,000,000": re.sub("batch = .*", "batch = -2", good),
         "betas [0.9] must be two numbers": good.replace("batch", "betas = [0.9]\nbatch"),
         "it has no [network]": good.replace("[network]", "[data.more]"),
         "no task 'superresolution': did you mean 'super_resolution'?": good.replace("super_res", "superres"),
