@@ -19,28 +19,41 @@ def make_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="gancam export", description=ABOUT)
     parser.add_argument("run", type=Path, help="a run's folder, a checkpoint, or an fp32 model file")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the model files")
-    parser.add_argument("--name", default="", help="of the model (default: the recipe's)")
+    parser.add_argument("--name", default="", help="name of the model (default: the recipe's)")
     parser.add_argument("--images", type=Path, help="pictures to calibrate and compare on (default: samples/stills/)")
-    parser.add_argument("--judge", type=Path, action="append", default=[], help="what to measure quality on; repeat")
+    parser.add_argument(
+        "--judge", type=Path, action="append", default=[], help="folder to measure quality on; repeat it for several"
+    )
     parser.add_argument(
         "--precisions", default="",
-        help="variants to write, as fp32,fp16 (default: all but fp16, made of the fp32 file when that is opened)",
+        help="precisions to write, as fp32,int8 (default: all but fp16, which gancam makes of the fp32 file itself)",
     )  # fmt: skip
-    parser.add_argument("--licence", default="", help="of the weights, as their data allows")
-    parser.add_argument("--trained-on", default="", help="the data, in words, for the card")
-    parser.add_argument("--summary", default="", help="one line for the menu")
-    parser.add_argument("--seeds", default="", help="of a generator: pictures worth showing, as 3/17/42")
-    parser.add_argument("--noise", type=float, default=1.0, metavar="SHARE", help="of a stylegan: of its random detail")
-    parser.add_argument("--reverse", action="store_true", help="of a cyclegan, from B to A instead")
+    parser.add_argument("--licence", default="", help="licence of the weights, as their data allows, for the card")
+    parser.add_argument("--trained-on", default="", help="what it was trained on, in words, for the card")
+    parser.add_argument("--summary", default="", help="what it does, in one line, for gancam models")
+    parser.add_argument("--seeds", default="", help="for a generator: seeds of pictures worth showing, as 3/17/42")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        default=1.0,
+        metavar="SHARE",
+        help="for a stylegan: how much of its random detail to keep, 0 to 1 (default: 1)",
+    )
+    parser.add_argument("--reverse", action="store_true", help="for a cyclegan: export the network from B to A")
     parser.add_argument(
         "--enlarger", type=Path, action="append", default=[],
-        help="a run of super-resolution that enlarges what a stylegan makes; again for one more behind it",
+        help="for a stylegan: a run of super-resolution that enlarges its pictures; repeat it for one more behind it",
     )  # fmt: skip
     parser.add_argument(
         "--towards", nargs=2, metavar=("RUN", "SHARE"),
-        help="of super-resolution: a run or an fp32 file, and how much of its weights to mix in, 0 to 1",
+        help="for super-resolution: a run or an fp32 file, and how much of its weights to mix in, 0 to 1",
     )  # fmt: skip
-    parser.add_argument("--shrink", default="", metavar="RECIPE", help="of super-resolution: at the frame's own size")
+    parser.add_argument(
+        "--shrink",
+        default="",
+        metavar="RECIPE",
+        help="for super-resolution: keep the frame's own size, as this recipe (restore-x1) does",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     return parser
 

@@ -73,14 +73,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--live-to", metavar="OUTPUT", action="append", help="where the live picture goes, as gancam live --to takes it"
     )
-    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU)")
+    parser.add_argument("--device", help="cpu, cuda or cuda:N (default: a GPU where there is one)")
     parser.add_argument(
         "--precision", choices=recipe.PRECISIONS[1:], help="what to compute in (default: the fastest of a short trial)"
     )
     parser.add_argument("--threads", type=count, help="CPU threads (default: all)")
     parser.add_argument("--stop-after", type=count, help="iteration to stop at, with a checkpoint")
     parser.add_argument(
-        "--checkpoint-seconds", type=seconds, default=120.0, help="how often a checkpoint is written (default: 120)"
+        "--checkpoint-seconds", type=seconds, default=120.0, help="seconds between checkpoints (default: 120)"
     )
     parser.add_argument(
         "--keep-every", type=count, metavar="N", default=0,

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from gancam.errors import InputError
+from gancam.inference.catalog import menu
 
 _MODULES = {  # by command, in the order of the help: first those that everybody uses
     "process": "process", "live": "live", "studio": "studio", "demo": "demo", "models": "models",
@@ -66,6 +69,20 @@ def missing(command: str, said: str, params: Sequence[object]) -> str:
     return ""
 
 
+def _no_command(word: str) -> str:
+    """Say what to write instead of a word that is no command: one that is near, or the command for what it is."""
+    if word.partition(":")[0] in menu():
+        made = f"gancam process in.mp4 out.mp4 -e {word} takes a file through it"
+        return f"{word!r} is an effect: gancam live -e {word} plays it, and {made}"
+    live = word.isdecimal() or "://" in word
+    if live or Path(word).suffix or Path(word).exists():
+        made = "" if live else f", and gancam process {word} OUT makes a file of it"
+        return f"{word!r} is no command: gancam live {word} plays it{made}"
+    near = get_close_matches(word, COMMANDS, n=1, cutoff=0.7)
+    meant = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"no command {word!r}{meant}; gancam --help lists them"
+
+
 class Command(TyperCommand):
     """A command whose help names what it takes as manuals do: `IN... OUT`, not `{IN... OUT}... <list[str]>`."""
 
@@ -99,6 +116,12 @@ class _Commands(TyperGroup):
                 if isinstance(option, TyperOption) and not option.is_flag and option.metavar is None:
                     option.metavar = option.opts[-1].lstrip("-").upper()
 
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Find the command that a call names. Raises ``InputError`` where there is none, with what may be meant."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise InputError(_no_command(args[0]))
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return sorted(self.commands, key=list(COMMANDS).index)
 
@@ -108,6 +131,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Run GANs on live video, video files and images: enlarge, erase objects, restyle, colour, or morph generated "
     "pictures over them; in real time on a plain CPU.",
+    epilog="\b\nExamples:\n"
+    "  gancam live -e background               blur what is behind you\n"
+    "  gancam process in.mp4 out.mp4 -e sr-x2  make a video twice as large\n"
+    "  gancam models                           list the effects\n"
+    "  gancam process --help                   show the options of a command",
 )  # fmt: skip
 
 

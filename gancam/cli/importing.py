@@ -97,7 +97,7 @@ def import_(
     ] = None,
     sidecar: Annotated[bool, typer.Option("--sidecar", help="Write what was found into a .toml beside FILE.")] = False,
     overwrite: option.Overwrite = False,
-    as_json: Annotated[bool, typer.Option("--json", help="What was found, as one object on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON on stdout.")] = False,
 ) -> None:
     """Add somebody else's model to your own, under a name.
 

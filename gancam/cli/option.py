@@ -13,7 +13,7 @@ Effect: TypeAlias = Annotated[
         "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
         help="Apply this effect: a model's name (gancam models lists them) or .onnx file, and parameters (gancam "
         "models NAME lists them), as in sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are "
-        "applied in this order; none alone is no effect.",
+        "applied in this order. -e none is no effect.",
     ),
 ]  # fmt: skip
 Codec: TypeAlias = Annotated[

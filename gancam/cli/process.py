@@ -125,7 +125,9 @@ def process(
     and failures are listed at the end (exit code 1).
     """
     if len(paths) < 2:
-        raise InputError(f"process needs IN and OUT, and was given {paths[0]!r} alone")
+        raise InputError(
+            f"process needs IN and OUT, as in gancam process {paths[0]} OUT, and was given {paths[0]!r} alone"
+        )
     named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
     options = ProcessOptions(
         codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace="bob" if bob else deinterlace,

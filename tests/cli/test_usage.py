@@ -37,6 +37,22 @@ def test_what_is_missing_is_named_with_its_command(call: list[str], says: str) -
 
 
 @pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (["proces", "a.mp4"], "no command 'proces' (did you mean 'process'?); gancam --help lists them"),
+        (["upscale", "a.mp4"], "no command 'upscale'; gancam --help lists them"),
+        (["background"], "'background' is an effect: gancam live -e background plays it, and gancam process in.mp4"),
+        (["sr-x2:strength=0.5"], "out.mp4 -e sr-x2:strength=0.5 takes a file through it"),
+        (["a.mp4"], "'a.mp4' is no command: gancam live a.mp4 plays it, and gancam process a.mp4 OUT makes a file"),
+        (["0"], "'0' is no command: gancam live 0 plays it"),
+        (["rtsp://host/name"], "gancam live rtsp://host/name plays it"),
+    ],
+)
+def test_what_is_no_command_says_what_was_meant(call: list[str], says: str) -> None:
+    refused(*call, says=says)
+
+
+@pytest.mark.parametrize(
     ("effect", "says"),
     [
         ("sr-x2,background", "each effect has an -e of its own, as in -e sr-x2 -e background"),
