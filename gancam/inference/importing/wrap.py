@@ -39,9 +39,7 @@ def onnx() -> ModuleType:
         import_module("onnx.version_converter")
         return import_module("onnx")
     except ImportError as error:
-        raise MissingExtra(
-            'a model without a card is adapted with the package onnx, which is missing: pip install "gancam[import]"'
-        ) from error
+        raise MissingExtra("a model without a card is adapted with onnx, which is missing: pip install onnx") from error
 
 
 def load(path: Path) -> OnnxModel:

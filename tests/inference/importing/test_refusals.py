@@ -11,7 +11,7 @@ import pytest
 
 import gancam
 from export.graph import Graph
-from gancam.errors import ModelError
+from gancam.errors import MissingExtra, ModelError
 from gancam.files import CACHE_VARIABLE
 from gancam.inference.importing import adopt, trial
 from tests.helpers.foreign import Case, write_case
@@ -83,3 +83,11 @@ def test_where_no_cache_can_be_written_it_is_kept_for_the_run(
     assert said[0].endswith(f"; set {CACHE_VARIABLE} to a folder that can be written")
     assert sum("it is tried out" in record.message for record in caplog.records) == 1
     assert onnx.load(adopt.adopted(source)).graph.node
+
+
+def test_an_onnx_file_asks_for_the_package_that_it_needs_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for the extra, whose PyTorch takes a hundred times the space."""
+    source = write_case(Case(scale=2), tmp_path / "a.onnx")
+    monkeypatch.setitem(sys.modules, "onnx.compose", None)
+    with pytest.raises(MissingExtra, match=r"pip install onnx$"):
+        gancam.load(source)
