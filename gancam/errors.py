@@ -140,6 +140,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if len(word) * _NEAR > (2 - _NEAR) * max(map(len, lower), default=0):  # it has too much that none of them has
         return ""
     word, parts = word.lower(), word.lower().split(".")
+    if len(whole := [choice for choice in lower if word in choice.split("-")]) == 1:  # comic, of style-comic
+        return f" (did you mean {lower[whole[0]]!r}?)"
 
     def near(choice: str) -> bool:
         others = choice.split(".")

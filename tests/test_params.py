@@ -58,6 +58,8 @@ def test_choices_are_named_once() -> None:
     dotted = ["sr-x2-fast.on", "sr-x2-fast.strength"]
     assert did_you_mean("sr-x2-fast.nosuch", dotted) == " (there are: sr-x2-fast.on, sr-x2-fast.strength)"
     assert did_you_mean("SR-x2.strenght", dotted) == " (did you mean 'sr-x2-fast.strength'?)"
+    assert did_you_mean("Comic", ["style-comic", "style-oil"]) == " (did you mean 'style-comic'?)"
+    assert did_you_mean("sr", ["sr-x2-fast", "sr-x4-best"]) == " (there are: sr-x2-fast, sr-x4-best)"
     assert did_you_mean("int4", ["fp32"]) == " (there is only: fp32)"
     assert did_you_mean("int4", ["x", "fp16"]) == " (there are: fp16, x)"
     with pytest.raises(InputError, match=r"^no codec 'abc'; this build has h264, "):
