@@ -14,7 +14,7 @@ _MAKE = {
     "linux": "sudo apt install v4l2loopback-dkms && sudo modprobe v4l2loopback exclusive_caps=1 card_label=gancam",
     "win32": "install OBS Studio (obsproject.com), start its virtual camera once and stop it",
     "darwin": "install OBS Studio (obsproject.com), start its virtual camera once, allow it in the system's settings "
-    "and stop it",
+    "and stop it; or play --to mjpeg:8080, which OBS shows as a browser source",
 }
 
 

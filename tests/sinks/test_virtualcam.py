@@ -115,6 +115,11 @@ def test_a_device_that_fails_is_left_out_and_the_others_go_on(screens: list[Scre
 
 
 @no_camera
+def test_a_mac_is_told_the_way_without_a_virtual_camera(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert how_to_make().endswith("or play --to mjpeg:8080, which OBS shows as a browser source")
+
+
 def test_no_device_says_how_to_make_one(screens: list[Screen]) -> None:
     with pytest.raises(SinkError, match=r"'Screen 9' cannot be opened.*no Screen 9") as failure:
         open_sink("virtualcam:Screen 9", SinkContext(fps=30, size=(96, 64)))
