@@ -360,9 +360,11 @@ class Translate(ModelEffect):
         more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
         if any(more):
             image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
-        overlap = 0 if self.card.recurrent else self.card.receptive_field  # 0: there is no cutting
-        budget = self._tiles if overlap else None
-        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
+        reach = self.card.receptive_field
+        if self.card.recurrent or not reach:  # there is no cutting
+            found = self._run(image)
+        else:
+            found = tiled(self._run, image, scale=1, overlap=reach, budget=self._tiles, multiple=multiple)
         return np.ascontiguousarray(found[:height, :width])
 
     @property
