@@ -195,9 +195,7 @@ def test_no_signature_says_any() -> None:
     foreign = {  # what has no types of its own
         ("gancam/inference/binding.py", "__init__", "session"): "ONNX Runtime",
         ("gancam/inference/binding.py", "__init__", "value"): "ONNX Runtime",
-        ("gancam/inference/recurrent.py", "__init__", "inputs"): "ONNX Runtime",
-        ("gancam/inference/recurrent.py", "fits", "inputs"): "ONNX Runtime",
-        ("gancam/inference/recurrent.py", "fits", "outputs"): "ONNX Runtime",
+        ("gancam/inference/network/recurrent.py", "__init__", "inputs"): "ONNX Runtime",
         ("gancam/inference/session.py", "session", "session"): "ONNX Runtime",
         ("gancam/inference/packages.py", "runtime", "return"): "ONNX Runtime",
         ("gancam/inference/session.py", "fallen", "session"): "ONNX Runtime",

@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gancam.budget.carried import Carried
-from gancam.effects import Effect, EffectSlot, EffectWrapper, FunctionEffect
+from gancam.effects import Effect, EffectSlot, FunctionEffect
 from gancam.errors import GancamError
-from gancam.frame import Image
 
 Clock = Callable[[], float]
 
@@ -25,12 +24,12 @@ _FELT, _FREEST = 0.0005, 0.25  # seconds below which that tells nothing; how muc
 _DICE = np.random.default_rng(0)
 
 
-class Off(EffectWrapper):
+class Off(EffectSlot):
     """The picture without `effect`, at the size that it would have: the level that always fits."""
 
-    def __call__(self, image: Image, *, time: float | None = None) -> Image:
-        """Scale `image` (bicubic) to the effect's output size."""
-        return self.plain(image)
+    def __init__(self, effect: Effect) -> None:
+        super().__init__(effect)
+        self.on = False
 
     @property
     def level(self) -> str:
@@ -42,9 +41,6 @@ class Off(EffectWrapper):
         """False: it plays nothing."""
         return False
 
-    def skim(self, image: Image, *, time: float | None = None) -> None:
-        """Do nothing."""
-
     @property
     def notes(self) -> list[str]:
         """None: of it there is nothing to tell."""
@@ -53,16 +49,6 @@ class Off(EffectWrapper):
     @property
     def unfound(self) -> str:
         """Empty: it looked for nothing."""
-        return ""
-
-    @property
-    def opacity(self) -> Image | None:
-        """None: all is seen."""
-        return None
-
-    @property
-    def status(self) -> str:
-        """Empty: it does nothing that could be told."""
         return ""
 
     def figures(self) -> dict[str, str | float | None]:

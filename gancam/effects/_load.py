@@ -25,57 +25,24 @@ AnyEffect = TypeVar("AnyEffect", bound=Effect)
 
 @overload
 def load(
-    name: "options.SuperResolutionName",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.SuperResolutionOptions]",
+    name: "options.SuperResolutionName", **params: "Unpack[options.SuperResolutionOptions]"
 ) -> "SuperResolution": ...
 
 
 @overload
-def load(
-    name: "options.TranslateName",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.TranslateOptions]",
-) -> "Translate": ...
+def load(name: "options.TranslateName", **params: "Unpack[options.TranslateOptions]") -> "Translate": ...
 
 
 @overload
-def load(
-    name: "options.InpaintName",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.InpaintOptions]",
-) -> "Inpaint": ...
+def load(name: "options.InpaintName", **params: "Unpack[options.InpaintOptions]") -> "Inpaint": ...
 
 
 @overload
-def load(
-    name: "options.BackgroundName",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.BackgroundOptions]",
-) -> "Background": ...
+def load(name: "options.BackgroundName", **params: "Unpack[options.BackgroundOptions]") -> "Background": ...
 
 
 @overload
-def load(
-    name: "options.MorphName",
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.MorphOptions]",
-) -> "Morph": ...
+def load(name: "options.MorphName", **params: "Unpack[options.MorphOptions]") -> "Morph": ...
 
 
 @overload
@@ -103,51 +70,19 @@ def load(
 
 
 @overload
-def load(
-    name: str,
-    *,
-    kind: None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.PictureOptions]",
-) -> ModelEffect: ...
+def load(name: str, *, kind: None = None, **params: "Unpack[options.PictureOptions]") -> ModelEffect: ...
 
 
 @overload
-def load(
-    name: str,
-    *,
-    kind: None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.InpaintOptions]",
-) -> ModelEffect: ...
+def load(name: str, *, kind: None = None, **params: "Unpack[options.InpaintOptions]") -> ModelEffect: ...
 
 
 @overload
-def load(
-    name: str,
-    *,
-    kind: None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.MorphOptions]",
-) -> ModelEffect: ...
+def load(name: str, *, kind: None = None, **params: "Unpack[options.MorphOptions]") -> ModelEffect: ...
 
 
 @overload
-def load(
-    name: str,
-    *,
-    kind: None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    threads: int | None = None,
-    **params: "Unpack[options.FacesOptions]",
-) -> ModelEffect: ...
+def load(name: str, *, kind: None = None, **params: "Unpack[options.FacesOptions]") -> ModelEffect: ...
 
 
 def load(

@@ -39,7 +39,15 @@ BackgroundName: TypeAlias = Literal["background"]
 MorphName: TypeAlias = Literal["mnist", "morph-flowers", "morph-fruits"]
 
 
-class SuperResolutionOptions(TypedDict, total=False):
+class ModelOptions(TypedDict, total=False):
+    """How any model is opened."""
+
+    device: str
+    precision: str
+    threads: int | None
+
+
+class SuperResolutionOptions(ModelOptions, total=False):
     """Parameters of ``gancam.SuperResolution``."""
 
     strength: float
@@ -48,7 +56,7 @@ class SuperResolutionOptions(TypedDict, total=False):
     threshold: float
 
 
-class TranslateOptions(TypedDict, total=False):
+class TranslateOptions(ModelOptions, total=False):
     """Parameters of ``gancam.Translate``."""
 
     strength: float
@@ -65,7 +73,7 @@ class TranslateOptions(TypedDict, total=False):
     outside: bool
 
 
-class InpaintOptions(TypedDict, total=False):
+class InpaintOptions(ModelOptions, total=False):
     """Parameters of ``gancam.Inpaint``."""
 
     mask: MaskLike
@@ -89,7 +97,7 @@ class InpaintOptions(TypedDict, total=False):
     save: PathLike
 
 
-class BackgroundOptions(TypedDict, total=False):
+class BackgroundOptions(ModelOptions, total=False):
     """Parameters of ``gancam.Background``."""
 
     blur: float
@@ -103,7 +111,7 @@ class PictureOptions(SuperResolutionOptions, TranslateOptions, BackgroundOptions
     """Parameters of any of these, for a name or a file of which a type checker does not know what plays it."""
 
 
-class FacesOptions(TypedDict, total=False):
+class FacesOptions(ModelOptions, total=False):
     """Parameters of the effect of networks for faces, which are files."""
 
     strength: float
@@ -115,7 +123,7 @@ class FacesOptions(TypedDict, total=False):
     find: Finder
 
 
-class MorphOptions(TypedDict, total=False):
+class MorphOptions(ModelOptions, total=False):
     """Parameters of ``gancam.Morph``."""
 
     region: Numbers

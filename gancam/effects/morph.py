@@ -19,7 +19,7 @@ from gancam.errors import InputError, ModelError
 from gancam.frame import Image, check_image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import Path, seeded, styles
-from gancam.masks.kept import KeptSources
+from gancam.masks.conversion import KeptSources
 from gancam.masks.sought import Sought
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1

@@ -20,9 +20,8 @@ from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card
 from gancam.params import Params, parameter
 from gancam.vision.blocks import deblocked
-from gancam.vision.chroma import Settled
+from gancam.vision.chroma import Settled, without_fringes
 from gancam.vision.fit import scaled
-from gancam.vision.fringes import without_fringes
 from gancam.vision.planes import Planes
 from gancam.vision.temporal import TemporalFilter
 

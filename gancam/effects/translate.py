@@ -354,15 +354,15 @@ class Translate(ModelEffect):
 
     def _network(self, image: Image) -> Image:
         """Any size: enlarged to what the model takes by repeating the border, large ones in tiles."""
-        height, width = image.shape[:2]
-        multiple = self.card.multiple
-        least = max(self.card.minimum, 1)
-        more = [multiple * -(-max(side, least) // multiple) - side for side in (height, width)]
+        card, (height, width) = self.card, image.shape[:2]
+        more = [card.multiple * -(-max(side, card.minimum) // card.multiple) - side for side in (height, width)]
         if any(more):
             image = np.asarray(cv2.copyMakeBorder(image, 0, more[0], 0, more[1], cv2.BORDER_REPLICATE), np.uint8)
-        overlap = 0 if self.card.recurrent else self.card.receptive_field  # 0: there is no cutting
-        budget = self._tiles if overlap else None
-        found = tiled(self._run, image, scale=1, overlap=overlap, limit=image.size, multiple=multiple, budget=budget)
+        if card.recurrent or not card.receptive_field:  # there is no cutting
+            found = self._run(image)
+        else:
+            reach, multiple = card.receptive_field, card.multiple
+            found = tiled(self._run, image, scale=1, overlap=reach, budget=self._tiles, multiple=multiple)
         return np.ascontiguousarray(found[:height, :width])
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from gancam.inference.cuda import copy_to_host
 from gancam.inference.packages import runtime
@@ -35,10 +35,10 @@ class Tensor:
         return cls(runtime().OrtValue.ortvalue_from_numpy(array), array.shape, "cpu")
 
     @classmethod
-    def on(cls, device: str, shape: tuple[int, ...], kind: DTypeLike = np.uint8) -> "Tensor":
-        """Make one in the memory of `device`, of unknown content; raises what ONNX Runtime does where that is full."""
+    def on(cls, device: str, shape: tuple[int, ...]) -> "Tensor":
+        """Make one, uint8 and of unknown content, in the memory of `device`; ONNX Runtime raises where that is full."""
         where = "cpu" if kind_of(device) == "cpu" else "cuda"
-        value = runtime().OrtValue.ortvalue_from_shape_and_type(shape, kind, where, number_of(device))
+        value = runtime().OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, where, number_of(device))
         return cls(value, shape, place_of(device))
 
     @property

@@ -3,23 +3,16 @@
 A device is written "cpu", "cuda" or "tensorrt", the latter two with ":N" for a GPU other than the first.
 """
 
-import hashlib
-import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from gancam.errors import ParameterError
-from gancam.files import cache_folder
 from gancam.inference.packages import PROVIDERS
 
 DEVICES = "auto, cpu, cuda, tensorrt, or cuda:N for the GPU number N"  # as messages name them
 MEMORY = "GANCAM_GPU_MEMORY"  # an environment variable: gigabytes of a GPU that one network may take, at most
 _SHARE = 0.9  # of what is free on a GPU that one network may take: the desktop and others need some, too
-_WORKSPACE = 1 << 30  # bytes that TensorRT may use while it looks for kernels
-Shapes = Mapping[str, tuple[Sequence[int], Sequence[int], Sequence[int]]]
-"""By input: the least, the usual and the largest shape that a TensorRT engine is built for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,52 +115,8 @@ def cuda_options(number: int, gpu: GpuOptions, limit: int | None) -> dict[str, s
     } | ({"gpu_mem_limit": str(limit)} if limit is not None else {})
 
 
-def tensorrt_options(number: int, folder: Path, *, half: bool, shapes: Shapes) -> dict[str, str]:
-    """Give the options of ONNX Runtime's TensorRT provider: an engine for all `shapes`, built once and kept.
-
-    Args:
-        number: Of the GPU.
-        folder: Where engines and timings are kept; `engine_folder` names it.
-        half: Whether it may compute in fp16.
-        shapes: Of the inputs.
-    """
-    ends = ("min", "opt", "max")
-    profiles = {
-        f"trt_profile_{end}_shapes": ",".join(
-            f"{name}:{'x'.join(map(str, sides[place]))}" for name, sides in shapes.items()
-        )
-        for place, end in enumerate(ends)
-    }
-    return {
-        "device_id": str(number),
-        "trt_fp16_enable": str(int(half)),
-        "trt_max_workspace_size": str(_WORKSPACE),
-        "trt_engine_cache_enable": "1",
-        "trt_engine_cache_path": str(folder),
-        "trt_timing_cache_enable": "1",
-        "trt_timing_cache_path": str(folder.parent),  # timings of kernels serve other models on the same GPU, too
-        **{name: text for name, text in profiles.items() if text},
-    }
-
-
-def engine_folder(digest: str, shapes: Shapes, *, half: bool, hardware: str, runtimes: Mapping[str, str]) -> Path:
-    """Name the folder of one model's TensorRT engines: another for whatever makes an engine wrong.
-
-    Args:
-        digest: The SHA-256 of the model's file.
-        shapes: Of its inputs.
-        half: Whether it may compute in fp16.
-        hardware: GPU and driver.
-        runtimes: Versions by name: of ONNX Runtime and of TensorRT.
-    """
-    sides = {name: [list(one) for one in three] for name, three in shapes.items()}
-    machine = {"hardware": hardware, **dict(sorted(runtimes.items()))}
-    parts = [_digest(machine), _digest({"model": digest, "shapes": sides, "half": half})]
-    return cache_folder() / "engines" / parts[0] / parts[1]
-
-
 def provider_list(
-    device: str, gpu: GpuOptions, limit: int | None, engines: Callable[[], Mapping[str, str]] | None = None
+    device: str, gpu: GpuOptions, limit: int | None, engines: Callable[[], Mapping[str, str]]
 ) -> list[tuple[str, dict[str, str]]]:
     """List the providers of a session on `device`, the first choice first, each with its options.
 
@@ -181,10 +130,6 @@ def provider_list(
     listed: list[tuple[str, dict[str, str]]] = [(PROVIDERS["cpu"], {})]
     if kind != "cpu":
         listed.insert(0, (PROVIDERS["cuda"], cuda_options(number, gpu, limit)))
-    if kind == "tensorrt" and engines is not None:
+    if kind == "tensorrt":
         listed.insert(0, (PROVIDERS["tensorrt"], dict(engines())))
     return listed
-
-
-def _digest(about: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,21 +1,27 @@
 """TensorRT's engines: built once for a model and a GPU, and kept in the user's cache folder."""
 
 import ctypes
+import hashlib
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gancam.errors import SinkError
+from gancam.files import cache_folder
 from gancam.inference.card import ModelCard
 from gancam.inference.cuda import driver_version, gpus, needed, provider_file
 from gancam.inference.packages import runtime
-from gancam.inference.providers import Shapes, engine_folder, number_of, tensorrt_options
+from gancam.inference.providers import number_of
 from gancam.inference.variants import file_digest, is_made, read_card
 
 log = logging.getLogger(__name__)
 _USUAL, _LARGEST = (720, 1280), (2160, 3840)  # height and width of frames; what they are scaled to is another matter
 _ROWS = 16  # latents at once, at most
+_WORKSPACE = 1 << 30  # bytes that TensorRT may use while it looks for kernels
+Shapes = Mapping[str, tuple[Sequence[int], Sequence[int], Sequence[int]]]
+"""By input: the least, the usual and the largest shape that an engine is built for."""
 
 
 def engine_options(
@@ -68,6 +74,50 @@ def engine_shapes(card: ModelCard, inputs: Mapping[str, Sequence[int | str]]) ->
     return {name: _filled(shape, ends) for name, shape in inputs.items()}
 
 
+def tensorrt_options(number: int, folder: Path, *, half: bool, shapes: Shapes) -> dict[str, str]:
+    """Give the options of ONNX Runtime's TensorRT provider: an engine for all `shapes`, built once and kept.
+
+    Args:
+        number: Of the GPU.
+        folder: Where engines and timings are kept; `engine_folder` names it.
+        half: Whether it may compute in fp16.
+        shapes: Of the inputs.
+    """
+    ends = ("min", "opt", "max")
+    profiles = {
+        f"trt_profile_{end}_shapes": ",".join(
+            f"{name}:{'x'.join(map(str, sides[place]))}" for name, sides in shapes.items()
+        )
+        for place, end in enumerate(ends)
+    }
+    return {
+        "device_id": str(number),
+        "trt_fp16_enable": str(int(half)),
+        "trt_max_workspace_size": str(_WORKSPACE),
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(folder),
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(folder.parent),  # timings of kernels serve other models on the same GPU, too
+        **{name: text for name, text in profiles.items() if text},
+    }
+
+
+def engine_folder(digest: str, shapes: Shapes, *, half: bool, hardware: str, runtimes: Mapping[str, str]) -> Path:
+    """Name the folder of one model's TensorRT engines: another for whatever makes an engine wrong.
+
+    Args:
+        digest: The SHA-256 of the model's file.
+        shapes: Of its inputs.
+        half: Whether it may compute in fp16.
+        hardware: GPU and driver.
+        runtimes: Versions by name: of ONNX Runtime and of TensorRT.
+    """
+    sides = {name: [list(one) for one in three] for name, three in shapes.items()}
+    machine = {"hardware": hardware, **dict(sorted(runtimes.items()))}
+    parts = [_digest(machine), _digest({"model": digest, "shapes": sides, "half": half})]
+    return cache_folder() / "engines" / parts[0] / parts[1]
+
+
 def hardware_of(device: str) -> str:
     """Name the GPU of `device` with its compute capability and its driver. Raises ``DeviceError``."""
     found, knows = gpus()
@@ -98,3 +148,7 @@ def _filled(
 
     least, usual, largest = map(filled, ends)
     return least, usual, largest
+
+
+def _digest(about: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

@@ -146,9 +146,8 @@ def tiled(
     *,
     scale: int,
     overlap: int,
-    limit: int = LIMIT,
+    budget: TileBudget,
     multiple: int = 1,
-    budget: TileBudget | None = None,
 ) -> Image:
     """Apply a function to an image in overlapping tiles, with the result of ``function(image)``.
 
@@ -160,20 +159,17 @@ def tiled(
         image: ``(H, W, 3)``; of up to twice the limit, it is one call.
         scale: Output pixels per input pixel along a side.
         overlap: How many input pixels to each side `function` looks, at most; 0: at all of the picture.
-        limit: Input pixels of a tile, about, without a `budget`.
+        budget: Says the limit. Full memory halves it, and all begins anew.
         multiple: Tiles begin at multiples of it; where the image's sides are multiples so are theirs, and all that
             `function` is shown has one shape.
-        budget: Says the limit. With it, full memory halves what is done at once and all begins anew.
 
     Raises:
-        OutOfMemory: Without a `budget`, or when even small tiles are too much.
+        OutOfMemory: Even small tiles are too much.
     """
     while True:
         try:
-            return _tiled(function, image, scale, overlap, budget.limit if budget is not None else limit, multiple)
+            return _tiled(function, image, scale, overlap, budget.limit, multiple)
         except OutOfMemory as error:
-            if budget is None:
-                raise
             try:
                 budget.halve(image.shape[0] * image.shape[1])
             except OutOfMemory:

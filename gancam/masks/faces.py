@@ -15,7 +15,7 @@ from gancam.files import check_path
 from gancam.frame import Image, check_image
 from gancam.inference.catalog import MODELS
 from gancam.masks.mask import Mask, MaskSource, check_number
-from gancam.masks.shapes import Box
+from gancam.masks.shapes import Box, shared
 from gancam.vision.fit import shrunk
 from gancam.vision.scenes import Scenes
 
@@ -142,6 +142,4 @@ def _made(model: str, score: float, grow: float, hold: int, long: int) -> Faces:
 
 
 def _overlap(a: Box, b: Box) -> bool:
-    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    return across > 0 and down > 0 and across * down > 0.2 * min(a[2] * a[3], b[2] * b[3])
+    return shared(a, b) > 0.2 * min(a[2] * a[3], b[2] * b[3])

@@ -15,6 +15,13 @@ Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 Polygon = Sequence[tuple[float, float]]  # corners x, y in pixels
 
 
+def shared(one: Box, other: Box) -> float:
+    """Return how many pixels two boxes have in common."""
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    return max(across, 0) * max(down, 0)
+
+
 class Polygons(MaskSource):
     """The insides of polygons, each at least three corners (x, y) in pixels; parts outside the frame are cut off.
 
@@ -66,9 +73,8 @@ class Boxes(Polygons):
 
     def __init__(self, *boxes: Box) -> None:
         for box in boxes:
-            if not isinstance(box, Sequence | np.ndarray) or isinstance(box, str) or len(box) != 4:
-                raise MaskError(f"box {box!r}: needs four numbers (left, top, width, height), in pixels")
-            if not all(map(is_finite, box)):
+            listed = isinstance(box, Sequence | np.ndarray) and not isinstance(box, str)
+            if not (listed and len(box) == 4 and all(map(is_finite, box))):
                 raise MaskError(f"box {shown(box)}: needs four numbers (left, top, width, height), in pixels")
             if min(box[2:]) <= 0:
                 raise MaskError(f"box {'/'.join(f'{side:g}' for side in box)}: needs x/y/width/height above 0")

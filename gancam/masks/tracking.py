@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -54,9 +54,9 @@ class Tracked(MaskSource):
     FIRM = 30  # frames in which it did not bend, after which no more of it is marked than at first
 
     def __init__(
-        self, what: MaskLike | Box | list[float], *, hold: float = 1.0, around: tuple[float, float] = (0.16, 0.1)
+        self, what: MaskLike | Sequence[float], *, hold: float = 1.0, around: tuple[float, float] = (0.16, 0.1)
     ) -> None:
-        self._what = source(what) if not isinstance(what, tuple | list) else _box(what)
+        self._what = Boxes(cast(Box, what)) if isinstance(what, tuple | list) else source(what)
         if not isinstance(around, Sequence) or len(around) != 2:
             raise MaskError(f"around {shown(around)}: needs two numbers, shares of the width and the height")
         self.hold = check_number(hold, "hold", 0)
@@ -375,13 +375,6 @@ def _enlarged(mask: Mask, around: tuple[float, float]) -> Mask:
     enlarged = mask.copy()
     enlarged[place] |= np.asarray(cv2.resize(wider, view.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     return enlarged
-
-
-def _box(sides: Sequence[float]) -> Boxes:
-    if len(sides) != 4:
-        raise MaskError(f"box {shown(sides)}: needs four numbers (left, top, width, height), in pixels")
-    left, top, width, height = sides
-    return Boxes((left, top, width, height))
 
 
 class _Seen(NamedTuple):

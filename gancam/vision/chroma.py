@@ -1,4 +1,4 @@
-"""Luma and what a picture has beside it: taken apart, put together so that luma stays, and made to agree."""
+"""Luma and what a picture has beside it: taken apart, put together so that luma stays, made to agree, taken back."""
 
 import cv2
 import numpy as np
@@ -17,6 +17,7 @@ _WASH, _HATCHES, _LETTER = 320, 9, 5  # pixels of the longer side of a wash, and
 _TINTS = 60.0, 120.0  # levels between channels from which on a line has a colour, and in full: links, thin stripes
 _LIGHTER = 3.0  # times that a wash is, at most
 _OF_CR, _OF_CB = (1.402, -0.714), (1.772, -0.344)  # what red and green, blue and green change by (ITU-T T.871, 7)
+_AROUND = np.ones((3, 3), np.uint8)
 
 
 def chroma_of(image: Image) -> NDArray[np.int16]:
@@ -136,3 +137,29 @@ def _strays(image: Image) -> list[MatLike]:
         line = cv2.add(cv2.multiply(slope, luma, dtype=cv2.CV_32F), base, dtype=cv2.CV_8U)
         off.append(cv2.addWeighted(line, 1, plane, -1, 128))
     return off
+
+
+def without_fringes(drawn: Image, image: Image, planes: Planes | None = None, out: Image | None = None) -> Image:
+    """Keep what was drawn of a picture within the colours that the picture has there; luma stays.
+
+    Each of Cr and Cb is kept between the least and the most of 3x3 pixels of `image` around a place, as in temporal
+    antialiasing (B. Karis, High-quality temporal supersampling, SIGGRAPH 2014). Of a grey picture all stays grey.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR.
+        image: uint8 ``(h, w, 3)`` BGR, what it was made of.
+        planes: Where it works; None: in new arrays.
+        out: Where the result goes, such as `drawn`; None: a new array.
+    """
+    planes, (height, width) = planes or Planes(), drawn.shape[:2]
+    own = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)
+    made = cv2.cvtColor(drawn, cv2.COLOR_BGR2YCrCb, dst=planes("made", drawn.shape, np.uint8))
+    *parts, bound = (planes(name, (height, width), np.uint8) for name in ("luma", "red", "blue", "bound"))
+    cv2.split(made, parts)
+    for channel, plane in enumerate(parts[1:], 1):
+        colour = cv2.extractChannel(own, channel)
+        for find, keep in ((cv2.erode, cv2.max), (cv2.dilate, cv2.min)):
+            cv2.resize(find(colour, _AROUND), (width, height), dst=bound, interpolation=cv2.INTER_LINEAR)
+            keep(plane, bound, dst=plane)
+    cv2.merge(parts, dst=made)
+    return np.asarray(cv2.cvtColor(made, cv2.COLOR_YCrCb2BGR, dst=out), np.uint8)

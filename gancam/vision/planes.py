@@ -1,7 +1,8 @@
-"""Planes of numbers: arrays by name, the same at each frame, which the system is slow to give; what is told of them."""
+"""Planes of numbers: arrays by name, which the system is slow to give for each frame, and what is done with them."""
 
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
@@ -36,3 +37,9 @@ def brightest(image: MatLike) -> MatLike:
 def darkest(image: MatLike) -> MatLike:
     """Give the least of the three channels of each place, as `brightest` does."""
     return np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])
+
+
+def disc(radius: int) -> NDArray[np.uint8]:
+    """Give a structuring element: a disc of `radius` pixels."""
+    side = 2 * radius + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

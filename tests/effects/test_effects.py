@@ -17,7 +17,7 @@ from gancam.errors import ImageError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import find, menu
-from gancam.inference.tiling import tiled
+from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card, variants
 from gancam.params import Params
 from tests.helpers.clips import psnr
@@ -184,7 +184,7 @@ def test_tiles_cannot_be_seen(path: Path) -> None:
     for precision, most in (("int8", 0), ("fp32", 1)):
         effect = gancam.load(path, precision=precision)
         whole = effect(image)
-        cut = tiled(effect, image, scale=2, overlap=effect.card.receptive_field, limit=9000)
+        cut = tiled(effect, image, scale=2, overlap=effect.card.receptive_field, budget=TileBudget(9000))
         assert int(np.abs(whole.astype(int) - cut).max()) <= most
 
 
@@ -216,7 +216,7 @@ def test_a_network_of_cells_takes_any_size_in_any_tiles(tmp_path: Path, precisio
     even = effect(image[:90, :132])
     assert np.array_equal(even[:70, :100], whole[:70, :100])
     reach = 2 * -(-effect.card.receptive_field // 2)
-    cut = tiled(effect, image[:90, :132], scale=1, overlap=reach, multiple=2, limit=2000)
+    cut = tiled(effect, image[:90, :132], scale=1, overlap=reach, multiple=2, budget=TileBudget(2000))
     assert int(np.abs(even.astype(int) - cut).max()) <= 1
     saver = gancam.load(path, precision=precision, threshold=0)
     for index in range(4):

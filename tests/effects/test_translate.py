@@ -301,7 +301,12 @@ def test_tiles_cannot_be_seen(path: Path) -> None:
     whole = effect(image)
     far, multiple = effect.card.receptive_field, effect.card.multiple
     cut = tiled(
-        lambda part: effect.model(part[None])[0][0], image, scale=1, overlap=far, limit=30_000, multiple=multiple
+        lambda part: effect.model(part[None])[0][0],
+        image,
+        scale=1,
+        overlap=far,
+        budget=TileBudget(30_000),
+        multiple=multiple,
     )
     assert np.array_equal(whole, cut)
     effect._tiles = TileBudget(LEAST)  # as little memory leaves

@@ -31,16 +31,14 @@ from gancam.inference.packages import PROVIDERS, runtime
 from gancam.inference.providers import (
     GpuOptions,
     cuda_options,
-    engine_folder,
     kind_of,
     memory_limit,
     number_of,
     provider_list,
-    tensorrt_options,
     ways,
 )
 from gancam.inference.session import explain, fallen, is_full, open_session
-from gancam.inference.tensorrt import engine_options, engine_shapes
+from gancam.inference.tensorrt import engine_folder, engine_options, engine_shapes, tensorrt_options
 from gancam.inference.tiling import LEAST, LIMIT, LIMIT_ON_GPU, TileBudget, pixels_for, tiled
 from gancam.inference.variants import variants
 from gancam.pipeline import run, through

@@ -41,7 +41,9 @@ def test_equals_the_untiled_result(height: int, width: int, limit: int, multiple
         shapes.add(tile.shape)
         return spread(tile)
 
-    assert np.array_equal(tiled(note, image, scale=2, overlap=3, limit=limit, multiple=multiple), spread(image))
+    assert np.array_equal(
+        tiled(note, image, scale=2, overlap=3, budget=TileBudget(limit), multiple=multiple), spread(image)
+    )
     if height % multiple == width % multiple == 0:
         assert len(shapes) == 1
         assert all(side % multiple == 0 for side in shapes.pop()[:2])
@@ -55,7 +57,7 @@ def test_memory_is_bounded() -> None:
         return image
 
     image = np.zeros((1000, 9000, 3), np.uint8)
-    assert tiled(note, image, scale=1, overlap=4, limit=400_000).shape == image.shape
+    assert tiled(note, image, scale=1, overlap=4, budget=TileBudget(400_000)).shape == image.shape
     assert len(sizes) > 1
     assert len(set(sizes)) == 1
     assert sizes[0] < 1.1 * 400_000
@@ -106,7 +108,7 @@ def test_tiles_of_what_looks_at_all_fade_into_each_other(multiple: int) -> None:
         sizes.append(tile.shape[:2])
         return levelled(tile)
 
-    made = tiled(note, ramp, scale=2, overlap=0, limit=2000, multiple=multiple)
+    made = tiled(note, ramp, scale=2, overlap=0, budget=TileBudget(2000), multiple=multiple)
     assert made.shape == (176, 320, 3)
     assert len(sizes) > 4
     assert all(side % multiple == 0 for size in sizes for side in size)
@@ -121,7 +123,7 @@ def test_no_memory_at_all_is_an_error() -> None:
     with pytest.raises(OutOfMemory, match="nothing is left"):
         tiled(never, np.zeros((600, 800, 3), np.uint8), scale=1, overlap=2, budget=TileBudget())
     with pytest.raises(MemoryError):
-        tiled(never, np.zeros((6, 8, 3), np.uint8), scale=1, overlap=2)
+        tiled(never, np.zeros((6, 8, 3), np.uint8), scale=1, overlap=2, budget=TileBudget())
     assert LEAST <= TileBudget().limit <= LIMIT
 
 
@@ -133,7 +135,7 @@ def test_small_images_are_one_call(shape: tuple[int, int, int]) -> None:
         calls.append(image)
         return image
 
-    tiled(note, np.zeros(shape, np.uint8), scale=1, overlap=2)
+    tiled(note, np.zeros(shape, np.uint8), scale=1, overlap=2, budget=TileBudget())
     assert len(calls) == 1
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.vision.fringes import without_fringes
+from gancam.vision.chroma import without_fringes
 from gancam.vision.planes import Planes
 from tests.helpers.small import still
 

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import Floats, floats
-from gancam.effects.inpainting.warp import disc, square
+from gancam.effects.inpainting.warp import square
 from gancam.frame import Frame, Image
 from gancam.masks import ColourKey, Mask, MaskSource, is_grey
 from gancam.masks.colour import softened
+from gancam.vision.planes import disc
 
 _STANDS = 0.75  # of a caption's contrast: it stands, and fades below that
 _TRACE = 0.05  # likewise: below that nothing is seen of it

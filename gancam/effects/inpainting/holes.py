@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from gancam.effects.inpainting.light import in_pixels
 from gancam.effects.inpainting.regions import CELL, RING, Floats, FrameRegion, floats
-from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
 from gancam.masks import Mask
+from gancam.vision.planes import disc
 from gancam.vision.push_pull import spread
 
 _OTHER = 40.0  # grey levels between the sides of an edge: more is not light, it is something else

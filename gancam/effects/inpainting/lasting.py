@@ -217,8 +217,7 @@ def _over(values: Grey | Floats, level: float) -> Grey:
 
 def _difference(one: Image, other: Image) -> Grey:
     """How far the colours of two pictures are apart, without what is noise."""
-    blue, green, red = cv2.split(cv2.absdiff(one, other))
-    return np.asarray(cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3)), np.uint8)
+    return np.asarray(cv2.blur(brightest(cv2.absdiff(one, other)), (3, 3)), np.uint8)
 
 
 def usual(frames: Sequence[Image], marked: Sequence[Grey]) -> tuple[Image, Grey] | None:

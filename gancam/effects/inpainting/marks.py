@@ -12,7 +12,7 @@ from gancam.effects.inpainting.veil import Veil, veils
 from gancam.errors import ParameterError
 from gancam.frame import Frame, Image
 from gancam.masks import Mask, MaskSource
-from gancam.masks.kept import KeptSources
+from gancam.masks.conversion import KeptSources
 from gancam.masks.opening import patiently
 from gancam.masks.sought import Sought
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from gancam.effects.inpainting.clock import Clock
 from gancam.effects.inpainting.regions import Floats
-from gancam.effects.inpainting.warp import disc
 from gancam.frame import Image
 from gancam.masks.mask import Mask, MaskSource
 from gancam.vision.motion import small_grey
+from gancam.vision.planes import disc
 
 
 class Overlay(MaskSource):

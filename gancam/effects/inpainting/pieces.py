@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import Floats, floats, ramp
+from gancam.vision.planes import brightest
 from gancam.vision.push_pull import spread
 
 Places = NDArray[np.int64]
@@ -56,10 +57,10 @@ def melded(picture: Floats, wanted: Floats, hole: NDArray[np.bool_], side: int) 
     excess = np.where(hole[..., None], steps(picture) - wanted, np.float32(0))
     ways, cuts = [], 0.0
     for way, size in ((excess[..., :3], (side, 1)), (excess[..., 3:], (1, side))):
-        jump = np.abs(cv2.boxFilter(way, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)).max(2)
+        jump = brightest(np.abs(cv2.boxFilter(way, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)))
         stays = ramp(floats(cv2.dilate(jump, np.ones(size[::-1], np.uint8))), JUMP)
         ways.append(way * (1 - stays)[..., None])
-        cuts += float((np.abs(way).max(2) * stays).sum())
+        cuts += float((brightest(np.abs(way)) * stays).sum())
     across, down = ways
     parts = np.diff(across, axis=1, prepend=0) + np.diff(down, axis=0, prepend=0)  # how far they go apart
     soft = np.abs(steps(floats(cv2.GaussianBlur(picture, (0, 0), SOFT)))).max(2)[hole]

@@ -21,6 +21,7 @@ from gancam.effects.inpainting.pieces import PATCH, Level, Matches, Places, coun
 from gancam.effects.inpainting.regions import Floats, floats, ramp
 from gancam.frame import Image
 from gancam.masks import Mask
+from gancam.vision.planes import disc
 from gancam.vision.push_pull import spread
 
 WIDE = 14  # pixels from the edge of a hole to its middle from which on it is wide
@@ -70,8 +71,7 @@ def wide_parts(hole: Mask) -> list[Part]:
     inner = cv2.distanceTransform(framed[y : y + tall + 2, x : x + wide + 2], cv2.DIST_L2, 3)[1:-1, 1:-1] >= WIDE
     if not inner.any():
         return []
-    reach = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * WIDE + 1, 2 * WIDE + 1)), np.uint8)
-    deep = np.asarray(cv2.dilate(inner.astype(np.uint8), reach), np.uint8)
+    deep = np.asarray(cv2.dilate(inner.astype(np.uint8), disc(WIDE)), np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(deep, connectivity=8)
     found = []
     for label, (left, top, across, down, _) in enumerate(stats[1:count].tolist(), 1):

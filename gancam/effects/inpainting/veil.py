@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.inpainting.regions import Floats, floats
-from gancam.effects.inpainting.warp import disc
 from gancam.frame import Frame, Image
 from gancam.masks import Mask
+from gancam.vision.planes import disc
 from gancam.vision.push_pull import with_colours_spread
 
 LOOKS = 24, 120  # frames that are looked at: at least, and about at most

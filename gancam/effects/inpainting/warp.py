@@ -1,4 +1,4 @@
-"""Pictures and masks moved by a matrix, and the structuring elements that grow them."""
+"""Pictures and masks moved by a matrix, and what else inpainting makes of sizes and changes."""
 
 import cv2
 import numpy as np
@@ -45,9 +45,3 @@ def translation(x: float, y: float) -> Matrix:
 def square(reach: int) -> Grey:
     """Return a structuring element: a square that reaches so many pixels to each side."""
     return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-
-
-def disc(radius: int) -> Grey:
-    """Return a structuring element: a disc of `radius` pixels."""
-    side = 2 * radius + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.vision.motion import Grey
+from gancam.vision.planes import disc
 
 Ints = NDArray[np.int64]
 _INK, _HALF, _NEAR = 28, 0.33, 15  # levels of a stroke, and share of the clearest around, at least; pixels of that
@@ -81,7 +82,7 @@ def paint_glyphs(ground: Grey, apart: Grey, found: Grey) -> bool:
             continue
         painted = True
         more = round(_AROUND[0] * high) + _AROUND[1]
-        window = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * more + 1,) * 2)
+        window = disc(more)
         for one in row:
             x, y, w, h = boxes[one].tolist()
             whole = cv2.copyMakeBorder(strokes[one] * np.uint8(255), more, more, more, more, cv2.BORDER_CONSTANT)

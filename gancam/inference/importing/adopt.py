@@ -113,12 +113,12 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
         graph = Foreign(folder / "merged.onnx", graph.process, given_as)
     convention = probe(graph, {**given, "effect": "background"} if two else given)
     if trained(model):
-        convention = replace(convention, doubts=(*convention.doubts, _TRAINED))
+        convention = convention.doubted(_TRAINED)
     if two and "effect" not in given:
-        convention = replace(convention, doubts=(*convention.doubts, OF_TWO))
+        convention = convention.doubted(OF_TWO)
     if count > 1 and one is None:
         doubt = f"it takes {count} pictures at once and gives others for one: each frame is computed {count} times"
-        convention = replace(convention, doubts=(*convention.doubts, doubt))
+        convention = convention.doubted(doubt)
     if frames > 1:
         convention = _placed(model, graph, replace(convention, frames=frames), given, folder)
     free = convention.effect in ("translate", "super_resolution") and not convention.states
@@ -126,10 +126,10 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
         model, graph, convention = _freed(model, graph, convention, given)
     if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
         hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
-        convention = replace(convention, doubts=(*convention.doubts, *([] if "effect" in given else [hint])))
+        convention = convention.doubted(*([] if "effect" in given else [hint]))
     cut = convention.effect == "super_resolution" and not (convention.recurrent or convention.fixed)
     if cut and not convention.reach and "reach" not in given:
-        convention = replace(convention, doubts=(*convention.doubts, _EVERYWHERE))
+        convention = convention.doubted(_EVERYWHERE)
     licence = next((text for key, text in facts.metadata.items() if key.lower() in ("license", "licence") and text), "")
     licence = licence or "unknown"
     try:
@@ -142,7 +142,7 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
             )
             doubt += f"by {drift:.0f} grey levels in {_FRAMES} frames"
             others = {name: one for name, one in convention.states.items() if name not in begun}
-            convention = replace(convention, states=others, doubts=(*convention.doubts, doubt))
+            convention = replace(convention, states=others).doubted(doubt)
             card, psnr = _made(model, graph, convention, (name, licence), facts.metadata, target)
     except (GancamError, TrialFailed) as error:
         target.unlink(missing_ok=True)
@@ -187,7 +187,7 @@ def _placed(model: OnnxModel, graph: Foreign, convention: Convention, given: Ans
     if frame == 0 or behind == 0:
         return replace(convention, frame=frame)
     doubt = f"it looks {behind} frames ahead, which live pictures have not: the newest stands for them"
-    return replace(convention, frame=frame, doubts=(*convention.doubts, doubt))
+    return replace(convention, frame=frame).doubted(doubt)
 
 
 def _drift(target: Path, convention: Convention) -> float:

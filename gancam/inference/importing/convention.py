@@ -125,6 +125,10 @@ class Convention:
         """Whether frames are resized to the one size that is taken, as what makes masks of a whole picture needs."""
         return self.fixed and self.effect == "background"
 
+    def doubted(self, *doubts: str) -> "Convention":
+        """Give the same with more doubts."""
+        return replace(self, doubts=(*self.doubts, *doubts))
+
     def describe(self) -> str:
         """One line for people: ``super_resolution x4, RGB 0..1 float32 NCHW, any size``."""
         if self.effect == "morph":

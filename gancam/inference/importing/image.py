@@ -85,7 +85,7 @@ def probe_image(graph: Foreign, picture: Port, extras: list[Port], answers: Answ
     others = [one.name for one in alike if one.name != plain.output]
     if others and "output" not in answers:
         doubt = f"{plain.output} of its pictures is taken; it gives {', '.join(others)}, too (output in a .toml)"
-        plain = replace(plain, doubts=(*plain.doubts, doubt))
+        plain = plain.doubted(doubt)
     return measured(graph, plain, answers)
 
 

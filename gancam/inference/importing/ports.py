@@ -16,7 +16,7 @@ from gancam.inference.importing.convention import OnnxModel, Tensor
 from gancam.inference.importing.foreign import Foreign, Port
 from gancam.inference.importing.states import FRAME, WINDOW
 from gancam.inference.importing.trial import TrialFailed
-from gancam.inference.importing.wrap import onnx
+from gancam.inference.importing.wrap import copied, onnx
 
 _INNER = "/as-exported"  # what names of tensors end with whose usual form has the name
 _CHANNELS = (1, 3, 4)
@@ -293,8 +293,7 @@ def alone(model: OnnxModel, graph: Foreign, folder: Path) -> tuple[OnnxModel, Fo
     Most graphs say a number that nothing in them needs. The copy is written to `folder` and opened.
     """
     count = count_at_once(graph)
-    copy = type(model)()
-    copy.CopyFrom(model)
+    copy = copied(model)
     del copy.graph.value_info[:]
     for one in [*copy.graph.input, *copy.graph.output]:
         sides = one.type.tensor_type.shape.dim

@@ -2,7 +2,6 @@
 
 import math
 import re
-from dataclasses import replace
 
 from gancam.errors import ModelError, ParameterError, did_you_mean
 from gancam.inference.importing.convention import Answers, Convention
@@ -74,11 +73,11 @@ def probe(graph: Foreign, answers: Answers) -> Convention:
             if count > 4 and name not in (*states, *kept) and not is_level(name)]  # fmt: skip
     if many:
         doubt = f"what {', '.join(many)} is to be ([extras] in a .toml: numbers in [ ], or the path of a .npy)"
-        found = replace(found, doubts=(*found.doubts, doubt))
+        found = found.doubted(doubt)
     left = [name for name in states if name not in found.states]
     if left and not {"extras", "states"} & set(answers):
         doubt = f"what it keeps of the frames before ({', '.join(left)}) is left out: each frame is its first"
-        found = replace(found, doubts=(*found.doubts, doubt))
+        found = found.doubted(doubt)
     return found
 
 
@@ -131,14 +130,10 @@ def _ports(graph: Foreign, answers: Answers) -> tuple[Port, list[Port]]:
     fitting = [one for one in graph.inputs if one.is_picture and any(True for _ in layouts(one, {}))]
     named = [one for one in graph.inputs if one.name == answers.get("image")]
     if not (named or fitting):
-        raise _none(graph)
+        raise refuse(graph, "an input of three or four axes, 1, 3 or 4 of them channels, as a picture", "")
     wide = [one for one in fitting if any(channels == 3 for _, channels in layouts(one, {}))]
     picture = (named or wide or fitting)[0]
     return picture, [one for one in graph.inputs if one is not picture]
-
-
-def _none(graph: Foreign) -> ModelError:
-    return refuse(graph, "an input of three or four axes, 1, 3 or 4 of them channels, as a picture", "")
 
 
 def unplayable(graph: Foreign) -> str:

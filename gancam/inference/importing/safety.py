@@ -33,14 +33,12 @@ class GraphFacts:
         domains: The domains of those, without those that the file defines itself.
         external: The files that it names.
         metadata: Its metadata.
-        opset: The version of the standard operators, 0 where it names none.
     """
 
     nodes: int
     domains: frozenset[str]
     external: tuple[str, ...]
     metadata: dict[str, str]
-    opset: int
 
 
 def is_foreign(path: Path) -> bool:
@@ -95,22 +93,16 @@ def facts_of(path: Path) -> GraphFacts:
     """What the file `path` contains, harmless or not. Raises ``NotFound``, and ``ModelError`` for no ONNX file."""
     data = _mapped(path)
     walk = _Walk()
-    opset = 0
     try:
         for field, value in read_fields(data):
             if field == 7 and isinstance(value, memoryview):
                 walk.graph(value, 0)
-            elif field == 8 and isinstance(value, memoryview):
-                texts = dict(read_fields(value))
-                if read_text(texts.get(1, b"")) in ("", "ai.onnx"):
-                    version = texts.get(2, 0)
-                    opset = version if isinstance(version, int) else 0
             elif field == 25 and isinstance(value, memoryview):
                 walk.function(value)
     except (ValueError, IndexError, RecursionError):
         raise _no_model(path) from None
     own = frozenset(walk.domains - walk.functions)
-    return GraphFacts(walk.nodes, own, tuple(walk.external), _metadata(path, data), opset)
+    return GraphFacts(walk.nodes, own, tuple(walk.external), _metadata(path, data))
 
 
 class _Walk:

@@ -20,7 +20,7 @@ from gancam.inference.importing.extras import is_level, is_state
 from gancam.inference.importing.foreign import Foreign, Port
 from gancam.inference.importing.measure import usual_side
 from gancam.inference.importing.trial import TrialFailed
-from gancam.inference.importing.wrap import INNER, OUT, Writer, onnx
+from gancam.inference.importing.wrap import INNER, OUT, Writer, copied, onnx
 
 WINDOW = "usual/window"  # the frames, the oldest first
 FRAME = "usual/frame"  # one of them, where they have an axis of their own
@@ -35,7 +35,7 @@ _CLEAR, _BESIDE = 0.45, 1.5  # share of what is seen that one frame makes, and t
 
 def apart(model: OnnxModel, convention: Convention, target: Path) -> None:
     """Write to `target` the graph with an input for each frame, named by its place behind `WINDOW`."""
-    copy = _copied(model)
+    copy = copied(model)
     node = _node(copy)
     port = next(one for one in copy.graph.input if one.name == convention.image)
     helper, frames = onnx().helper, [f"{WINDOW}/{place}" for place in range(convention.frames)]
@@ -56,7 +56,7 @@ def apart(model: OnnxModel, convention: Convention, target: Path) -> None:
 
 def with_past(model: OnnxModel, convention: Convention) -> OnnxModel:
     """Copy `model`, whose window takes the frames before from an input `PAST`, and gives the next ones' out."""
-    copy = _copied(model)
+    copy = copied(model)
     node = _node(copy)
     helper, now = onnx().helper, node.input[0]
     axis, size = node.attribute[0].i, _size(copy, convention)
@@ -122,12 +122,6 @@ def _insert(model: OnnxModel, node: Any, more: list[Any], *, behind: bool) -> No
     copies = [type(node).FromString(one.SerializeToString()) for one in kept]
     del model.graph.node[:]
     model.graph.node.extend(copies)
-
-
-def _copied(model: OnnxModel) -> OnnxModel:
-    copy = type(model)()
-    copy.CopyFrom(model)
-    return copy
 
 
 def paired(picture: Port, others: list[Port], outputs: list[Port]) -> dict[str, str]:

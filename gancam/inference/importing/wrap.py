@@ -71,13 +71,19 @@ def load(path: Path) -> OnnxModel:
     return model
 
 
+def copied(model: OnnxModel) -> OnnxModel:
+    """Copy `model`, of which others would see the changes."""
+    copy = type(model)()
+    copy.CopyFrom(model)
+    return copy
+
+
 def freed(model: OnnxModel, convention: Convention) -> OnnxModel:
     """Copy `model` with free sides of its pictures, to be tried.
 
     Most graphs say a size that nothing in them needs.
     """
-    copy = type(model)()
-    copy.CopyFrom(model)
+    copy = copied(model)
     del copy.graph.value_info[:]
     names = {convention.image, convention.mask} - {""}
     for one in [*copy.graph.input, *copy.graph.output]:

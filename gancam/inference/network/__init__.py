@@ -7,7 +7,8 @@ from gancam.errors import DeviceError
 from gancam.inference.card import ModelCard
 from gancam.inference.network.contract import Network
 from gancam.inference.network.generator import GeneratorNetwork
-from gancam.inference.network.image import ImageNetwork, MaskedNetwork, RecurrentNetwork
+from gancam.inference.network.image import ImageNetwork, MaskedNetwork
+from gancam.inference.network.recurrent import RecurrentNetwork
 from gancam.inference.place import has_place
 from gancam.inference.providers import GpuOptions, kind_of
 from gancam.inference.session import OpenFile, open_session

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from gancam._native import denormals_as_zero, keep_after_fork
 from gancam.errors import GancamError, ImageError, ModelError, OutOfMemory, first_line
-from gancam.inference.binding import SKIP, Binding, Tensor
+from gancam.inference.binding import Binding, Tensor
 from gancam.inference.buffers import BufferPool
 from gancam.inference.providers import kind_of
 from gancam.inference.session import OpenFile, explain, fallen, is_full
@@ -59,10 +59,10 @@ class Network(ABC):
             found: list[NDArray[Any]] = self._session.run(wanted, given, self._binding.uncaptured)
             return found
 
-    def _bound(self, given: Mapping[str, Tensor], made: Mapping[str, Tensor], capture: int = SKIP) -> None:
+    def _bound(self, given: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> None:
         """Run it on tensors of the host or of its device, into such ones."""
         with self._lock, self._failing(), self._timed():
-            self._binding.run(given, made, capture=capture)
+            self._binding.run(given, made)
 
     @property
     def crossed(self) -> int:

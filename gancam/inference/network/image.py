@@ -1,23 +1,25 @@
-"""Networks from images to images: each on its own, with what they carry of the frames before, or with holes to fill.
+"""Networks from images to images: each on its own, or with holes to fill.
 
 Calls of a shape that comes again and again, as frames of a video do, become CUDA graphs.
 """
 
 import itertools
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam._native import denormals_as_zero
 from gancam.errors import ImageError, ModelError
-from gancam.inference.binding import Tensor
-from gancam.inference.layouts import BlockLayout
+from gancam.inference.binding import Binding, Tensor
 from gancam.inference.network.contract import Network
 from gancam.inference.place import Place, Texture
-from gancam.inference.recurrent import IMAGE, MADE, OUT, States, fits
 from gancam.inference.session import OpenFile
 from gancam.inference.tiling import in_fixed_tiles
 
@@ -26,6 +28,7 @@ _KNOWN = 3  # shapes that are counted, those that came last: frames, and the par
 _MOST = 3  # graphs of a network, each with memory of its own: of frames, of their parts, and of a second source
 _SMALL = 1 << 19  # pixels of images whose buffers are kept beside those of another size
 _LINKS = 4  # tensors between networks that are kept for the next call
+_STAGES = "conversion", "copies", "network", "copies", "conversion"  # of a call around blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,66 +198,6 @@ class ImageNetwork(Network):
         return result
 
 
-class RecurrentNetwork(ImageNetwork):
-    """A network from a frame of a video, and what it carries of those before, to an image: layout ``recurrent``."""
-
-    def __init__(self, opened: OpenFile) -> None:
-        self._states = States(opened.session.get_inputs())
-        super().__init__(opened)
-        self.reset()
-
-    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:  # type: ignore[override]
-        """Frames ``(n, h, w, 3)`` uint8 BGR in their order -> ``(n, h * scale, w * scale, 3)``, the caller's own."""
-        self._check_images(images)
-        self.texture.at(place)
-        return np.concatenate([self._frame(one)[None] for one in images])
-
-    def _frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        card, sides = self.card, image.shape[:2]
-        size = card.fixed_height, card.fixed_width
-        if not size[0] or sides == size:
-            whole: NDArray[np.uint8] = self._next(image[None], sides)[0]
-            return whole
-        numbers = itertools.count()  # each tile has states of its own
-
-        def tile(one: NDArray[np.uint8]) -> NDArray[np.uint8]:
-            return self._next(one, sides, next(numbers))
-
-        return in_fixed_tiles(tile, image, size=size, scale=card.scale, reach=card.receptive_field)
-
-    def takes(self, shape: tuple[int, ...]) -> bool:
-        """Say no: it takes more than images."""
-        return False
-
-    def reset(self) -> None:
-        """Forget the frames before."""
-        with self._lock:
-            self._states.forget()
-
-    def continue_from(self, before: ImageNetwork) -> None:
-        """Take the states of `before`."""
-        if isinstance(before, RecurrentNetwork):
-            with before._lock:
-                states = before._states.arrays()
-            with self._lock:
-                self._states.take(states)
-
-    def _check(self) -> int:
-        if not fits(self._session.get_inputs(), self._session.get_outputs()):
-            raise ModelError(f"{self.path}: its card says recurrent, but its states are no pairs of NAME and NAME{OUT}")
-        return 1
-
-    def _next(self, image: NDArray[np.uint8], sides: tuple[int, ...], tile: int = 0) -> NDArray[np.uint8]:
-        with self._lock, self._failing(), self._timed():
-            given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(sides, tile)}
-            kept = [name + OUT for name in self._states.names]
-            made, *found = self._binding.carry(given, [MADE, *kept])
-            result = made.array()
-            self._expect(result, self._shape_for(image.shape))
-            self._states.keep(found, sides, tile)
-        return np.asarray(result, np.uint8)
-
-
 class MaskedNetwork(Network):
     """A network that fills holes in images: the layout ``masked`` of a card."""
 
@@ -288,3 +231,82 @@ class MaskedNetwork(Network):
             {"filled": Tensor.over(filled)},
         )
         return filled
+
+
+class BlockLayout:
+    """Buffers of one image size around a graph of layout ``blocks`` or ``cells``.
+
+    They are bound once, so that a call allocates nothing.
+
+    Args:
+        opened: The graph in its session.
+        shape: Height and width of the images.
+        cell: Input pixels along a side that are one place of the graph, which becomes `scale` times as many.
+        begins: What it is given beside the picture, by name.
+
+    Raises:
+        ModelError: The graph's output is not what the card says.
+    """
+
+    def __init__(
+        self, opened: OpenFile, shape: tuple[int, int], cell: int, begins: Mapping[str, NDArray[np.int64]]
+    ) -> None:
+        session, card = opened.session, opened.card
+        self._binding, self._spent = Binding(session, opened.device), opened.spent
+        side = cell * card.scale
+        takes, gives = session.get_inputs()[0], session.get_outputs()[0]
+        depth = gives.shape[3] if len(gives.shape) == 4 else None
+        if depth not in (3 * side * side, 4 * side * side):
+            raise ModelError(
+                f"{opened.path}: its card says scale {card.scale} and {card.layout}, so {3 * side * side} or "
+                f"{4 * side * side} bytes a place, but it gives {gives.shape}"
+            )
+        self._channels = depth // (side * side)
+        height, width = shape[0] // cell, shape[1] // cell
+        self._padded = np.empty((*shape, 4), np.uint8)
+        cells = np.empty((height, width, 4 * cell * cell), np.uint8) if cell > 1 else self._padded
+        blocks = np.empty((height, width, depth), np.uint8)
+        self._pixels = np.empty((height * side, width * side, self._channels), np.uint8)
+        self._taken = _rows(cells, self._padded, cell) if cell > 1 else None
+        self._given = blocks, side
+        self._begins = {name: value.copy() for name, value in begins.items()}
+        given = {name: Tensor.over(value) for name, value in self._begins.items()}
+        self._binding.bind({takes.name: Tensor.over(cells[None]), **given}, {gives.name: Tensor.over(blocks[None])})
+
+    def run(self, image: NDArray[np.uint8], result: NDArray[np.uint8], begins: Mapping[str, NDArray[np.int64]]) -> None:
+        """Run the graph on `image` ``(h, w, 3)`` and write ``(h * scale, w * scale, 3)`` into `result`."""
+        for name, value in begins.items():
+            self._begins[name][...] = value
+        clock = time.perf_counter
+        marks = [clock()]
+        cv2.cvtColor(image, cv2.COLOR_BGR2BGRA, dst=self._padded)
+        marks.append(clock())
+        if self._taken is not None:
+            cells, pixels = self._taken
+            cells[...] = pixels
+        marks.append(clock())
+        with denormals_as_zero():
+            self._binding.play()
+        marks.append(clock())
+        found = result if self._channels == 3 else self._pixels
+        blocks, pixels = _rows(self._given[0], found, self._given[1])
+        pixels[...] = blocks
+        marks.append(clock())
+        if self._channels == 4:
+            cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2BGR, dst=result)
+        marks.append(clock())
+        for kind, early, late in zip(_STAGES, marks, marks[1:], strict=False):
+            self._spent[kind] += late - early
+
+
+def _rows(blocks: NDArray[np.uint8], pixels: NDArray[np.uint8], side: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The rows of ``side * side`` blocks and those of the picture that they are of, ``(side, h, w)`` each.
+
+    Their items are as large as numpy moves at once.
+    """
+    height, width = blocks.shape[:2]
+    size = side * pixels.shape[2]
+    item = np.dtype(np.uint64) if size == 8 else np.dtype((np.void, size))
+    inner = blocks.reshape(height, width, side, size).view(item)[..., 0]
+    outer = pixels.reshape(height, side, width, size).view(item)[..., 0]
+    return inner.transpose(2, 0, 1), outer.transpose(1, 0, 2)

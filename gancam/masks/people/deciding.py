@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.motion import shift
+from gancam.vision.planes import brightest
 
 _CHANGE = 0.15  # of a probability, which the noise of a camera makes
 _STAYS, _MOVES = 0.35, 0.4  # how much surer what was nobody must be, or less sure what was somebody; less what moves
@@ -45,8 +46,7 @@ def _either(found: Plane, least: Plane | float) -> Plane:
 
 def rests(before: Image, now: Image) -> Plane:
     """Return how surely nothing moved between two small pictures, 0 to 1."""
-    blue, green, red = cv2.split(cv2.absdiff(before, now))
-    moved = cv2.blur(cv2.max(cv2.max(blue, green), red), (3, 3))
+    moved = cv2.blur(brightest(cv2.absdiff(before, now)), (3, 3))
     return np.asarray(cv2.LUT(moved, _RESTS), np.float32)
 
 

@@ -76,7 +76,7 @@ class Opinion:
             return now
         self.turned = not self.turned
         if self._before is None and float(now.max()) > _WORTH:
-            return np.asarray(sum(self.both()) * np.float32(0.5), np.float32)
+            return self.alike()
         return self._mean(now, still)
 
     def again(self, small: Image, said: Plane) -> Plane:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.masks.mask import Mask
+from gancam.masks.shapes import shared
 
 Window = tuple[int, int, int, int]  # left, top, width, height in pixels of the frame
 _MARGIN = 0.25  # of a person's longer side, that is left free around them: at 0.1 or 0.5 the network sees them worse
@@ -122,16 +123,13 @@ def _sides_within(box: Window, window: Window, size: tuple[int, int], space: flo
 
 def alike(one: Window, other: Window) -> bool:
     """Say whether two windows are much the same."""
-    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    return across > 0 and down > 0 and across * down > _ALIKE * (area(one) + area(other) - across * down)
+    both = shared(one, other)
+    return both > _ALIKE * (area(one) + area(other) - both)
 
 
 def overlap(one: Window, other: Window) -> bool:
     """Say whether two windows share so much that one around both does as well."""
-    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    return across > 0 and down > 0 and across * down > _OVERLAP * min(area(one), area(other))
+    return shared(one, other) > _OVERLAP * min(area(one), area(other))
 
 
 def carried(found: NDArray[np.float32], before: Window, now: Window, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.masks.mask import Mask
 from gancam.vision.fit import shrunk, within
+from gancam.vision.planes import disc
 
 _SIDE = 200  # pixels of the side of a square as large as the largest of people, at the most, where they are looked for
 _LONGEST = 1280  # of the longer side of the picture there
@@ -113,7 +114,7 @@ class _Surroundings:
 
     def _with_edges(self, pieces: Mask, faint: Bits) -> Mask:
         """What surely is theirs, with what hardly differs beside it, and without the notches between."""
-        beside, between = (_disc(max(round(self._reach / part), 1)) for part in (2, 3))
+        beside, between = (disc(max(round(self._reach / part), 1)) for part in (2, 3))
         further = _dilated(_bits((pieces > 0) & ~self._beside), beside) > 0
         joined = pieces | (_dilated(pieces, beside) & _bits(faint & (self._beside | further)))
         count, labels = cv2.connectedComponents(joined)
@@ -193,10 +194,6 @@ class _Surroundings:
 
 def _dilated(mask: Mask, by: Mask) -> Mask:
     return np.asarray(cv2.dilate(mask, by), np.uint8)
-
-
-def _disc(radius: int) -> Mask:
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
 def _bits(where: NDArray[np.bool_]) -> Mask:

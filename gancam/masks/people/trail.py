@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from gancam.frame import Image
 from gancam.masks.mask import Mask
 from gancam.vision.motion import Camera
+from gancam.vision.planes import disc
 
 MARKED = 60  # of 255: opacity from which on a pixel is marked: hair, and the blur of a hand
 _RIM = 240  # of the shorter side: how far the mask reaches beyond that, over what compression smeared of people
@@ -37,9 +38,8 @@ class Trail:
         passed, hundredths = max(now - self._clock, 0.0), round(100 * now) - round(100 * self._clock)
         self._clock = now
         marked = cv2.threshold(opacity, MARKED, _TRAIL, cv2.THRESH_BINARY)[1]
-        rim = 2 * max(round(min(opacity.shape) / _RIM), round(_FRIZZ * cv2.countNonZero(marked) ** 0.5), 1) + 1
-        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-        seen = _with_feet(np.asarray(cv2.dilate(marked, around), np.uint8))
+        rim = max(round(min(opacity.shape) / _RIM), round(_FRIZZ * cv2.countNonZero(marked) ** 0.5), 1)
+        seen = _with_feet(np.asarray(cv2.dilate(marked, disc(rim)), np.uint8))
         if self._left.shape != seen.shape:
             self._left, self._many, self._missed = np.zeros_like(seen), 0, 0.0
         many = cv2.countNonZero(seen)
@@ -82,8 +82,7 @@ def _with_feet(seen: NDArray[np.uint8]) -> NDArray[np.uint8]:
         rows = slice(y + tall - max(round(_FEET * tall), 1), y + tall + reach + 1)
         columns = slice(max(x - reach, 0), x + wide + reach)
         mine = np.asarray(labels[rows, columns] == label, np.uint8)
-        around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        feet[rows, columns] |= np.asarray(cv2.dilate(mine, around), np.uint8)
+        feet[rows, columns] |= np.asarray(cv2.dilate(mine, disc(reach)), np.uint8)
     if not cv2.hasNonZero(feet):
         return seen
     marks = cv2.resize(feet * np.uint8(_TRAIL), (width, height), interpolation=cv2.INTER_NEAREST)

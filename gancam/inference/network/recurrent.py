@@ -1,12 +1,18 @@
-"""What recurrent graphs carry from one frame of a video to the next."""
+"""Networks from a frame of a video to an image, and what they carry from it to the next."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gancam.errors import ModelError
 from gancam.inference.binding import Tensor
+from gancam.inference.network.image import ImageNetwork
+from gancam.inference.place import Place
+from gancam.inference.session import OpenFile
+from gancam.inference.tiling import in_fixed_tiles
 
 IMAGE, FIRST, MADE = "image", "first", "image_out"  # the parts of a recurrent graph that are no states
 OUT = "_out"  # what the name of a state ends with where it comes out
@@ -19,13 +25,8 @@ _TYPES = {
 }  # fmt: skip
 
 
-def fits(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
-    """Say whether a graph has the parts that a recurrent one has, of ONNX Runtime's types.
-
-    Args:
-        inputs: Its inputs, as ONNX Runtime tells them.
-        outputs: Its outputs.
-    """
+def _fits(inputs: Sequence[Any], outputs: Sequence[Any]) -> bool:
+    """Whether a graph of these parts, as ONNX Runtime tells them, has those of a recurrent one."""
     takes, gives = ({part.name: part for part in ports} for ports in (inputs, outputs))
     states = {name: part for name, part in takes.items() if name not in (IMAGE, FIRST)}
     pairs = {name + OUT: part.type for name, part in states.items()}
@@ -96,3 +97,63 @@ class States:
     def forget(self) -> None:
         """Forget the frames before."""
         self._kept = {}
+
+
+class RecurrentNetwork(ImageNetwork):
+    """A network from a frame of a video, and what it carries of those before, to an image: layout ``recurrent``."""
+
+    def __init__(self, opened: OpenFile) -> None:
+        self._states = States(opened.session.get_inputs())
+        super().__init__(opened)
+        self.reset()
+
+    def __call__(self, images: NDArray[np.uint8], *, place: Place = (0, 0)) -> NDArray[np.uint8]:  # type: ignore[override]
+        """Frames ``(n, h, w, 3)`` uint8 BGR in their order -> ``(n, h * scale, w * scale, 3)``, the caller's own."""
+        self._check_images(images)
+        self.texture.at(place)
+        return np.concatenate([self._frame(one)[None] for one in images])
+
+    def _frame(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        card, sides = self.card, image.shape[:2]
+        size = card.fixed_height, card.fixed_width
+        if not size[0] or sides == size:
+            whole: NDArray[np.uint8] = self._next(image[None], sides)[0]
+            return whole
+        numbers = itertools.count()  # each tile has states of its own
+
+        def tile(one: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return self._next(one, sides, next(numbers))
+
+        return in_fixed_tiles(tile, image, size=size, scale=card.scale, reach=card.receptive_field)
+
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Say no: it takes more than images."""
+        return False
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+        with self._lock:
+            self._states.forget()
+
+    def continue_from(self, before: ImageNetwork) -> None:
+        """Take the states of `before`."""
+        if isinstance(before, RecurrentNetwork):
+            with before._lock:
+                states = before._states.arrays()
+            with self._lock:
+                self._states.take(states)
+
+    def _check(self) -> int:
+        if not _fits(self._session.get_inputs(), self._session.get_outputs()):
+            raise ModelError(f"{self.path}: its card says recurrent, but its states are no pairs of NAME and NAME{OUT}")
+        return 1
+
+    def _next(self, image: NDArray[np.uint8], sides: tuple[int, ...], tile: int = 0) -> NDArray[np.uint8]:
+        with self._lock, self._failing(), self._timed():
+            given = {IMAGE: Tensor.over(np.ascontiguousarray(image)), **self._states.given(sides, tile)}
+            kept = [name + OUT for name in self._states.names]
+            made, *found = self._binding.carry(given, [MADE, *kept])
+            result = made.array()
+            self._expect(result, self._shape_for(image.shape))
+            self._states.keep(found, sides, tile)
+        return np.asarray(result, np.uint8)
