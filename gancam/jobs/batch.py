@@ -21,6 +21,7 @@ from gancam.jobs.events import (
     FileMade,
     FileProgress,
     FileStarted,
+    JobListener,
     Note,
     Notify,
     Summary,
@@ -34,7 +35,7 @@ from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault
 from gancam.media.messages import cause
-from gancam.media.paths import literal
+from gancam.media.paths import MediaPath, literal
 from gancam.pipeline import Report
 from gancam.units import counted
 
@@ -84,19 +85,19 @@ def process_all(
 
 
 def process_one(
-    source: Path,
-    target: Path,
+    source: MediaPath | Path,
+    target: MediaPath | Path,
     chain_spec: EffectChainSpec,
     options: ProcessOptions,
     *,
     notify: Notify,
-    make_pool: MakePool,
+    make_pool: MakePool | None,
     chain: LoadedChain | None = None,
     job: Mapping[str, object] | None = None,
 ) -> Report:
-    """Make one video or image with the workers of a pool.
+    """Make one video, in this process or with the workers of a pool.
 
-    Where an effect writes a file of its own (a track of masks), this process makes the video instead.
+    Where an effect writes a file of its own (a track of masks), it is always this process.
 
     Args:
         source: The file to read.
@@ -104,7 +105,7 @@ def process_one(
         chain_spec: The effects.
         options: How a video is processed.
         notify: Called with progress and notes.
-        make_pool: Starts the workers.
+        make_pool: Starts the workers; None: this process makes it.
         chain: The effects of `chain_spec`, where they are loaded already.
         job: What ``gancam.jobs.identity.job_of`` says of it, where that is known.
 
@@ -114,22 +115,27 @@ def process_one(
     Raises:
         GancamError: As ``gancam.jobs.process.process_video`` does.
     """
-    listener = _SingleListener(notify)
+    path, listener = Path(source), _SingleListener(notify)
     chain = chain or LoadedChain(chain_spec)
-    if made := files_beside(chain):
-        notify(Note(source, f"{made[0]}: is written beside the frames, so one process makes this video"))
+    made = files_beside(chain)
+
+    def told(text: str) -> None:
+        notify(Note(path, text))
+
+    if made and make_pool is not None:
+        told(f"{made[0]}: is written beside the frames, so one process makes this video")
+    if made or make_pool is None:
+        progress = lambda index, frames: notify(FileProgress(path, index + 1, frames))
         process_video(
-            source, target, chain.fresh(source), options, listener.report,
-            notify=lambda text: notify(Note(source, text)),
-            progress=lambda index, frames: notify(FileProgress(source, index + 1, frames)), job=job,
-        )  # fmt: skip
+            source, target, chain.fresh(path), options, listener.report, notify=told, progress=progress, job=job
+        )
         return listener.report
     pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
         for note in pool.notes:
-            notify(Note(source, note))
-        item = BatchItem(source, target, target.name)
+            told(note)
+        item = BatchItem(path, Path(target), Path(target).name)
         Scheduler([item], pool, chain, options, listener, {} if job is None else {item: job}).run()
     finally:
         pool.close()
@@ -150,19 +156,13 @@ def losses(report: Report, chain: LoadedChain) -> list[str]:
     return [note for note in report.notes if note not in fared]
 
 
-class _SingleListener:
+class _SingleListener(JobListener):
     """Keeps what becomes of a single item."""
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
         self.report = Report()
         self.error: Exception | None = None
-
-    def begin(self, item: BatchItem) -> None:
-        pass
-
-    def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
-        pass
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
         self.report.frames, self.report.promised = fresh, frames
@@ -179,7 +179,7 @@ class _SingleListener:
         self.error = error
 
 
-class _Batch:
+class _Batch(JobListener):
     def __init__(
         self,
         found: BatchInputs,
@@ -308,25 +308,16 @@ class _Batch:
             job = self._job(item, effects)
             self.record(item, job)
             if item.is_image:
-                overwrite, quality = self._options.overwrite, self._options.quality
-                process_image(source, target, effects, overwrite=overwrite, quality=quality, notify=notify)
+                process_image(source, target, effects, self._options, notify=notify)
                 self.made(item)
             else:
-                process_video(
-                    source,
-                    target,
-                    effects,
-                    self._options,
-                    report,
-                    notify=notify,
-                    progress=lambda index, frames: self.progress(item, index + 1, frames),
-                    job=job,
-                )
+                progress = lambda index, frames: self.progress(item, index + 1, frames)
+                process_video(source, target, effects, self._options, report, notify=notify, progress=progress, job=job)
                 self.made(item, notes=losses(report, self._chain), report=report)
         except Exception as error:  # also a fault of gancam's own must not cost the files to come
             self.failed(item, error)
 
-    # A JobListener, for items that are made here too.
+    # As a listener, for items that are made here too.
 
     def begin(self, item: BatchItem) -> None:
         self._notify(FileStarted(item.source, item.target))

@@ -19,6 +19,7 @@ from gancam.jobs import process
 from gancam.jobs.batch import is_own_fault, process_all
 from gancam.jobs.checks import late_searches
 from gancam.jobs.eta import worker_count
+from gancam.jobs.events import to_json
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
@@ -218,7 +219,7 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
                 os.kill(self.killed, signal.SIGKILL)
 
     make_pool = lambda one: Killing(one, 2)
-    notify = lambda event: events.append(event.to_json())
+    notify = lambda event: events.append(to_json(event))
     summary = process_all(
         find_inputs([str(folder)], out),
         out,
