@@ -9,7 +9,7 @@ from gancam.media.live_sound import heard
 from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._settings import VideoOptions
 from gancam.sinks.contract import SinkContext
-from gancam.sinks.video import check_output, encode_file
+from gancam.sinks.video import check_output, output_of
 
 FORM = "source:FILE"
 _QUALITY = 95.0
@@ -43,7 +43,7 @@ class SourceWriter(EncodedSink):
     wants_original = True
 
     def __init__(self, path: str | os.PathLike[str], options: VideoOptions) -> None:
-        super().__init__(*encode_file(Path(path), options))
+        super().__init__(*output_of(Path(path), options))
 
     def write(self, frame: Frame) -> None:
         """Hand over what `frame` was before the effects."""

@@ -24,7 +24,7 @@ from gancam.sinks._codecs import (
     holds,
     keeps,
 )
-from gancam.sinks._encoder import EncodedSink, Encoder
+from gancam.sinks._encoder import EncodedSink, EncoderOutput
 from gancam.sinks._muxer import OutputFile, WholeVideo, claim, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.contract import SinkContext
@@ -40,10 +40,10 @@ __all__ = [
     "check_codec",
     "check_output",
     "check_quality",
-    "encode_file",
     "holds",
     "keeps",
     "open",
+    "output_of",
 ]  # fmt: skip
 _PLAYS_FROM = Fraction(2, 5)  # seconds after which the first piece of every container is on the disk
 
@@ -85,23 +85,23 @@ class VideoWriter(EncodedSink):
     """
 
     def __init__(self, path: str | os.PathLike[str], options: VideoOptions) -> None:
-        super().__init__(*encode_file(Path(path), options))
+        super().__init__(*output_of(Path(path), options))
 
 
-def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
-    """Open the encoder of a whole file: it, and the notes on what is left out. Raises as ``VideoWriter`` does."""
+def output_of(path: Path, options: VideoOptions) -> tuple[EncoderSettings, EncoderOutput, list[str]]:
+    """Claim a file: how its frames are encoded, what becomes of them, and notes. Raises as ``VideoWriter`` does."""
     if path.suffix.lower() in ANIMATIONS:
         place, settings, notes = claim_file(path, options)
         if options.live:
             last = "which takes a few seconds for each that was recorded: Ctrl-C then gives it up"
             notes.append(f"{path.name} is made in the end, of frames that wait beside it, {last}")
-        return Encoder(settings, WholeAnimation(settings, options, place, notes), waits=not options.live), notes
+        return settings, WholeAnimation(settings, options, place, notes), notes
     if options.live:
         growing = GrowingFile(path, options)
         settings, notes = claim(growing, path, options)
-        return Encoder(settings, LiveVideo(settings, options, growing, notes)), notes
+        return settings, LiveVideo(settings, options, growing, notes), notes
     place, settings, notes = claim_file(path, options)
-    return Encoder(settings, WholeVideo(settings, options, place, notes)), notes
+    return settings, WholeVideo(settings, options, place, notes), notes
 
 
 def check_output(

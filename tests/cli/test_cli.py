@@ -317,16 +317,16 @@ def test_help_and_version() -> None:
 HELD = """
 import threading
 from gancam.__main__ import start
-from gancam.sinks._encoder import Encoder
+from gancam.sinks._encoder import EncodedSink
 from gancam.sinks.piece_store import PieceStore
-closing, close, end = threading.Event(), Encoder.close, PieceStore.end
+closing, close, end = threading.Event(), EncodedSink.close, PieceStore.end
 def held(self):
     end(self)
     closing.wait(300)
 def let(self, **how):
     closing.set()
     close(self, **how)
-PieceStore.end, Encoder.close = held, let
+PieceStore.end, EncodedSink.close = held, let
 start()
 """
 

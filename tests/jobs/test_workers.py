@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -272,7 +273,7 @@ def test_more_workers_where_one_leaves_cores_idle() -> None:
 
 
 def test_what_a_collector_refuses(tmp_path: Path) -> None:
-    with PieceCollector(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64))) as sink:
+    with closing(PieceCollector(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64)))) as sink:
         with pytest.raises(GancamError, match="a piece was damaged on its way"):
             sink.place(0, b"nothing that was a piece")
         assert sink.there == {}
