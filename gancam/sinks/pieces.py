@@ -74,14 +74,7 @@ class PieceCollector:
     that frame's time alone, so where two frames would fall on one tick it may be wrong: ``complete`` names such a
     piece, to be made again.
 
-    Args:
-        path: As ``PieceWriter`` has it.
-        options: As ``PieceWriter`` has them.
-        job: As ``PieceWriter`` has it.
-        resume: As ``PieceWriter`` has it.
-
-    Raises:
-        GancamError: As ``PieceWriter``.
+    It takes, and raises, what ``PieceWriter`` does.
     """
 
     def __init__(
