@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.gallery import files, moving, tasks, times
 from benchmarks.gallery.generators import write_generator
 from benchmarks.gallery.pictures import Credit, Scene, gather
-from benchmarks.gallery.tasks import TASKS, Sheet, Task, belonging, folder_of
+from benchmarks.gallery.tasks import TASKS, Sheet, Task, belonging
 from benchmarks.gallery.ways import Peers, Way, ours, use_all_cores
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
@@ -100,7 +100,7 @@ def _section(
     name: str, cards: Mapping[str, ModelCard], peers: Peers, scene: Scene, out: Path, fails: list[dict[str, object]]
 ) -> dict[str, object] | None:
     """Make a section's files; returns what stands in the JSON, None where there is nothing to show."""
-    folder = folder_of(out, name)
+    folder = out / name
     for old in [*folder.glob("*.webp"), *folder.glob("*.mp4")]:
         old.unlink()
     if name == "generators":

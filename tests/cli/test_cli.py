@@ -484,7 +484,7 @@ def test_the_list_of_commands_loads_none_and_says_of_each_what_its_help_begins_w
     load_commands()
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert set(commands) == set(COMMANDS)
-    for name, does in COMMANDS.items():
+    for name, (_, does) in COMMANDS.items():
         assert commands[name].callback is not None, f"{name} is in no module"
         assert commands[name].get_short_help_str(80) == does
         assert f"{name:8} {does}" in listed
