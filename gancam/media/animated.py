@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 
 from gancam.media.metadata import count_pictures, png_chunks, riff_chunks
+from gancam.media.streams import open_file
 
 _DURATION = 8 + 12  # bytes from the beginning of a frame's chunk in WebP
 
@@ -26,7 +27,7 @@ def is_animated(path: Path) -> bool:
 
 def is_still_gif(path: Path) -> bool:
     """Say whether `path` is a GIF of one frame; not where it cannot be read."""
-    with suppress(OSError, av.FFmpegError, IndexError), av.open(os.path.abspath(path), format="gif") as container:
+    with suppress(OSError, av.FFmpegError, IndexError), open_file(path, "gif") as container:
         packets = (packet for packet in container.demux(container.streams.video[0]) if packet.size)
         return sum(1 for _ in itertools.islice(packets, 2)) == 1
     return False
@@ -53,7 +54,7 @@ def shown_for(path: Path) -> Fraction:
         if data[1:4] == b"PNG":
             controls = (struct.unpack_from(">HH", one, 20) for name, one in png_chunks(data) if name == b"fcTL")
             return sum((Fraction(seconds, parts or 100) for seconds, parts in controls), Fraction(0))
-    with av.open(os.path.abspath(path)) as container:
+    with open_file(path) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
         return sum((packet.duration or 0 for packet in packets), 0) * Fraction(stream.time_base or 0)

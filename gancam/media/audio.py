@@ -19,6 +19,7 @@ from gancam.media.live_sound import CHANNELS, Sound
 from gancam.media.live_sound import RATE as SOUND_RATE
 from gancam.media.messages import cause
 from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans
+from gancam.media.streams import open_file
 
 RATE = 50  # levels a second
 _SAMPLES = 16_000  # a second, of which levels are taken
@@ -44,7 +45,7 @@ class Loudness:
         if not Path(path).exists():
             raise NotFound(f"{path}: no such file")
         try:
-            with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+            with open_file(path) as container:
                 if not container.streams.audio:
                     raise InputError(f"{path}: holds no sound")
                 powers, start = _powers(container)
