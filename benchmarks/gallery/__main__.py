@@ -121,13 +121,16 @@ def _section(
                      **files.write_column(folder, sheet, column)} for column in sheet.columns],
         "fails": [made for fail in fails if (made := _fail(folder, sheet, fail)) is not None],
     }  # fmt: skip
-    if name in moving.MOVING and scene.clips:
-        playing = [way for way in ways if way.key]
-        section["clip"] = files.write_clip(
-            folder / "clip.mp4", moving.shown(name, playing, scene.clips), moving.MOVING[name].most
-        )
-        section["tiles"] = moving.names(name, playing)
-    return section
+    return section | _clip(folder, name, [way for way in ways if way.key], scene)
+
+
+def _clip(folder: Path, name: str, ways: Sequence[Way], scene: Scene) -> dict[str, object]:
+    """Write the clip of a section; what stands of it in the JSON, nothing where there is none."""
+    if name not in moving.MOVING or not scene.clips:
+        return {}
+    frames = moving.shown(name, ways, scene.clips)
+    written = files.write_clip(folder / "clip.mp4", frames, moving.MOVING[name].most)
+    return {"clip": written, "tiles": moving.names(name, ways)}
 
 
 def _task(name: str) -> Task:
@@ -138,14 +141,9 @@ def _generators(folder: Path, cards: Mapping[str, ModelCard], scene: Scene) -> d
     names = belonging("generators", cards)
     if not names:
         return None
-    columns = [{**_facts(ours(name)), **write_generator(folder, name)} for name in names]
-    section: dict[str, object] = {"columns": columns}
-    if scene.clips:
-        playing = [ours(name) for name in names]
-        frames = moving.shown("generators", playing, scene.clips)
-        section["clip"] = files.write_clip(folder / "clip.mp4", frames, moving.MOVING["generators"].most)
-        section["tiles"] = moving.names("generators", playing)
-    return section
+    ways = [ours(name) for name in names]
+    columns = [{**_facts(way), **write_generator(folder, name)} for way, name in zip(ways, names, strict=True)]
+    return {"columns": columns, **_clip(folder, "generators", ways, scene)}
 
 
 def _facts(way: Way) -> dict[str, object]:

@@ -17,14 +17,7 @@ from av.stream import AttachmentStream
 
 from gancam.errors import NotFound, SinkError
 from gancam.media.messages import cause
-from gancam.media.sound import (
-    ChannelPlan,
-    SoundConverter,
-    SoundDecoder,
-    channel_plans,
-    nearest_layout,
-    nearest_rate,
-)
+from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans, nearest_layout, nearest_rate
 from gancam.media.streams import described, is_cover, is_hidden, open_file, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sinks._jumps import Jumps

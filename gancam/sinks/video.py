@@ -15,15 +15,7 @@ from gancam.files import check_target, give_name
 from gancam.frame import Frame
 from gancam.media.live_sound import heard
 from gancam.sinks._animation import WholeAnimation
-from gancam.sinks._codecs import (
-    ANIMATIONS,
-    CONTAINERS,
-    DEFAULT_QUALITY,
-    check_codec,
-    check_quality,
-    holds,
-    keeps,
-)
+from gancam.sinks._codecs import ANIMATIONS, CONTAINERS, DEFAULT_QUALITY, check_codec, check_quality, holds, keeps
 from gancam.sinks._encoder import EncodedSink, EncoderOutput
 from gancam.sinks._muxer import OutputFile, WholeVideo, claim, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
@@ -43,7 +35,6 @@ __all__ = [
     "holds",
     "keeps",
     "open",
-    "output_of",
 ]  # fmt: skip
 _PLAYS_FROM = Fraction(2, 5)  # seconds after which the first piece of every container is on the disk
 
@@ -85,10 +76,10 @@ class VideoWriter(EncodedSink):
     """
 
     def __init__(self, path: str | os.PathLike[str], options: VideoOptions) -> None:
-        super().__init__(*output_of(Path(path), options))
+        super().__init__(*_output_of(Path(path), options))
 
 
-def output_of(path: Path, options: VideoOptions) -> tuple[EncoderSettings, EncoderOutput, list[str]]:
+def _output_of(path: Path, options: VideoOptions) -> tuple[EncoderSettings, EncoderOutput, list[str]]:
     """Claim a file: how its frames are encoded, what becomes of them, and notes. Raises as ``VideoWriter`` does."""
     if path.suffix.lower() in ANIMATIONS:
         place, settings, notes = claim_file(path, options)
