@@ -16,11 +16,6 @@ import torch
 
 from train import files, old_names
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 LATEST = files.LATEST
 _LOCK = ".lock"  # in the folder of a run, where the folder itself cannot be locked
 
@@ -66,21 +61,29 @@ def _held(folder: Path) -> Iterator[bool]:
                 path.unlink()
 
 
-def _lock(handle: int) -> bool:
-    """Lock an open file or folder, also where the file system has no locks; whether nobody else has."""
-    if sys.platform == "win32":
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> bool:
+        """Lock an open file; whether nobody else has."""
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # its first byte, which need not be there
         except PermissionError:
             return False
         return True
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        pass
-    return True
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        """Lock an open folder, also where the file system has no locks; whether nobody else has."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks
+            pass
+        return True
 
 
 def kept(iteration: int) -> str:
