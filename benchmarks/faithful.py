@@ -10,7 +10,6 @@ Matroska's millisecond); whether all audio packets are bit for bit those of the 
 import argparse
 import tempfile
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from gancam.jobs.process import process_video
 from gancam.jobs.spec import ProcessOptions
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
+from gancam.tools.verify import verify
 
 
 def copied(source: Path, target: Path, task: ProcessOptions) -> Path:
@@ -63,33 +63,6 @@ def likeness(was: Path, now: Path) -> list[float]:
     return values
 
 
-def moments(path: Path) -> list[Fraction]:
-    with av.open(str(path)) as container:
-        stream = next(s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic)
-        return [Fraction(frame.pts or 0) * Fraction(frame.time_base or 0) for frame in container.decode(stream)]
-
-
-def clock(was: Path, now: Path) -> str:
-    """How far any time is off, counted from the first where the container moves the start."""
-    before, after = moments(was), moments(now)
-    if len(before) != len(after):
-        return f"{len(before)} frames, {len(after)} after"
-    if before == after:
-        return "exact"
-    shift = after[0] - before[0]
-    worst = max(abs(b - a - shift) for a, b in zip(before, after, strict=True))
-    return f"{float(worst) * 1000:.2f} ms" + (f", begins {float(shift) * 1000:+.2f} ms" if shift else "")
-
-
-def sound(path: Path) -> list[list[bytes]]:
-    with av.open(str(path)) as container:
-        tracks: dict[int, list[bytes]] = {stream.index: [] for stream in container.streams.audio}
-        for packet in container.demux():
-            if packet.stream.index in tracks and packet.size:
-                tracks[packet.stream.index].append(bytes(packet))
-    return list(tracks.values())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
@@ -107,17 +80,16 @@ def main() -> None:
             bgr, yuv = different(clip, exact)
             values = likeness(clip, small)
             means.append(float(np.mean(values)))
-            tracks = sound(clip)
-            same = (
-                ["converted", "bit-exact"][sound(small) == tracks],
-                ["converted", "bit-exact"][sound(exact) == tracks],
-            )
-            heard = f"{same[0]} (MP4), {same[1]} (Matroska)" if tracks else "none"
+            kept = [{one.name: one for one in verify(clip, made)} for made in (small, exact)]
+            clocks = [found["frame times"].after for found in kept]
+            tracks = [[found[name].verdict for name in found if name.endswith(", audio")] for found in kept]
+            same = ["bit-exact" if set(verdicts) == {"kept"} else "converted" for verdicts in tracks]
+            heard = f"{same[0]} (MP4), {same[1]} (Matroska)" if tracks[0] else "none"
             ratio = small.stat().st_size / clip.stat().st_size
             print(
                 f"{clip.name}: {len(values)} frames; FFV1 differ {bgr} BGR, {yuv} YUV; {options.codec} Y-PSNR "
                 f"{means[-1]:.2f} dB, worst frame {min(values):.2f}, size x {ratio:.2f}"
-                f"; times {clock(clip, small)} (MP4), {clock(clip, exact)} (Matroska); sound {heard}",
+                f"; times {clocks[0]} (MP4), {clocks[1]} (Matroska); sound {heard}",
                 flush=True,
             )
     print(f"{options.codec}: mean Y-PSNR {np.mean(means):.2f} dB, worst clip {min(means):.2f} dB")

@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -130,24 +131,13 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def enlarge() -> int:
         return sum(1 for frame in some if effect(frame.image) is not None)
 
-    def encode() -> int:
+    def encode(writer: type[VideoWriter | PieceWriter]) -> int:
         with VideoFile(options.input) as source:
             size = effect.output_size(source.size)
             video = VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
-        sink = VideoWriter(folder / "a.mp4", video)
-        for frame in shown:
-            sink.write(frame)
-        sink.close()
-        return len(shown)
-
-    def encode_in_pieces() -> int:
-        with VideoFile(options.input) as source:
-            size = effect.output_size(source.size)
-            video = VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
-        sink = PieceWriter(folder / "c.mp4", video)
-        for frame in shown:
-            sink.write(frame)
-        sink.close()
+        with writer(folder / f"{writer.__name__}.mp4", video) as sink:
+            for frame in shown:
+                sink.write(frame)
         return len(shown)
 
     def together() -> int:
@@ -157,8 +147,8 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
         return report.frames
 
     stages = {
-        "decode": decode, "effect": enlarge, "encode": encode, "encode in pieces": encode_in_pieces,
-        "together": together,
+        "decode": decode, "effect": enlarge, "encode": partial(encode, VideoWriter),
+        "encode in pieces": partial(encode, PieceWriter), "together": together,
     }  # fmt: skip
     wall: dict[str, list[float]] = {name: [] for name in stages}
     cpu: dict[str, list[float]] = {name: [] for name in stages}

@@ -73,19 +73,8 @@ def write_camera(path: Path, size: tuple[int, int], frames: int = 600) -> None:
 @contextmanager
 def serve(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
     """Run a studio in a process of its own; its address, and the process."""
-    command = [
-        sys.executable,
-        "-m",
-        "gancam",
-        "studio",
-        "--no-browser",
-        "--port",
-        "0",
-        "--token",
-        TOKEN,
-        "--keep",
-        str(folder),
-    ]
+    command = [sys.executable, "-m", "gancam", "studio", "--no-browser", "--port", "0", "--token", TOKEN]
+    command += ["--keep", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:

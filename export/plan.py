@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import onnx
 from torch import Tensor, nn
 
@@ -64,6 +65,11 @@ def compared_on(
     if images is not None:
         read()
     return read
+
+
+def on_rgb(model: Model) -> Callable[[Pixels], Pixels]:
+    """A model file of one picture in and one out, as a function of RGB pictures."""
+    return lambda image: model(np.ascontiguousarray(image[None, ..., ::-1]))[0][0, ..., ::-1]
 
 
 def pictures_by_name(folders: list[Path]) -> dict[str, list[Pixels]]:

@@ -5,7 +5,8 @@ fp32 takes and gives whole images and shuffles inside the graph, which is what a
 convolutions and nothing else of weight: colour order and value range are folded into the first and the last kernel.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from export.graph import Graph
-from export.plan import Exporter, Plan, compared_on, pictures_by_name
+from export.plan import Exporter, Plan, compared_on, on_rgb, pictures_by_name
 from export.rounding import Moments, Watch
 from gancam.inference.card import Layout, ModelCard, Precision
 from gancam.inference.model import Model
@@ -312,12 +313,12 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         return float_graph(network), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
-        upscale = upscaler(model)
+        upscale = on_rgb(model)
         whole = (crop_to_multiple(picture, network.multiple) for picture in pictures())
         return ((upscale(picture), evaluate.run(network, picture)) for picture in whole)
 
     def judged(model: Model | None) -> dict[str, float]:
-        upscale = upscaler(model) if model is not None else lambda image: evaluate.run(network, image)
+        upscale = partial(evaluate.run, network) if model is None else on_rgb(model)
         figures: dict[str, float] = {}
         for degradation in degradations:
             for name, truths in folders.items():
@@ -335,16 +336,6 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
     if isinstance(network, SuperResolution):
         precisions += ("int8",)
     return Plan(precisions, card, graph, pairs, judged)
-
-
-def upscaler(model: Model) -> Callable[[Pixels], Pixels]:
-    """The model file as a function of RGB images."""
-
-    def upscale(image: Pixels) -> Pixels:
-        (result,) = model(np.ascontiguousarray(image[None, ..., ::-1]))
-        return result[0, ..., ::-1]
-
-    return upscale
 
 
 EXPORTER = Exporter(plan)

@@ -5,6 +5,7 @@ fp32 takes and gives whole images, and fp16 is made of it; int8 gives cells (see
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from export import colorization
 from export.cells import compose, edges, layers, reach, round_grain
 from export.graph import Graph
 from export.layers import LUMA, Floats
-from export.plan import Exporter, Plan, compared_on, pictures_by_name
+from export.plan import Exporter, Plan, compared_on, on_rgb, pictures_by_name
 from export.translation_int8 import quantise
 from gancam.inference.card import Layout, ModelCard, Precision, Strokes
 from gancam.inference.model import Model
@@ -91,17 +92,13 @@ def plan(network: nn.Module, recipe: Recipe, images: Path | None, judge_on: list
         return float_graph(made), "image"
 
     def pairs(model: Model) -> Iterator[tuple[Pixels, Pixels]]:
-        for picture in pictures():
-            yield model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1], evaluate.run(made, picture)
+        translate = on_rgb(model)
+        return ((translate(picture), evaluate.run(made, picture)) for picture in pictures())
 
     folders = pictures_by_name(judge_on)
 
     def judged(model: Model | None) -> dict[str, float]:
-        def translate(picture: Pixels) -> Pixels:
-            if model is None:
-                return evaluate.run(made, picture)
-            return model(np.ascontiguousarray(picture[None, ..., ::-1]))[0][0, ..., ::-1]
-
+        translate = partial(evaluate.run, made) if model is None else on_rgb(model)
         if not kind or kind in PAINTERS:  # there is no truth, or none that it must meet point by point
             return {"temporal_noise": round(evaluate.temporal_noise(translate, pictures()), 4)}
         figures: dict[str, float] = {}

@@ -6,6 +6,7 @@ It is written beside and renamed: a full disk or a kill leaves the previous one 
 import os
 import pickle
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Any
 
 import torch
 
-from train import files, locks, old_names
+from train import files, old_names
 
 LATEST = files.LATEST
+_LOCK = ".lock"  # in the folder of a run, where the folder itself cannot be locked
 
 
 @contextmanager
@@ -33,7 +35,7 @@ def claimed(run: Path) -> Iterator[None]:
         why = "it is a file" if run.is_file() else error.strerror
         raise OSError(f"cannot write into the run's folder {run} ({why}): give another --run") from error
     try:
-        with locks.held(run) as ours:
+        with _held(run) as ours:
             if not ours:
                 raise OSError(f"another training writes into {run}: wait for it, or give another --run")
             yield
@@ -41,6 +43,47 @@ def claimed(run: Path) -> Iterator[None]:
         with suppress(OSError):  # where something is in it
             for folder in fresh:
                 folder.rmdir()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[bool]:
+    """Hold a folder until the process ends, however it does: whether nobody else holds it. Raises ``OSError``."""
+    path = folder / _LOCK if sys.platform == "win32" else folder
+    handle = os.open(path, os.O_RDWR | os.O_CREAT if path != folder else os.O_RDONLY)
+    ours = False
+    try:
+        ours = _lock(handle)
+        yield ours
+    finally:
+        os.close(handle)
+        if ours and path != folder:
+            with suppress(OSError):  # another holds it by now
+                path.unlink()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> bool:
+        """Lock an open file; whether nobody else has."""
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # its first byte, which need not be there
+        except PermissionError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> bool:
+        """Lock an open folder, also where the file system has no locks; whether nobody else has."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # a file system without locks
+            pass
+        return True
 
 
 def kept(iteration: int) -> str:

@@ -182,7 +182,7 @@ def perceptual(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor 
     `where` ``(n, 1, h, w)`` in 0..1, of the pictures' size, weighs the places: E is then the mean inside it, of each
     picture by itself.
     """
-    return _mean([_relative(a.detach(), b, where) for a, b in zip(real, fake, strict=True)])
+    return torch.stack([_relative(a.detach(), b, where) for a, b in zip(real, fake, strict=True)]).mean()
 
 
 def perceptual_distance(real: Sequence[Tensor], fake: Sequence[Tensor], *, where: Tensor | None = None) -> Tensor:
@@ -260,7 +260,3 @@ def _weights(where: Tensor, activations: Tensor) -> Tensor:
     """The share of `where` in each place of smaller maps, ``(n, h, w)`` of sum 1 for each picture."""
     shares = F.adaptive_avg_pool2d(where.float(), (activations.shape[2], activations.shape[3]))[:, 0]
     return shares / (shares.sum((1, 2), keepdim=True) + 1e-12)
-
-
-def _mean(terms: list[Tensor]) -> Tensor:
-    return torch.stack(terms).mean()

@@ -27,7 +27,7 @@ from pathlib import Path
 from benchmarks.gallery import files, moving, tasks, times
 from benchmarks.gallery.generators import write_generator
 from benchmarks.gallery.pictures import Credit, Scene, gather
-from benchmarks.gallery.tasks import TASKS, Sheet, Task, belonging, folder_of
+from benchmarks.gallery.tasks import TASKS, Sheet, Task, belonging
 from benchmarks.gallery.ways import Peers, Way, ours, use_all_cores
 from gancam.inference.card import ModelCard
 from gancam.inference.catalog import menu
@@ -100,7 +100,7 @@ def _section(
     name: str, cards: Mapping[str, ModelCard], peers: Peers, scene: Scene, out: Path, fails: list[dict[str, object]]
 ) -> dict[str, object] | None:
     """Make a section's files; returns what stands in the JSON, None where there is nothing to show."""
-    folder = folder_of(out, name)
+    folder = out / name
     for old in [*folder.glob("*.webp"), *folder.glob("*.mp4")]:
         old.unlink()
     if name == "generators":
@@ -121,13 +121,16 @@ def _section(
                      **files.write_column(folder, sheet, column)} for column in sheet.columns],
         "fails": [made for fail in fails if (made := _fail(folder, sheet, fail)) is not None],
     }  # fmt: skip
-    if name in moving.MOVING and scene.clips:
-        playing = [way for way in ways if way.key]
-        section["clip"] = files.write_clip(
-            folder / "clip.mp4", moving.shown(name, playing, scene.clips), moving.MOVING[name].most
-        )
-        section["tiles"] = moving.names(name, playing)
-    return section
+    return section | _clip(folder, name, [way for way in ways if way.key], scene)
+
+
+def _clip(folder: Path, name: str, ways: Sequence[Way], scene: Scene) -> dict[str, object]:
+    """Write the clip of a section; what stands of it in the JSON, nothing where there is none."""
+    if name not in moving.MOVING or not scene.clips:
+        return {}
+    frames = moving.shown(name, ways, scene.clips)
+    written = files.write_clip(folder / "clip.mp4", frames, moving.MOVING[name].most)
+    return {"clip": written, "tiles": moving.names(name, ways)}
 
 
 def _task(name: str) -> Task:
@@ -138,14 +141,9 @@ def _generators(folder: Path, cards: Mapping[str, ModelCard], scene: Scene) -> d
     names = belonging("generators", cards)
     if not names:
         return None
-    columns = [{**_facts(ours(name)), **write_generator(folder, name)} for name in names]
-    section: dict[str, object] = {"columns": columns}
-    if scene.clips:
-        playing = [ours(name) for name in names]
-        frames = moving.shown("generators", playing, scene.clips)
-        section["clip"] = files.write_clip(folder / "clip.mp4", frames, moving.MOVING["generators"].most)
-        section["tiles"] = moving.names("generators", playing)
-    return section
+    ways = [ours(name) for name in names]
+    columns = [{**_facts(way), **write_generator(folder, name)} for way, name in zip(ways, names, strict=True)]
+    return {"columns": columns, **_clip(folder, "generators", ways, scene)}
 
 
 def _facts(way: Way) -> dict[str, object]:

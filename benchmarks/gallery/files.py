@@ -84,13 +84,14 @@ def write_clip(path: Path, frames: Sequence[Image], most: int = MOST) -> str:
     lowest, highest = 0, 15  # steps of `_STEP` in quality, found by halves
     while lowest < highest:
         middle = (lowest + highest + 1) // 2
-        _encode(path, frames, _STEP * middle)
+        encode(path, frames, _STEP * middle)
         lowest, highest = (middle, highest) if path.stat().st_size <= most else (lowest, middle - 1)
-    _encode(path, frames, _STEP * lowest)
+    encode(path, frames, _STEP * lowest)
     return f"{path.parent.name}/{path.name}"
 
 
-def _encode(path: Path, frames: Sequence[Image], quality: float) -> None:
+def encode(path: Path, frames: Sequence[Image], quality: float) -> None:
+    """Write H.264 of that quality, `CLIP_FPS` frames a second."""
     height, width = frames[0].shape[:2]
     with open_sink(str(path), SinkContext(fps=CLIP_FPS, size=(width, height), quality=quality, overwrite=True)) as sink:
         for index, image in enumerate(frames):

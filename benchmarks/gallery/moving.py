@@ -8,12 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.gallery.files import tiled
+from benchmarks.gallery.files import encode, tiled
 from benchmarks.gallery.pictures import CLIP_FPS, WIDE, Clip, Picture, cut
 from benchmarks.gallery.tasks import grey, painted
 from benchmarks.gallery.ways import Hole, Way, enlarged
-from gancam.frame import Frame, Image
-from gancam.sinks import SinkContext, open_sink
+from gancam.frame import Image
 from gancam.sources import VideoFile
 
 FRAMES = 20  # of each clip
@@ -106,11 +105,8 @@ def spoilt(frames: Sequence[Image]) -> list[Image]:
     rng = np.random.default_rng(7)
     small = [cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for one in frames]
     noisy = [np.clip(one + rng.normal(0, NOISE, one.shape), 0, 255).round().astype(np.uint8) for one in small]
-    height, width = noisy[0].shape[:2]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "spoilt.mp4"
-        with open_sink(str(path), SinkContext(fps=CLIP_FPS, size=(width, height), quality=QUALITY)) as sink:
-            for index, image in enumerate(noisy):
-                sink.write(Frame(image, index, index / CLIP_FPS))
+        encode(path, noisy, QUALITY)
         with VideoFile(path) as source:
             return [frame.image for frame in source]

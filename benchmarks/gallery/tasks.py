@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -112,12 +111,8 @@ def _enlarging(scale: int, names: Sequence[str], peers: Peers) -> list[Way]:
     return [bicubic(scale), *peers.enlarge(scale), *map(ours, names), *peers.restore(scale)]
 
 
-def _restoring(names: Sequence[str], peers: Peers) -> list[Way]:
-    return [bicubic(2), *map(ours, names), *peers.restore(2)]
-
-
-def _facing(names: Sequence[str], peers: Peers) -> list[Way]:
-    return [bicubic(4), *map(ours, names), *peers.restore(4)]
+def _restoring(scale: int, names: Sequence[str], peers: Peers) -> list[Way]:
+    return [bicubic(scale), *map(ours, names), *peers.restore(scale)]
 
 
 def _shrunk(scale: int, image: Image) -> Image:
@@ -291,10 +286,10 @@ def _enlarges(card: ModelCard, *scales: int) -> bool:
 
 
 TASKS: dict[str, Task] = {
-    "restore": Task(lambda card: _enlarges(card, 1, 2), _restoring, _restorations),
+    "restore": Task(lambda card: _enlarges(card, 1, 2), partial(_restoring, 2), _restorations),
     "x2": Task(lambda card: _enlarges(card, 2), partial(_enlarging, 2), partial(_enlargements, 2)),
     "x4": Task(lambda card: _enlarges(card, 4), partial(_enlarging, 4), partial(_enlargements, 4)),
-    "faces": Task(lambda card: _enlarges(card, 4), _facing, _faces),
+    "faces": Task(lambda card: _enlarges(card, 4), partial(_restoring, 4), _faces),
     "inpaint": Task(lambda card: card.effect == "inpaint", _filling, _fillings),
     "styles": Task(lambda card: _translates(card, "styles"), _styling, before_and_after),
     "colour": Task(lambda card: _translates(card, "colour"), _colouring, _coloured),
@@ -313,8 +308,3 @@ def _sections(card: ModelCard) -> list[str]:
     if card.layout == "latent":
         return ["generators"]
     return [name for name, task in TASKS.items() if task.takes(card)] or ["others"]
-
-
-def folder_of(out: Path, task: str) -> Path:
-    """Name the folder of a task's files."""
-    return out / task

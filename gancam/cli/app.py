@@ -13,27 +13,22 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from gancam.errors import InputError
 from gancam.inference.catalog import menu
 
-_MODULES = {  # by command, in the order of the help: first those that everybody uses
-    "process": "process", "live": "live", "studio": "studio", "demo": "demo", "models": "models",
-    "sample": "generate", "morph": "generate", "train": "training", "export": "training", "import": "importing",
-    "verify": "inspect", "bench": "bench", "doctor": "inspect",
-}  # fmt: skip
-COMMANDS = {  # what the list of commands says of each: the first sentence of its help
-    "process": "Take videos and images through effects into new files.",
-    "live": "Play a camera, a stream or a video file through effects.",
-    "studio": "Open all of it as a page in your browser.",
-    "demo": "Upscale a short bundled clip and show the difference.",
-    "models": "List models and effects, or show one of them.",
-    "sample": "Make pictures with a generator, as a grid or as files.",
-    "morph": "Make a video that morphs through pictures of a generator.",
-    "train": "Train a GAN of your own, or go on with one.",
-    "export": "Make model files of a training run.",
-    "import": "Add somebody else's model to your own, under a name.",
-    "verify": "Show what a file kept of the one that it was made from.",
-    "bench": "Measure how fast models are on this machine.",
-    "doctor": "Check what works on this machine, and say what would do.",
+COMMANDS = {  # in the order of the help: those that everybody uses first
+    "process": ("process", "Take videos and images through effects into new files."),
+    "live": ("live", "Play a camera, a stream or a video file through effects."),
+    "studio": ("studio", "Open all of it as a page in your browser."),
+    "demo": ("demo", "Upscale a short bundled clip and show the difference."),
+    "models": ("models", "List models and effects, or show one of them."),
+    "sample": ("generate", "Make pictures with a generator, as a grid or as files."),
+    "morph": ("generate", "Make a video that morphs through pictures of a generator."),
+    "train": ("training", "Train a GAN of your own, or go on with one."),
+    "export": ("training", "Make model files of a training run."),
+    "import": ("importing", "Add somebody else's model to your own, under a name."),
+    "verify": ("inspect", "Show what a file kept of the one that it was made from."),
+    "bench": ("bench", "Measure how fast models are on this machine."),
+    "doctor": ("inspect", "Check what works on this machine, and say what would do."),
 }
-"""The names of all commands, in the order of the help, with what each does."""
+"""All commands: the module that has each, and what the list says of it, the first sentence of its help."""
 _EXAMPLES = {  # a whole call, by the name of the command
     "process": "gancam process in.mp4 out.mp4 -e sr-x2",
     "sample": "gancam sample morph-fruits grid.png",
@@ -109,7 +104,7 @@ class _Commands(TyperGroup):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        for name, does in COMMANDS.items():
+        for name, (_, does) in COMMANDS.items():
             self.commands.setdefault(name, Command(name, help=does))
         for command in self.commands.values():
             for option in command.params:
@@ -146,9 +141,9 @@ def load_commands(arguments: Sequence[str] | None = None) -> None:
     without any of them.
     """
     if arguments is None:
-        modules = [*_MODULES.values()]
+        modules = [module for module, _ in COMMANDS.values()]
     else:
         named = next((word for word in arguments if not word.startswith("-")), "")
-        modules = [_MODULES[named]] if named in _MODULES else []
+        modules = [COMMANDS[named][0]] if named in COMMANDS else []
     for module in dict.fromkeys(modules):
         import_module(f"gancam.cli.{module}")

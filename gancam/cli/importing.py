@@ -20,8 +20,8 @@ import gancam
 from gancam.cli import option
 from gancam.cli.app import Command, app
 from gancam.cli.console import errors, print_warning
-from gancam.errors import GancamError, InputError, NotFound, OutputExists, SinkError, SourceError, either
-from gancam.files import is_reserved, write_file
+from gancam.errors import GancamError, InputError, NotFound, OutputExists, SourceError, either
+from gancam.files import is_reserved, make_folder, write_file
 from gancam.frame import Image
 from gancam.inference.catalog import NONE, menu, user_folder
 from gancam.inference.importing.adopt import Adapted, adapt
@@ -160,15 +160,8 @@ def _target(name: str, overwrite: bool) -> Path:
     target = user_folder() / f"{name}.onnx"
     if target.exists() and not overwrite:
         raise OutputExists(f"{target} exists; give another name (--name), or --overwrite")
-    _make_folder(target.parent)
+    make_folder(target.parent, parents=True)
     return target
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SinkError(f"{folder}: cannot be made a folder ({error.strerror or error})") from error
 
 
 def _adapted(files: Sequence[Path], target: Path, answers: dict[str, Any]) -> Adapted:

@@ -28,6 +28,7 @@ from gancam.jobs.first_frame import BegunSource, know_size
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
+from gancam.media.streams import open_file
 from gancam.params import Value
 from gancam.pipeline import FrameCallback, Report, output_size, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
@@ -266,7 +267,7 @@ def _own_sound(options: LiveOptions) -> Path | None:
     path = Path(options.source)
     if options.sound is not None or options.loop or not path.is_file():
         return None
-    with suppress(av.FFmpegError, OSError, ValueError), av.open(str(path)) as container:
+    with suppress(av.FFmpegError, OSError, ValueError), open_file(path) as container:
         return path if container.streams.audio else None
     return None
 

@@ -36,7 +36,7 @@ def top(
 ) -> None:
     """Handle the options that stand before a command."""
     if debug:
-        _set_debug()
+        _tracebacks.debug = True
     if version:
         print(f"gancam {gancam.__version__}")
         raise typer.Exit
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if errors.is_terminal:  # a model that is tried for the first time takes a moment, and the user should know why
         logging.getLogger("gancam.inference.autotune").setLevel(logging.INFO)
     if os.environ.get(DEBUG, "0") not in ("", "0"):
-        _set_debug()
+        _tracebacks.debug = True
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         number = signal.Signals.__members__.get(name)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # the parent may want it ignored (nohup)
@@ -103,10 +103,6 @@ def _fail(message: str, error: BaseException, code: int) -> int:
         errors.print("".join(traceback.format_exception(error)).rstrip(), markup=False)
     errors.print(f"gancam: {' '.join(message.split())}", markup=False)
     return code
-
-
-def _set_debug() -> None:
-    _tracebacks.debug = True
 
 
 class _TracebackFilter(logging.Filter):

@@ -21,12 +21,12 @@ from gancam.effects import EffectSpec
 from gancam.errors import InputError, OutputExists
 from gancam.jobs.batch import MakePool, losses, process_all, process_one
 from gancam.jobs.checks import check, check_options, classify_input
-from gancam.jobs.events import FileProgress, JobEvent, Note, Notify
+from gancam.jobs.events import FileProgress, JobEvent, Note, Notify, to_json
 from gancam.jobs.identity import file_job, files_made, job_of
 from gancam.jobs.inputs import find_inputs, is_batch
 from gancam.jobs.local_pool import LocalPool, share_of_threads
 from gancam.jobs.preset import read_preset
-from gancam.jobs.process import process_image, process_video
+from gancam.jobs.process import process_image
 from gancam.jobs.records import NO_RECORD, in_the_way, is_known, keep
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.stdio import without_folder
@@ -213,9 +213,7 @@ def _make(
         _tell_made(request, image=image)
         return
     if image:
-        notes = process_image(
-            source, target, effects, overwrite=options.overwrite, quality=options.quality, notify=notify
-        )
+        notes = process_image(source, target, effects, options, notify=notify)
         remember()
         if request.as_json:
             print(json.dumps({"output": request.output, "notes": notes}))
@@ -246,19 +244,15 @@ def _make_video(
     job: Mapping[str, object] | None,
     notify: Callable[[str], None],
 ) -> Report:
-    options, report = request.options, Report()
     try:
         with progress_bar(None, request.quiet or request.as_json) as progress:
-            if make_pool is not None:
-                tell = _show_progress(progress, notify)
-                return process_one(
-                    source.path, target.path, request.chain_spec, options, notify=tell, make_pool=make_pool,
-                    chain=chain, job=job,
-                )  # fmt: skip
-            process_video(source, target, chain.effects, options, report, notify=notify, progress=progress, job=job)
-            return report
+            tell = _show_progress(progress, notify)
+            return process_one(
+                source, target, request.chain_spec, request.options, notify=tell, make_pool=make_pool, chain=chain,
+                job=job,
+            )  # fmt: skip
     except (KeyboardInterrupt, Terminated):
-        errors.print(f"gancam: interrupted; {what_is_kept(target, options)}", markup=False)
+        errors.print(f"gancam: interrupted; {what_is_kept(target, request.options)}", markup=False)
         raise
 
 
@@ -337,7 +331,7 @@ def _process_many(request: _Request) -> None:
     found = find_inputs(request.inputs, out, codec=options.codec)
     try:
         with BatchBars(shown=not request.quiet and not request.as_json) as bars:
-            as_line = lambda event: print(json.dumps(event.to_json()), flush=True)
+            as_line = lambda event: print(json.dumps(to_json(event)), flush=True)
             notify: Notify = as_line if request.as_json else bars
             summary = process_all(
                 found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool

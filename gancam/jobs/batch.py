@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from gancam.jobs.events import (
     FileMade,
     FileProgress,
     FileStarted,
+    JobListener,
     Note,
     Notify,
     Summary,
@@ -34,7 +35,7 @@ from gancam.jobs.scheduler import Scheduler
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.jobs.worker import WorkerFault
 from gancam.media.messages import cause
-from gancam.media.paths import literal
+from gancam.media.paths import MediaPath, literal
 from gancam.pipeline import Report
 from gancam.units import counted
 
@@ -84,19 +85,19 @@ def process_all(
 
 
 def process_one(
-    source: Path,
-    target: Path,
+    source: MediaPath | Path,
+    target: MediaPath | Path,
     chain_spec: EffectChainSpec,
     options: ProcessOptions,
     *,
     notify: Notify,
-    make_pool: MakePool,
+    make_pool: MakePool | None,
     chain: LoadedChain | None = None,
     job: Mapping[str, object] | None = None,
 ) -> Report:
-    """Make one video or image with the workers of a pool.
+    """Make one video, in this process or with the workers of a pool.
 
-    Where an effect writes a file of its own (a track of masks), this process makes the video instead.
+    Where an effect writes a file of its own (a track of masks), it is always this process.
 
     Args:
         source: The file to read.
@@ -104,7 +105,7 @@ def process_one(
         chain_spec: The effects.
         options: How a video is processed.
         notify: Called with progress and notes.
-        make_pool: Starts the workers.
+        make_pool: Starts the workers; None: this process makes it.
         chain: The effects of `chain_spec`, where they are loaded already.
         job: What ``gancam.jobs.identity.job_of`` says of it, where that is known.
 
@@ -114,22 +115,27 @@ def process_one(
     Raises:
         GancamError: As ``gancam.jobs.process.process_video`` does.
     """
-    listener = _SingleListener(notify)
+    path, listener = Path(source), _SingleListener(notify)
     chain = chain or LoadedChain(chain_spec)
-    if made := files_beside(chain):
-        notify(Note(source, f"{made[0]}: is written beside the frames, so one process makes this video"))
+    made = files_beside(chain)
+
+    def told(text: str) -> None:
+        notify(Note(path, text))
+
+    if made and make_pool is not None:
+        told(f"{made[0]}: is written beside the frames, so one process makes this video")
+    if made or make_pool is None:
+        progress = lambda index, frames: notify(FileProgress(path, index + 1, frames))
         process_video(
-            source, target, chain.fresh(source), options, listener.report,
-            notify=lambda text: notify(Note(source, text)),
-            progress=lambda index, frames: notify(FileProgress(source, index + 1, frames)), job=job,
-        )  # fmt: skip
+            source, target, chain.fresh(path), options, listener.report, notify=told, progress=progress, job=job
+        )
         return listener.report
     pool = make_pool(chain_spec)
     began = time.monotonic()
     try:
         for note in pool.notes:
-            notify(Note(source, note))
-        item = BatchItem(source, target, target.name)
+            told(note)
+        item = BatchItem(path, Path(target), Path(target).name)
         Scheduler([item], pool, chain, options, listener, {} if job is None else {item: job}).run()
     finally:
         pool.close()
@@ -150,19 +156,13 @@ def losses(report: Report, chain: LoadedChain) -> list[str]:
     return [note for note in report.notes if note not in fared]
 
 
-class _SingleListener:
+class _SingleListener(JobListener):
     """Keeps what becomes of a single item."""
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
         self.report = Report()
         self.error: Exception | None = None
-
-    def begin(self, item: BatchItem) -> None:
-        pass
-
-    def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
-        pass
 
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
         self.report.frames, self.report.promised = fresh, frames
@@ -179,31 +179,28 @@ class _SingleListener:
         self.error = error
 
 
-class _Batch:
-    def __init__(
-        self,
-        found: BatchInputs,
-        out: Path,
-        chain_spec: EffectChainSpec,
-        options: ProcessOptions,
-        notify: Notify,
-        workers: int | None,
-        make_pool: MakePool | None,
-    ) -> None:
-        self._options, self._notify, self._chain_spec = options, notify, chain_spec
-        self._workers, self._make_pool = workers, make_pool
-        self._chain = LoadedChain(chain_spec)
+@dataclass(eq=False)
+class _Batch(JobListener):
+    found: BatchInputs
+    out: Path
+    chain_spec: EffectChainSpec
+    options: ProcessOptions
+    notify: Notify
+    workers: int | None
+    make_pool: MakePool | None
+
+    def __post_init__(self) -> None:
+        self._chain = LoadedChain(self.chain_spec)
         if made := files_beside(self._chain):
-            if len(found.items) > 1:
-                raise InputError(f"{made[0]}: is one file, for one video, and there are {len(found.items)} inputs")
-            self._workers = 1
-        make_folder(out, parents=True)
-        self._ledger = Ledger(out)
+            if len(self.found.items) > 1:
+                raise InputError(f"{made[0]}: is one file, for one video, and there are {len(self.found.items)} inputs")
+            self.workers = 1
+        make_folder(self.out, parents=True)
+        self._ledger = Ledger(self.out)
         self._left: list[BatchItem] = []
-        self._found = found
-        self._summary = Summary(others=found.others)
+        self._summary = Summary(others=self.found.others)
         self._sort_out()
-        self._costs = ProgressEstimate(self._left, options)
+        self._costs = ProgressEstimate(self._left, self.options)
         self._notified: dict[BatchItem, float] = {}
         self._told = set[tuple[BatchItem, str]]()
         self._of_all = late_searches(self._chain.effects)  # told once, not of each file
@@ -212,7 +209,7 @@ class _Batch:
     def _sort_out(self) -> None:
         """Find what is left to do; raises when something is in the way."""
         blocked = []
-        for item in self._found.items:
+        for item in self.found.items:
             why = None
             if os.path.lexists(item.target):
                 try:
@@ -222,7 +219,7 @@ class _Batch:
                 if why is None:
                     self._summary.done += 1
                     continue
-                if not self._options.overwrite:
+                if not self.options.overwrite:
                     blocked.append(f"{item.target}: {why}")
             self._left.append(item)
         if blocked:
@@ -234,33 +231,33 @@ class _Batch:
 
     def _job(self, item: BatchItem, effects: Sequence[Effect]) -> Mapping[str, object]:
         """What makes the frames of `item`."""
-        return job_of(item.source, effects, None if item.is_image else self._options)
+        return job_of(item.source, effects, None if item.is_image else self.options)
 
     def _whole(self, item: BatchItem, job: Mapping[str, object]) -> Mapping[str, object]:
         """What makes the file of `item`, whose frames are made by `job`."""
-        return file_job(job, item.target, self._options, image=item.is_image)
+        return file_job(job, item.target, self.options, image=item.is_image)
 
     def run(self) -> Summary:
         summary, began = self._summary, time.monotonic()
-        self._notify(BatchStarted(len(self._left), summary.done, summary.others, tuple(self._found.notes)))
+        self.notify(BatchStarted(len(self._left), summary.done, summary.others, tuple(self.found.notes)))
         for note in self._of_all if self._left else ():
-            self._notify(Note(None, note))
+            self.notify(Note(None, note))
         try:
-            if self._make_pool is not None:
-                self._together(self._left, self._make_pool)
+            if self.make_pool is not None:
+                self._together(self._left, self.make_pool)
             else:
                 for images in (True, False):
                     self._locally([item for item in self._left if item.is_image == images])
         finally:
             summary.seconds = time.monotonic() - began
-            self._notify(BatchFinished(summary))
+            self.notify(BatchFinished(summary))
         return summary
 
     def _locally(self, items: list[BatchItem]) -> None:
         """Make `items` on this machine, with several processes where that was asked for or where it pays."""
         if not items:
             return
-        workers = self._workers
+        workers = self.workers
         wall, cpu = time.monotonic(), time.process_time()
         left = list(items)
         while left and workers in (1, None):
@@ -270,7 +267,7 @@ class _Batch:
                 workers = self._worker_count(left, (time.process_time() - cpu) / seconds)
         if left:
             count = min(workers or 1, len(left)) if left[0].is_image else workers or 1
-            chain_spec = self._chain_spec
+            chain_spec = self.chain_spec
             if chain_spec.threads is None:
                 chain_spec = replace(chain_spec, threads=share_of_threads(count))
             self._together(left, lambda _: LocalPool(chain_spec, count))
@@ -284,16 +281,16 @@ class _Batch:
         if workers < 2 or eta < WORTHWHILE:
             return 1
         said = f"one worker keeps {busy:.1f} of {usable_cores()} cores busy: {workers} workers make the rest"
-        self._notify(Note(None, said))
+        self.notify(Note(None, said))
         return workers
 
     def _together(self, items: Sequence[BatchItem], make_pool: MakePool) -> None:
-        pool = make_pool(self._chain_spec)
+        pool = make_pool(self.chain_spec)
         self._at_work = max(len(pool.free()), 1)
         try:
             for note in pool.notes:
-                self._notify(Note(None, note))
-            Scheduler(items, pool, self._chain, self._options, self).run()
+                self.notify(Note(None, note))
+            Scheduler(items, pool, self._chain, self.options, self).run()
         finally:
             pool.close()
             self._at_work = 1
@@ -308,28 +305,19 @@ class _Batch:
             job = self._job(item, effects)
             self.record(item, job)
             if item.is_image:
-                overwrite, quality = self._options.overwrite, self._options.quality
-                process_image(source, target, effects, overwrite=overwrite, quality=quality, notify=notify)
+                process_image(source, target, effects, self.options, notify=notify)
                 self.made(item)
             else:
-                process_video(
-                    source,
-                    target,
-                    effects,
-                    self._options,
-                    report,
-                    notify=notify,
-                    progress=lambda index, frames: self.progress(item, index + 1, frames),
-                    job=job,
-                )
+                progress = lambda index, frames: self.progress(item, index + 1, frames)
+                process_video(source, target, effects, self.options, report, notify=notify, progress=progress, job=job)
                 self.made(item, notes=losses(report, self._chain), report=report)
         except Exception as error:  # also a fault of gancam's own must not cost the files to come
             self.failed(item, error)
 
-    # A JobListener, for items that are made here too.
+    # As a listener, for items that are made here too.
 
     def begin(self, item: BatchItem) -> None:
-        self._notify(FileStarted(item.source, item.target))
+        self.notify(FileStarted(item.source, item.target))
         self._costs.begin(item)
 
     def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
@@ -342,13 +330,13 @@ class _Batch:
             self._notified[item] = now
             self._costs.reached(item, min(frame / frames, 1.0) if frames else 0.0)
             eta = self._costs.eta(self._at_work)
-            self._notify(FileProgress(item.source, frame, frames, eta))
+            self.notify(FileProgress(item.source, frame, frames, eta))
 
     def note(self, item: BatchItem, text: str) -> None:
         if text in self._of_all:
             return
         self._told.add((item, text))
-        self._notify(Note(item.source, text))
+        self.notify(Note(item.source, text))
 
     def made(
         self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = (), report: Report | None = None
@@ -361,7 +349,7 @@ class _Batch:
         self._summary.made += 1
         if report is None and frames is not None:
             report = Report(frames=frames, notes=list(notes))
-        self._notify(FileMade(item.source, item.target, report))
+        self.notify(FileMade(item.source, item.target, report))
 
     def failed(self, item: BatchItem, error: Exception) -> None:
         self._costs.end(item, made=False)
@@ -370,7 +358,7 @@ class _Batch:
         if is_own_fault(error):
             log.error("%s: failed by a fault of gancam's own", item.source, exc_info=error)
         self._summary.failed.append((item.source, said))
-        self._notify(FileFailed(item.source, item.target, said))
+        self.notify(FileFailed(item.source, item.target, said))
 
 
 def is_own_fault(error: BaseException) -> bool:

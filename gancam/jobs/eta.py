@@ -1,6 +1,5 @@
 """Estimate how long the rest of a batch takes, and how many workers pay."""
 
-import os
 import time
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,7 +8,7 @@ import av
 
 from gancam.jobs.inputs import BatchItem
 from gancam.jobs.spec import ProcessOptions
-from gancam.media.streams import picture_of
+from gancam.media.streams import open_file, picture_of
 
 PROGRESS_SECONDS = 0.2  # seconds between two events of progress of a file
 WATCH_SECONDS = 3.0  # seconds of work after which more workers are considered
@@ -91,7 +90,7 @@ def _cost(item: BatchItem, options: ProcessOptions) -> float:
     try:
         if item.is_image:
             return float(item.source.stat().st_size * _PIXELS_A_BYTE)
-        with av.open(os.path.abspath(item.source), metadata_errors="replace") as container:
+        with open_file(item.source) as container:
             stream = picture_of(container)
             if stream is None:
                 return 0.0

@@ -1,9 +1,10 @@
 """What happens while files are made: events for a user interface, and the listener that a scheduler reports to."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from gancam.jobs.inputs import BatchItem
 from gancam.pipeline import Report
@@ -25,12 +26,6 @@ class BatchStarted:
     others: int
     notes: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        return {
-            "event": "batch", "files": self.files, "done": self.done, "others": self.others, "notes": list(self.notes),
-        }  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class FileStarted:
@@ -38,10 +33,6 @@ class FileStarted:
 
     source: Path
     target: Path
-
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        return {"event": "file", "input": str(self.source), "output": str(self.target)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +51,6 @@ class FileProgress:
     frames: int | None
     eta: float | None = None
 
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        return {
-            "event": "progress", "input": str(self.source), "frame": self.frame, "frames": self.frames, "eta": self.eta,
-        }  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -73,10 +58,6 @@ class Note:
 
     source: Path | None
     text: str
-
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        return {"event": "note", "input": "" if self.source is None else str(self.source), "note": self.text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +68,6 @@ class FileMade:
     target: Path
     report: Report | None = None
 
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        more = {} if self.report is None else {"report": self.report.to_dict()}
-        return {"event": "made", "input": str(self.source), "output": str(self.target), **more}
-
 
 @dataclass(frozen=True, slots=True)
 class FileFailed:
@@ -100,10 +76,6 @@ class FileFailed:
     source: Path
     target: Path
     error: str
-
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        return {"event": "failed", "input": str(self.source), "output": str(self.target), "error": self.error}
 
 
 @dataclass(slots=True)
@@ -143,22 +115,35 @@ class BatchFinished:
 
     summary: Summary
 
-    def to_json(self) -> dict[str, object]:
-        """Give the event as an object ready for ``json.dumps``."""
-        told = self.summary
-        failed = [{"input": str(path), "error": error} for path, error in told.failed]
-        return {
-            "event": "summary", "made": told.made, "done": told.done, "others": told.others, "failed": failed,
-            "seconds": round(told.seconds, 3),
-        }  # fmt: skip
-
 
 JobEvent: TypeAlias = BatchStarted | FileStarted | FileProgress | Note | FileMade | FileFailed | BatchFinished
 Notify: TypeAlias = Callable[[JobEvent], None]
 """Called with each event, in the thread that does the work."""
 
 
-class JobListener(Protocol):
+def to_json(event: JobEvent) -> dict[str, object]:
+    """Give an event as an object ready for ``json.dumps``."""
+    match event:
+        case BatchStarted():
+            return {"event": "batch", **asdict(event)}
+        case FileStarted():
+            return {"event": "file", "input": str(event.source), "output": str(event.target)}
+        case FileProgress():
+            frames = {"frame": event.frame, "frames": event.frames, "eta": event.eta}
+            return {"event": "progress", "input": str(event.source), **frames}
+        case Note():
+            return {"event": "note", "input": str(event.source or ""), "note": event.text}
+        case FileMade():
+            report = {} if event.report is None else {"report": event.report.to_dict()}
+            return {"event": "made", "input": str(event.source), "output": str(event.target), **report}
+        case FileFailed():
+            return {"event": "failed", "input": str(event.source), "output": str(event.target), "error": event.error}
+        case BatchFinished(summary):
+            failed = [{"input": str(path), "error": error} for path, error in summary.failed]
+            return {"event": "summary", **asdict(summary), "failed": failed, "seconds": round(summary.seconds, 3)}
+
+
+class JobListener(ABC):
     """What a scheduler reports to: what becomes of each item. Called from one thread."""
 
     def begin(self, item: BatchItem) -> None:
@@ -167,14 +152,18 @@ class JobListener(Protocol):
     def record(self, item: BatchItem, job: Mapping[str, object]) -> None:
         """Hear by which `job` its frames will be made, as `job_of` says; what it raises is the item's failure."""
 
+    @abstractmethod
     def progress(self, item: BatchItem, frame: int, frames: int | None, fresh: int) -> None:
         """Hear that `frame` of `frames` frames are there, `fresh` of them made in this run."""
 
+    @abstractmethod
     def note(self, item: BatchItem, text: str) -> None:
         """Hear something that the user should know of `item`."""
 
+    @abstractmethod
     def made(self, item: BatchItem, frames: int | None = None, notes: Sequence[str] = ()) -> None:
         """Hear that `item` is complete; of a video with its number of frames and all notes."""
 
+    @abstractmethod
     def failed(self, item: BatchItem, error: Exception) -> None:
         """Hear that `item` could not be made."""

@@ -41,6 +41,7 @@ from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.units import counted
 
 FileSource: TypeAlias = VideoFile | ImageFiles | AnimatedImage
+_USUAL = ProcessOptions()
 
 
 def process_video(
@@ -336,9 +337,8 @@ def process_image(
     path: str | os.PathLike[str],
     target: str | os.PathLike[str],
     effects: Sequence[EffectLike],
+    options: ProcessOptions = _USUAL,
     *,
-    overwrite: bool = False,
-    quality: float | None = None,
     notify: Callable[[str], None] = lambda note: None,
 ) -> list[str]:
     """Take an image, with opacity, metadata and all its frames or pages, through effects into a new one.
@@ -347,8 +347,7 @@ def process_image(
         path: The image to read.
         target: The image to write.
         effects: Applied in this order.
-        overwrite: Whether `target` may exist.
-        quality: Of JPEG and AVIF, 0 (small) to 100; None for what is usual. The other formats are lossless.
+        options: Whether `target` may exist, and the quality of JPEG and AVIF; the other formats are lossless.
         notify: Called with a note on each thing that is lost: opacity, frames, metadata.
 
     Returns:
@@ -361,13 +360,13 @@ def process_image(
     """
     refuse_mixture(classify_input(path, classify(target)), classify(target))
     path, target = Path(path), Path(target)
-    check_target(target, overwrite=overwrite, sources=[path])
+    check_target(target, overwrite=options.overwrite, sources=[path])
     with playing(effects) as chain:
         refuse_drawing(chain)
         refuse_idle(chain)
         for note in late_searches(chain):
             notify(note)
-        _image_through(path, target, chain, overwrite, quality, notify)
+        _image_through(path, target, chain, options, notify)
         notes = [note for effect in chain for note in effect.notes]
         for note in unfound(chain):
             if note not in notes:
@@ -376,12 +375,7 @@ def process_image(
 
 
 def _image_through(
-    path: Path,
-    target: Path,
-    chain: Sequence[Effect],
-    overwrite: bool,
-    quality: float | None,
-    notify: Callable[[str], None],
+    path: Path, target: Path, chain: Sequence[Effect], options: ProcessOptions, notify: Callable[[str], None]
 ) -> None:
     read = read_pictures(path)
     flat = not holds_alpha(target)
@@ -401,7 +395,7 @@ def _image_through(
     pictures = _through_all(read.pictures, chain)
     check_size(target, (pictures[0].image.shape[1], pictures[0].image.shape[0]))
     made = replace(read, pictures=[replace(one, alpha=None) for one in pictures] if flat else pictures)
-    for lost in write_pictures(target, made, overwrite=overwrite, quality=quality):
+    for lost in write_pictures(target, made, overwrite=options.overwrite, quality=options.quality):
         notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")
 
 

@@ -64,7 +64,11 @@ class VideoJob:
             return None
         if self.out and (self.promised is None or piece_begin(self.sink.plan, number) >= self.promised):
             return None  # whether there are more will be seen
-        return WorkItem(self.item.source, self.item.target, self.options, self.sink.plan, number)
+        return self.order(number)
+
+    def order(self, number: int, after: int | None = None) -> WorkItem:
+        """Make what a worker is given to do, which begins behind the tick `after`, where that is known."""
+        return WorkItem(self.item.source, self.item.target, self.options, self.sink.plan, number, after)
 
     @property
     def whole(self) -> bool:
@@ -247,9 +251,7 @@ class Scheduler:
             if wrong is not None:
                 number, after = wrong
                 del video.sink.there[number]
-                video.again.append(
-                    WorkItem(video.item.source, video.item.target, self._options, video.sink.plan, number, after)
-                )
+                video.again.append(video.order(number, after))
                 return
             self._videos.remove(video)
             video.sink.close()

@@ -4,7 +4,7 @@ import json
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,8 @@ class Worker:
         self.close()
         file = self._folder / f"image{order.target.suffix}"
         notes: list[str] = []
-        quality = order.options.quality
-        process_image(order.source, file, self._chain.fresh(), overwrite=True, quality=quality, notify=notes.append)
+        options = replace(order.options, overwrite=True)
+        process_image(order.source, file, self._chain.fresh(), options, notify=notes.append)
         return WorkResult(file.read_bytes(), notes=tuple(notes))
 
     def _piece(self, order: WorkItem) -> WorkResult:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import av
 
-from gancam.media.metadata import count_pictures
+from gancam.media.metadata import count_pictures, png_chunks, riff_chunks
+from gancam.media.streams import open_file
 
 _DURATION = 8 + 12  # bytes from the beginning of a frame's chunk in WebP
 
@@ -26,7 +27,7 @@ def is_animated(path: Path) -> bool:
 
 def is_still_gif(path: Path) -> bool:
     """Say whether `path` is a GIF of one frame; not where it cannot be read."""
-    with suppress(OSError, av.FFmpegError, IndexError), av.open(os.path.abspath(path), format="gif") as container:
+    with suppress(OSError, av.FFmpegError, IndexError), open_file(path, "gif") as container:
         packets = (packet for packet in container.demux(container.streams.video[0]) if packet.size)
         return sum(1 for _ in itertools.islice(packets, 2)) == 1
     return False
@@ -48,10 +49,12 @@ def shown_for(path: Path) -> Fraction:
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         if data[8:12] == b"WEBP":
-            return sum((Fraction(_milliseconds(data, at), 1000) for at in _webp_frames(data)), Fraction(0))
+            frames = (content for name, content in riff_chunks(data) if name == b"ANMF")
+            return Fraction(sum(int.from_bytes(frame[12:15], "little") for frame in frames), 1000)
         if data[1:4] == b"PNG":
-            return sum(_png_durations(data), Fraction(0))
-    with av.open(os.path.abspath(path)) as container:
+            controls = (struct.unpack_from(">HH", one, 20) for name, one in png_chunks(data) if name == b"fcTL")
+            return sum((Fraction(seconds, parts or 100) for seconds, parts in controls), Fraction(0))
+    with open_file(path) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
         return sum((packet.duration or 0 for packet in packets), 0) * Fraction(stream.time_base or 0)
@@ -77,16 +80,3 @@ def _webp_frames(data: mmap.mmap) -> Iterator[int]:
             yield at
         length = int.from_bytes(data[at + 4 : at + 8], "little")
         at += 8 + length + length % 2
-
-
-def _png_durations(data: mmap.mmap) -> Iterator[Fraction]:
-    at = 8
-    while at + 8 <= len(data):
-        if data[at + 4 : at + 8] == b"fcTL":
-            seconds, parts = struct.unpack_from(">HH", data, at + 8 + 20)
-            yield Fraction(seconds, parts or 100)
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
-
-
-def _milliseconds(data: mmap.mmap, at: int) -> int:
-    return int.from_bytes(data[at + _DURATION : at + _DURATION + 3], "little")

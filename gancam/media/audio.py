@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +19,7 @@ from gancam.media.live_sound import CHANNELS, Sound
 from gancam.media.live_sound import RATE as SOUND_RATE
 from gancam.media.messages import cause
 from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans
+from gancam.media.streams import open_file
 
 RATE = 50  # levels a second
 _SAMPLES = 16_000  # a second, of which levels are taken
@@ -43,7 +45,7 @@ class Loudness:
         if not Path(path).exists():
             raise NotFound(f"{path}: no such file")
         try:
-            with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+            with open_file(path) as container:
                 if not container.streams.audio:
                     raise InputError(f"{path}: holds no sound")
                 powers, start = _powers(container)
@@ -149,7 +151,42 @@ def import_sounddevice() -> ModuleType:
     return module
 
 
-class Microphone:
+class _Listener(ABC):
+    """Listens to a microphone, from a thread of PortAudio's, until it is closed: fifty blocks of samples a second."""
+
+    _gone: str  # what is said when the microphone is gone
+
+    def __init__(self, name: str, warn: Callable[[str], None]) -> None:
+        self._name, self._warn, self._closing = name, warn, False
+        self._device = _find_microphone(name)
+
+    def _begin(self, channels: int, rate: float, kind: str) -> None:
+        """Open and start the stream of samples, of NumPy's `kind`. Raises ``InputError``."""
+        sounddevice = import_sounddevice()
+        try:
+            self._stream: Any = sounddevice.InputStream(
+                device=self._device["index"], channels=channels, samplerate=rate, blocksize=round(rate / RATE),
+                dtype=kind, callback=self._heard, finished_callback=self._finished,
+            )  # fmt: skip
+            self._stream.start()
+        except (sounddevice.PortAudioError, ValueError, OSError) as error:
+            raise _unopened(sounddevice, self._name, error) from error
+
+    @abstractmethod
+    def _heard(self, samples: Any, frames: int, moments: object, status: object) -> None:
+        """Take ``(n, channels)`` samples, on PortAudio's thread."""
+
+    def _finished(self) -> None:
+        if not self._closing:
+            self._warn(self._gone)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._closing = True
+        self._stream.close()
+
+
+class Microphone(_Listener):
     """Calls `turn` with the level of what a microphone hears, fifty times a second, from a hidden thread.
 
     Needs the extra ``gancam[microphone]``.
@@ -163,31 +200,25 @@ class Microphone:
         InputError: the extra package is missing, or the device cannot be opened.
     """
 
-    def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
-        self._turn, self._warn = turn, warn
-        self._closing = False
-        device = _find_microphone(name)
-        rate = float(device["default_samplerate"])
-        self._hearing = Hearing(rate)
-        self._stream = _listen_to(name, device, 1, rate, "float32", self._heard, self._finished)
-        self.notes = [f"control: listens to {device['name']}"]
+    _gone = "control: the microphone is gone"
 
-    def _heard(self, samples: NDArray[np.float32], frames: int, time: object, status: object) -> None:
-        """PortAudio's thread."""
+    def __init__(self, turn: Callable[[float], object], *, name: str = "", warn: Callable[[str], None]) -> None:
+        super().__init__(name, warn)
+        self._turn, rate = turn, float(self._device["default_samplerate"])
+        self._hearing = Hearing(rate)
+        self._begin(1, rate, "float32")
+        self.notes = [f"control: listens to {self._device['name']}"]
+
+    def _heard(self, samples: NDArray[np.float32], frames: int, moments: object, status: object) -> None:
         self._turn(self._hearing(samples[:, 0]))
 
     def _finished(self) -> None:
         if not self._closing:
             self._turn(0.0)
-            self._warn("control: the microphone is gone")
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._closing = True
-        self._stream.close()
+        super()._finished()
 
 
-class SoundMicrophone:
+class SoundMicrophone(_Listener):
     """Gives a `Sound` what a microphone hears, from a hidden thread. Needs the extra ``gancam[microphone]``.
 
     Args:
@@ -199,28 +230,19 @@ class SoundMicrophone:
         InputError: The extra package is missing, or the device cannot be opened.
     """
 
+    _gone = "sound: the microphone is gone; silence is recorded"
+
     def __init__(self, sound: Sound, *, name: str = "", warn: Callable[[str], None]) -> None:
-        self._sound, self._warn = sound, warn
-        self._closing = False
-        device = _find_microphone(name)
-        channels = min(int(device["max_input_channels"]), CHANNELS)
+        super().__init__(name, warn)
+        self._sound = sound
         sound.there = True
-        self._stream = _listen_to(name, device, channels, float(SOUND_RATE), "int16", self._heard, self._finished)
-        self.notes = [f"sound: records {device['name']}"]
+        self._begin(min(int(self._device["max_input_channels"]), CHANNELS), float(SOUND_RATE), "int16")
+        self.notes = [f"sound: records {self._device['name']}"]
 
     def _heard(self, samples: NDArray[np.int16], frames: int, moments: object, status: object) -> None:
-        """PortAudio's thread: what it gives began when its last sample came, less its length."""
+        """Pass on samples, which began when the last of them came, less their length."""
         captured = time.monotonic() - len(samples) / SOUND_RATE - float(self._stream.latency)
         self._sound.put(captured, np.repeat(samples, CHANNELS // samples.shape[1], axis=1))
-
-    def _finished(self) -> None:
-        if not self._closing:
-            self._warn("sound: the microphone is gone; silence is recorded")
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._closing = True
-        self._stream.close()
 
 
 def _find_microphone(name: str) -> Any:
@@ -230,28 +252,6 @@ def _find_microphone(name: str) -> Any:
         return sounddevice.query_devices(int(name) if name.isdigit() else name or None, "input")
     except (sounddevice.PortAudioError, ValueError, OSError) as error:
         raise _unopened(sounddevice, name, error) from error
-
-
-def _listen_to(
-    name: str,
-    device: Any,
-    channels: int,
-    rate: float,
-    kind: str,
-    heard: Callable[..., None],
-    finished: Callable[[], None],
-) -> Any:
-    """Open and start a microphone's stream: fifty blocks a second. Raises ``InputError``."""
-    sounddevice = import_sounddevice()
-    try:
-        stream = sounddevice.InputStream(
-            device=device["index"], channels=channels, samplerate=rate, blocksize=round(rate / RATE), dtype=kind,
-            callback=heard, finished_callback=finished,
-        )  # fmt: skip
-        stream.start()
-    except (sounddevice.PortAudioError, ValueError, OSError) as error:
-        raise _unopened(sounddevice, name, error) from error
-    return stream
 
 
 def _unopened(sounddevice: Any, name: str, error: Exception) -> InputError:

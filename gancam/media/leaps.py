@@ -1,6 +1,5 @@
 """Where the clock of a broadcast's file leaps ahead, as where recordings of other hours were put one behind another."""
 
-import os
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import NamedTuple
 
 import av
 
-from gancam.media.streams import picture_of
+from gancam.media.streams import open_file, picture_of
 
 _DISCONTINUOUS = {"mpegts", "mpeg"}  # formats whose clock may begin anew anywhere: FFmpeg's AVFMT_TS_DISCONT
 # Seconds: what is shorter is a gap in which nothing was recorded, and time passes. FFmpeg closes those from 10 on, too.
@@ -35,10 +34,7 @@ def leaps(path: Path) -> list[Leap]:
     found: dict[int, list[Leap]] = {}
     last: dict[int, Fraction] = {}
     shown = -1  # the index of the picture
-    with (
-        suppress(av.FFmpegError, OSError, IndexError),
-        av.open(os.path.abspath(path), metadata_errors="replace") as film,
-    ):
+    with suppress(av.FFmpegError, OSError, IndexError), open_file(path) as film:
         picture = picture_of(film)
         if picture is None or not set(film.format.name.split(",")) & _DISCONTINUOUS:
             return []

@@ -1,5 +1,6 @@
 """What image files hold beside the picture: colour profile (ICC), EXIF and XMP, read and written byte by byte."""
 
+import mmap
 import re
 import struct
 import zlib
@@ -83,7 +84,7 @@ def read_metadata(data: bytes) -> ImageMetadata:
         if data[:2] == b"\xff\xd8":
             return _read_jpeg(data)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            chunks = dict(reversed(list(_riff(data))))
+            chunks = dict(reversed(list(riff_chunks(data))))
             exif = chunks.get(b"EXIF", b"").removeprefix(_EXIF)
             return ImageMetadata(icc=chunks.get(b"ICCP", b""), exif=exif, xmp=chunks.get(b"XMP ", b""))
         if data[:4] in (b"II*\0", b"MM\0*"):
@@ -120,13 +121,13 @@ def count_pictures(data: bytes) -> tuple[int, str]:
     """Count the frames of an animation, or the pages of a TIFF file; and which of both they are."""
     with suppress(struct.error, IndexError, ValueError):
         if data.startswith(_PNG):
-            for name, content in _png(data):
+            for name, content in png_chunks(data):
                 if name == b"acTL":
                     return max(int(struct.unpack_from(">I", content)[0]), 1), "frames"
                 if name == b"IDAT":
                     break
         elif data[:4] == b"RIFF":
-            return max(sum(name == b"ANMF" for name, _ in _riff(data)), 1), "frames"
+            return max(sum(name == b"ANMF" for name, _ in riff_chunks(data)), 1), "frames"
         elif data[:4] in (b"II*\0", b"MM\0*"):
             return max(len(list(_directories(data))), 1), "pages"
         elif moves(data):
@@ -170,7 +171,8 @@ def with_tiff_tag(data: bytes, wanted: int, before: int, value: int) -> bytes | 
     return bytes(made)
 
 
-def _png(data: bytes) -> Iterator[Chunk]:
+def png_chunks(data: bytes | mmap.mmap) -> Iterator[Chunk]:
+    """Give the name and the content of each chunk of a PNG, in order."""
     at = len(_PNG)
     while at + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
@@ -181,7 +183,7 @@ def _png(data: bytes) -> Iterator[Chunk]:
 def _read_png(data: bytes) -> ImageMetadata:
     icc = exif = xmp = b""
     colours: list[Chunk] = []
-    for name, content in _png(data):
+    for name, content in png_chunks(data):
         if name == b"iCCP" and not icc:
             icc = zlib.decompress(content[content.index(b"\0") + 2 :])
         elif name == b"eXIf" and not exif:
@@ -264,7 +266,8 @@ def _write_jpeg(data: bytes, metadata: ImageMetadata) -> tuple[bytes, list[str]]
     return data[:at] + b"".join(made) + data[at:], lost
 
 
-def _riff(data: bytes) -> Iterator[Chunk]:
+def riff_chunks(data: bytes | mmap.mmap) -> Iterator[Chunk]:
+    """Give the name and the content of each chunk of a WebP, in order."""
     at = 12
     while at + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, at)
@@ -273,7 +276,7 @@ def _riff(data: bytes) -> Iterator[Chunk]:
 
 
 def _write_webp(data: bytes, metadata: ImageMetadata) -> tuple[bytes, list[str]]:
-    chunks = list(_riff(data))
+    chunks = list(riff_chunks(data))
     if chunks[0][0] == b"VP8X":
         flags, size = chunks[0][1][0], chunks[0][1][4:]
         chunks = chunks[1:]

@@ -27,42 +27,34 @@ OTHER_IMAGES = (  # of what is an image, but is not read
 
 
 @dataclass(frozen=True, slots=True)
-class VideoPath:
+class _Named:
+    path: Path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    __str__ = __fspath__
+
+
+class VideoPath(_Named):
     """The name of a video: of everything that is no image."""
 
-    path: Path
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    __str__ = __fspath__
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StillPath:
+class StillPath(_Named):
     """The name of one image."""
 
-    path: Path
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    __str__ = __fspath__
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class SequencePath:
+class SequencePath(_Named):
     """The name of numbered images, as `out/frame-%06d.png`: `before`, a number of at least `digits` digits, `after`."""
 
-    path: Path
     before: str
     digits: int
     after: str
-
-    def __fspath__(self) -> str:
-        return str(self.path)
-
-    __str__ = __fspath__
 
     @classmethod
     def of(cls, path: str | os.PathLike[str]) -> Self | None:

@@ -19,6 +19,19 @@ _TECHNICAL = {  # what containers and encoders write by themselves, and what is 
 _RUN_UP = Fraction(1, 20)  # seconds of sound before what is heard, which decoders need
 
 
+def open_file(path: str | os.PathLike[str], form: str | None = None) -> av.container.InputContainer:
+    """Open a file to be read, whose name is taken for no protocol and no option of FFmpeg's.
+
+    Args:
+        path: The file.
+        form: FFmpeg's name of its format; None: by what is in it.
+
+    Raises:
+        OSError: It cannot be read; likewise ``av.FFmpegError`` and ``ValueError``.
+    """
+    return av.open(os.path.abspath(path), format=form, metadata_errors="replace")
+
+
 def described(metadata: dict[str, str]) -> dict[str, str]:
     """Give what people wrote of the metadata of a file or a stream, but for languages and times."""
     return {key: value for key, value in metadata.items() if not _is_technical(key.lower())}
@@ -74,10 +87,7 @@ def first_heard(path: Path, index: int) -> Fraction | None:
 
     None where it cannot be decoded.
     """
-    with (
-        suppress(av.FFmpegError, OSError, IndexError),
-        av.open(os.path.abspath(path), metadata_errors="replace") as container,
-    ):
+    with suppress(av.FFmpegError, OSError, IndexError), open_file(path) as container:
         for frame in container.decode(container.streams[index]):
             if isinstance(frame, av.AudioFrame) and frame.pts is not None and frame.time_base is not None:
                 return frame.pts * frame.time_base

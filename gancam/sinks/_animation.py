@@ -64,7 +64,7 @@ _FORMS = {
 }
 
 
-class AnimationJoiner:
+class AnimationJoiner(Joiner):
     """Makes an animated picture, which plays without end, of the frames in pieces.
 
     Args:
@@ -246,9 +246,6 @@ class AnimationJoiner:
         if abs(found - self._end * self._tick) > _OFF:
             said = f"{float(self._end * self._tick):.3f} s were written, but {float(found):.3f} s can be read back"
             raise SinkError(f"{self._settings.path}: {said}")
-
-    def abort(self) -> None:
-        """Nothing is open."""
 
     def abandon(self) -> None:
         """Let ``join`` end after the frame that it is at."""

@@ -62,30 +62,28 @@ class _End:
     interrupted: bool
 
 
-class Encoder:
-    """Takes frames on one thread, and gives `output` their pictures and the ticks they are shown at on another.
+class EncodedSink(Sink):
+    """A sink that takes frames on one thread, and gives `output` their pictures and when they are shown on another.
 
     ``write`` waits while the hidden thread is several frames behind. What goes wrong there is raised by the next
-    ``write`` or by ``close``, once.
+    ``write`` or by ``close``, once. Frames that come live and are to be an animated picture, which waits for its end
+    beside it, wait for nothing: those that come too fast are left out.
 
     Args:
         settings: How frames become pictures.
         output: What becomes of those.
-        waits: Whether ``write`` waits for the hidden thread, else it leaves out the frame then.
-
-    Attributes:
-        dropped: How many frames were left out.
+        notes: What will not be as in the source; it may grow.
 
     Raises:
         SinkError: The output cannot be opened.
         GancamError: What else the output raises when it is opened.
     """
 
-    def __init__(self, settings: EncoderSettings, output: EncoderOutput, *, waits: bool = True) -> None:
-        self._settings, self._output, self._waits = settings, output, waits
-        self.dropped = 0
-        self.closed = False
-        self.worker_seconds = 0.0
+    def __init__(self, settings: EncoderSettings, output: EncoderOutput, notes: Sequence[str]) -> None:
+        self._settings, self._output, self._notes = settings, output, notes
+        self._waits = not (settings.live and settings.container.most_fps)
+        self._dropped = 0
+        self._worker_seconds = 0.0
         self._error: Exception | None = None
         self._raised = False  # whether the error was raised to the user
         self._abandoned = False
@@ -110,15 +108,33 @@ class Encoder:
         """The output."""
         return self._settings.path
 
+    @property
+    def failed(self) -> bool:
+        """Whether writing failed, so that frames are missing in what is left."""
+        return self._error is not None
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What will not be as in the source."""
+        if not self._dropped:
+            return self._notes
+        lost = f"{counted(self._dropped, 'frame')} left out, as they came faster than they can be kept until the end"
+        return [*self._notes, f"{self.path.name}: {lost}"]
+
+    @property
+    def worker_seconds(self) -> float:
+        """How many seconds the hidden thread has worked."""
+        return self._worker_seconds
+
     def write(self, frame: Frame) -> None:
         """Hand over a frame. Raises ``SinkError``, and ``InputError`` for one of another size."""
-        if self.closed:
+        if self._closed:
             raise SinkError(f"{self.path}: already closed")
         self.raise_error()
         self._settings.canvas.check(frame)
         if not self._queue.put(frame, stopped=lambda: not self._waits or self._ended.is_set()):
             self.raise_error()
-            self.dropped += 1
+            self._dropped += 1
 
     def close(self, *, interrupted: bool = False) -> None:
         """Finish the output.
@@ -126,9 +142,9 @@ class Encoder:
         A Ctrl-C meanwhile waits until that is done, where it takes no long time (``EncoderOutput.abandon``); a second
         one gives up.
         """
-        if self.closed:
+        if self._closed:
             return
-        self.closed = True
+        self._closed = True
         late: BaseException | None = None
         while True:
             try:
@@ -150,11 +166,6 @@ class Encoder:
         if self._error is not None:
             self._raised = True
             raise self._error
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything went wrong since it was opened."""
-        return self._error is not None
 
     def failure(self, error: Exception) -> Exception:
         """Make the error to raise of one that came up while writing."""
@@ -206,62 +217,20 @@ class Encoder:
                 del item  # a large picture less in memory while this one is encoded
                 output.encode(picture, last, after)
                 del picture
-                self.worker_seconds += time.perf_counter() - began
+                self._worker_seconds += time.perf_counter() - began
             end = item
             began = time.perf_counter()
             if self._abandoned:
                 output.discard()
             else:
                 output.finish(last, interrupted=end.interrupted)
-            self.worker_seconds += time.perf_counter() - began
+            self._worker_seconds += time.perf_counter() - began
         except Exception as error:  # raised by the next write or by close
             self._error = self.failure(error)
             output.discard()
             while end is None:  # keep taking, so that no write waits for ever
                 taken = self._queue.take()
                 end = taken if isinstance(taken, _End) else None
-
-
-class EncodedSink(Sink):
-    """A sink whose frames an ``Encoder`` takes."""
-
-    def __init__(self, encoder: Encoder, notes: Sequence[str]) -> None:
-        self._encoder, self._notes = encoder, notes
-
-    @property
-    def path(self) -> Path:
-        """The output."""
-        return self._encoder.path
-
-    @property
-    def closed(self) -> bool:
-        """Whether ``close`` was called."""
-        return self._encoder.closed
-
-    @property
-    def failed(self) -> bool:
-        """Whether writing failed, so that frames are missing in what is left."""
-        return self._encoder.failed
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What will not be as in the source."""
-        dropped, name = self._encoder.dropped, self.path.name
-        lost = f"{name}: {counted(dropped, 'frame')} left out, as they came faster than they can be kept until the end"
-        return [*self._notes, lost] if dropped else self._notes
-
-    @property
-    def worker_seconds(self) -> float:
-        """How many seconds the encoder's thread has worked."""
-        return self._encoder.worker_seconds
-
-    def write(self, frame: Frame) -> None:
-        """Hand `frame` to the encoder; waits while that is several frames behind."""
-        self._encoder.write(frame)
-
-    def close(self, *, interrupted: bool = False) -> None:
-        """Make the output whole. A Ctrl-C meanwhile waits until that is done, a second one gives up."""
-        self._encoder.close(interrupted=interrupted)
 
 
 def is_full(error: Exception) -> bool:

@@ -1,9 +1,9 @@
 """Pieces that are joined into one file."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 import av
 
@@ -15,9 +15,10 @@ from gancam.sinks.piece_store import PieceIndex, fingerprint, read_packets
 Pieces = Sequence[tuple[Path, PieceIndex]]  # files and their indices, in order
 
 
-class Joiner(Protocol):
+class Joiner(ABC):
     """Makes a hidden file of pieces."""
 
+    @abstractmethod
     def open(self, settings: EncoderSettings) -> str:
         """Prove that the file can be made.
 
@@ -25,6 +26,7 @@ class Joiner(Protocol):
             The fingerprint of the encoder, which that of each piece must be.
         """
 
+    @abstractmethod
     def join(self, pieces: Pieces, until: Fraction | None) -> None:
         """Write all `pieces`, and the other streams so far as they begin before `until` (seconds; None: all).
 
@@ -32,6 +34,7 @@ class Joiner(Protocol):
             SinkError: The encoder is not that of the pieces.
         """
 
+    @abstractmethod
     def check(self, pieces: Pieces) -> None:
         """Read the file back: every frame there, at its time. Raises ``SinkError``."""
 
@@ -39,10 +42,10 @@ class Joiner(Protocol):
         """Close what is open."""
 
     def abandon(self) -> None:
-        """Let a ``join`` that takes long end with an error. Called from another thread."""
+        """Let a ``join`` that takes long, as copying packets does not, end with an error. From another thread."""
 
 
-class VideoJoiner:
+class VideoJoiner(Joiner):
     """Puts the packets of pieces, and the tracks that go along, into a container.
 
     Args:
@@ -96,9 +99,6 @@ class VideoJoiner:
     def abort(self) -> None:
         """Close the container."""
         self._muxer.abort()
-
-    def abandon(self) -> None:
-        """Packets are copied, which takes no time worth ending."""
 
 
 def check_encoder(settings: EncoderSettings, extradata: str, pieces: Pieces) -> None:

@@ -1,6 +1,5 @@
 """The clock of files put one behind another (``cat a.ts b.ts``), which jumps where the next one begins."""
 
-import os
 from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
@@ -9,7 +8,7 @@ from pathlib import Path
 import av
 
 from gancam.media.leaps import LEAST, Leap, leaps
-from gancam.media.streams import picture_of
+from gancam.media.streams import open_file, picture_of
 from gancam.sinks._subtitles import Packet
 
 _BACK = Fraction(1, 2)  # seconds by which times that belong together never go back
@@ -72,10 +71,7 @@ class Jumps:
         found, late, usual, end = list[Fraction](), Fraction(0), Fraction(0), Fraction(0)
         last: Fraction | None = None
         before: Fraction | None = None  # when the picture before is shown: in .mpg the last may get the next one's time
-        with (
-            suppress(av.FFmpegError, OSError, IndexError),
-            av.open(os.path.abspath(self._path), metadata_errors="replace") as film,
-        ):
+        with suppress(av.FFmpegError, OSError, IndexError), open_file(self._path) as film:
             stream = picture_of(film)
             if stream is None or stream.average_rate is None:
                 return found

@@ -3,7 +3,6 @@
 import io
 import math
 import mimetypes
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
@@ -18,15 +17,8 @@ from av.stream import AttachmentStream
 
 from gancam.errors import NotFound, SinkError
 from gancam.media.messages import cause
-from gancam.media.sound import (
-    ChannelPlan,
-    SoundConverter,
-    SoundDecoder,
-    channel_plans,
-    nearest_layout,
-    nearest_rate,
-)
-from gancam.media.streams import described, is_cover, is_hidden, picture_of
+from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans, nearest_layout, nearest_rate
+from gancam.media.streams import described, is_cover, is_hidden, open_file, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sinks._jumps import Jumps
 from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
@@ -63,10 +55,7 @@ def needs_keys(path: Path, form: str) -> bool:
 
     So it is where the words are a phone's, as `com.android.version`, and beside them is no title that players look for.
     """
-    with (
-        suppress(av.FFmpegError, OSError, ValueError),
-        av.open(os.path.abspath(path), metadata_errors="replace") as film,
-    ):
+    with suppress(av.FFmpegError, OSError, ValueError), open_file(path) as film:
         return _are_keys(described(film.metadata), form)
     return False
 
@@ -143,7 +132,7 @@ class Tracks:
         if not path.exists():
             raise NotFound(f"{path}: no such file")
         try:
-            self._input = av.open(os.path.abspath(path), metadata_errors="replace")
+            self._input = open_file(path)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise SinkError(f"{path}: its audio cannot be read ({cause(error)})") from error
         self._copy_chapters()
@@ -428,10 +417,7 @@ def left_out(path: Path, holder: str) -> list[str]:
         path: The file.
         holder: What has no place for it, and its verb: "images hold".
     """
-    with (
-        suppress(av.FFmpegError, OSError, ValueError),
-        av.open(os.path.abspath(path), metadata_errors="replace") as film,
-    ):
+    with suppress(av.FFmpegError, OSError, ValueError), open_file(path) as film:
         kinds: list[str] = [stream.type for stream in film.streams if stream.type != "video"]
         kinds += ["chapter"] * len(film.chapters())
         if kinds:

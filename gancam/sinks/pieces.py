@@ -4,15 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import av
 
 from gancam.errors import SinkError
 from gancam.frame import Frame
 from gancam.sinks._animation import joiner_of
-from gancam.sinks._encoder import EncodedSink, Encoder
+from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._muxer import OutputFile, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.job_changes import changes
@@ -53,7 +51,7 @@ class PieceWriter(EncodedSink):
     ) -> None:
         place, settings, notes = claim_file(Path(path), options)
         store = PieceStore(Path(path), _job(settings, job), resume=resume, overwrite=options.overwrite)
-        super().__init__(Encoder(settings, _Pieces(settings, options, place, store, notes)), notes)
+        super().__init__(settings, _Pieces(settings, options, place, store, notes), notes)
         self._frames_done = store.frames
 
     @property
@@ -66,7 +64,7 @@ class PieceWriter(EncodedSink):
         if frame.index >= self._frames_done:
             super().write(frame)
         else:
-            self._encoder.raise_error()
+            self.raise_error()
 
 
 class PieceCollector:
@@ -76,14 +74,7 @@ class PieceCollector:
     that frame's time alone, so where two frames would fall on one tick it may be wrong: ``complete`` names such a
     piece, to be made again.
 
-    Args:
-        path: As ``PieceWriter`` has it.
-        options: As ``PieceWriter`` has them.
-        job: As ``PieceWriter`` has it.
-        resume: As ``PieceWriter`` has it.
-
-    Raises:
-        GancamError: As ``PieceWriter``.
+    It takes, and raises, what ``PieceWriter`` does.
     """
 
     def __init__(
@@ -97,7 +88,7 @@ class PieceCollector:
         place, settings, self.notes = claim_file(Path(path), options)
         self._store = PieceStore(Path(path), _job(settings, job), resume=resume, overwrite=options.overwrite)
         pieces = _Pieces(settings, options, place, self._store, self.notes, gaps=True)
-        self._encoder = Encoder(settings, pieces)
+        self._sink = EncodedSink(settings, pieces, self.notes)
 
     @property
     def plan(self) -> PiecePlan:
@@ -111,11 +102,11 @@ class PieceCollector:
 
     def place(self, number: int, data: bytes) -> None:
         """Keep a piece, safe on the disk. Raises ``SinkError`` for one that is damaged or of another encoder."""
-        self._encoder.raise_error()
+        self._sink.raise_error()
         try:
             self._store.place(number, data)
         except OSError as error:
-            raise self._encoder.failure(error) from error
+            raise self._sink.failure(error) from error
 
     def complete(self, count: int) -> tuple[int, int] | None:
         """Take the first `count` pieces for the whole.
@@ -138,18 +129,10 @@ class PieceCollector:
         Raises:
             SinkError: They cannot be joined.
         """
-        if interrupted and not self._encoder.closed:
+        if interrupted and not self._sink.closed:
             misfit = self._store.misfit(self._store.count)
             self._store.take(self._store.count if misfit is None else misfit[0])
-        self._encoder.close(interrupted=interrupted)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(interrupted=kind is not None)
+        self._sink.close(interrupted=interrupted)
 
 
 class PieceMaker(EncodedSink):
@@ -178,7 +161,7 @@ class PieceMaker(EncodedSink):
     ) -> None:
         place, settings, notes = claim_file(Path(path), replace(options, overwrite=True))
         self._piece = _OnePiece(replace(settings, threads=plan["threads"]), place, plan, number, after)
-        super().__init__(Encoder(settings, self._piece), notes)
+        super().__init__(settings, self._piece, notes)
 
     @property
     def made(self) -> Path | None:

@@ -12,7 +12,7 @@ import av
 
 from gancam.errors import InputError, SinkError, did_you_mean
 from gancam.sinks._codecs import CONTAINERS, NUT, RAW, Y4M
-from gancam.sinks._encoder import EncodedSink, Encoder
+from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._muxer import WholeVideo
 from gancam.sinks._settings import VideoOptions, prepare
 from gancam.sinks._tracks import left_out
@@ -67,7 +67,7 @@ class PipeWriter(EncodedSink):
             )
         self._video = (_ConstantRate if form in _PICTURES else WholeVideo)(settings, options, self._pipe, notes)
         self._all_notes = notes
-        super().__init__(Encoder(settings, self._video), notes)
+        super().__init__(settings, self._video, notes)
 
     @property
     def closed(self) -> bool:

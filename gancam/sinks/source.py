@@ -1,15 +1,13 @@
 """The source itself into a video file, so that a live run can be made again offline."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 from gancam.frame import Frame
 from gancam.media.live_sound import heard
-from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._settings import VideoOptions
 from gancam.sinks.contract import SinkContext
-from gancam.sinks.video import check_output, encode_file
+from gancam.sinks.video import VideoWriter, check_output
 
 FORM = "source:FILE"
 _QUALITY = 95.0
@@ -29,21 +27,10 @@ def check(target: str, *, overwrite: bool) -> None:
     check_output(Path(target), overwrite=overwrite)
 
 
-class SourceWriter(EncodedSink):
-    """Writes the frames as they were before the effects, with the times they had, to a video file.
-
-    Args:
-        path: The file, as that of a ``VideoWriter``.
-        options: As those of a ``VideoWriter``; the size is that before the effects.
-
-    Raises:
-        GancamError: As a ``VideoWriter``.
-    """
+class SourceWriter(VideoWriter):
+    """Writes the frames as they were before the effects, with the times they had; its size is that before them, too."""
 
     wants_original = True
-
-    def __init__(self, path: str | os.PathLike[str], options: VideoOptions) -> None:
-        super().__init__(*encode_file(Path(path), options))
 
     def write(self, frame: Frame) -> None:
         """Hand over what `frame` was before the effects."""

@@ -15,16 +15,8 @@ from gancam.files import check_target, give_name
 from gancam.frame import Frame
 from gancam.media.live_sound import heard
 from gancam.sinks._animation import WholeAnimation
-from gancam.sinks._codecs import (
-    ANIMATIONS,
-    CONTAINERS,
-    DEFAULT_QUALITY,
-    check_codec,
-    check_quality,
-    holds,
-    keeps,
-)
-from gancam.sinks._encoder import EncodedSink, Encoder
+from gancam.sinks._codecs import ANIMATIONS, CONTAINERS, DEFAULT_QUALITY, check_codec, check_quality, holds, keeps
+from gancam.sinks._encoder import EncodedSink, EncoderOutput
 from gancam.sinks._muxer import OutputFile, WholeVideo, claim, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
 from gancam.sinks.contract import SinkContext
@@ -40,7 +32,6 @@ __all__ = [
     "check_codec",
     "check_output",
     "check_quality",
-    "encode_file",
     "holds",
     "keeps",
     "open",
@@ -85,23 +76,23 @@ class VideoWriter(EncodedSink):
     """
 
     def __init__(self, path: str | os.PathLike[str], options: VideoOptions) -> None:
-        super().__init__(*encode_file(Path(path), options))
+        super().__init__(*_output_of(Path(path), options))
 
 
-def encode_file(path: Path, options: VideoOptions) -> tuple[Encoder, list[str]]:
-    """Open the encoder of a whole file: it, and the notes on what is left out. Raises as ``VideoWriter`` does."""
+def _output_of(path: Path, options: VideoOptions) -> tuple[EncoderSettings, EncoderOutput, list[str]]:
+    """Claim a file: how its frames are encoded, what becomes of them, and notes. Raises as ``VideoWriter`` does."""
     if path.suffix.lower() in ANIMATIONS:
         place, settings, notes = claim_file(path, options)
         if options.live:
             last = "which takes a few seconds for each that was recorded: Ctrl-C then gives it up"
             notes.append(f"{path.name} is made in the end, of frames that wait beside it, {last}")
-        return Encoder(settings, WholeAnimation(settings, options, place, notes), waits=not options.live), notes
+        return settings, WholeAnimation(settings, options, place, notes), notes
     if options.live:
         growing = GrowingFile(path, options)
         settings, notes = claim(growing, path, options)
-        return Encoder(settings, LiveVideo(settings, options, growing, notes)), notes
+        return settings, LiveVideo(settings, options, growing, notes), notes
     place, settings, notes = claim_file(path, options)
-    return Encoder(settings, WholeVideo(settings, options, place, notes)), notes
+    return settings, WholeVideo(settings, options, place, notes), notes
 
 
 def check_output(

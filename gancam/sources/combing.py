@@ -1,7 +1,6 @@
 """Video of two fields a picture that does not say so: found by how its lines move."""
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -13,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from gancam.media.streams import decode_on_threads, picture_of
+from gancam.media.streams import decode_on_threads, open_file, picture_of
 
 _PLACES, _FRAMES = 3, 9  # where it is looked at, spread over the whole, and how many frames each time
 _COLUMNS = 640  # of the middle of a picture
@@ -49,10 +48,7 @@ class Combs(NamedTuple):
     def of(cls, path: Path, *, any_height: bool = False) -> Self:
         """Look at some frames of the video at `path`; at none of one that is not `tall`, unless at `any_height`."""
         combed, told, tall = [], False, False
-        with (
-            suppress(av.FFmpegError, OSError, ValueError, IndexError),
-            av.open(os.path.abspath(path), metadata_errors="replace") as container,
-        ):
+        with suppress(av.FFmpegError, OSError, ValueError, IndexError), open_file(path) as container:
             stream = picture_of(container)
             if stream is None or stream.codec_context is None:
                 return cls()

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ import av
 
 from gancam.errors import InputError
 from gancam.media.info import MOST_FPS, possible_rate
+from gancam.media.streams import open_file
 from gancam.sources.cut_off import is_cut_off
 
 Seconds = TypeVar("Seconds", float, Fraction)
@@ -200,8 +200,7 @@ def breaks_off(path: Path, last: float) -> bool:
         last: The time of a picture near the break, in seconds of the file's clock, from which on it is read.
     """
     end = 0
-    absolute = os.path.abspath(path)
-    with suppress(av.FFmpegError, IndexError, OSError), av.open(absolute, metadata_errors="replace") as film:
+    with suppress(av.FFmpegError, IndexError, OSError), open_file(path) as film:
         film.seek(int(last * av.time_base))
         for packet in film.demux():
             if packet.pos is not None:
@@ -212,7 +211,7 @@ def breaks_off(path: Path, last: float) -> bool:
 def shown_ticks(path: Path, index: int) -> list[int]:
     """List when the pictures of the stream `index` of a file are shown, in ticks, without decoding one; in order."""
     ticks: list[int] = []
-    with suppress(av.FFmpegError, IndexError, OSError), av.open(os.path.abspath(path)) as film:
+    with suppress(av.FFmpegError, IndexError, OSError), open_file(path) as film:
         ticks += [one.pts for one in film.demux(film.streams[index]) if one.pts is not None and not one.is_discard]
     return sorted(ticks)
 
@@ -223,7 +222,7 @@ def frames_until(path: Path) -> float | None:
     None where it cannot be read.
     """
     first, end = math.inf, -math.inf
-    with suppress(av.FFmpegError, IndexError, OSError), av.open(os.path.abspath(path)) as film:
+    with suppress(av.FFmpegError, IndexError, OSError), open_file(path) as film:
         for packet in film.demux(film.streams.video[0]):
             if packet.pts is not None and packet.time_base is not None and packet.size:
                 first = min(first, float(packet.pts * packet.time_base))

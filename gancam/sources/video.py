@@ -21,7 +21,7 @@ from gancam.media.info import VideoInfo
 from gancam.media.messages import INDEX_MISSING, no_video
 from gancam.media.paths import READ_IMAGES, check_readable
 from gancam.media.played import bits_of, tone_map_of
-from gancam.media.streams import picture_of
+from gancam.media.streams import open_file, picture_of
 from gancam.sources._reading import Reading
 from gancam.sources.combing import Combs
 from gancam.sources.contract import Source
@@ -323,12 +323,11 @@ class VideoFile(Source):
 
 def _open(path: Path) -> av.container.InputContainer:
     """The container in the file `path`. Raises ``SourceError``."""
-    absolute = os.path.abspath(path)  # so that no name is taken for a protocol or an option
     try:
-        container = av.open(absolute, metadata_errors="replace")
+        container = open_file(path)
         if container.format.name == "jpeg_pipe" and path.suffix.lower() in _PHOTOS_IN_A_ROW:
             container.close()
-            container = av.open(absolute, format="mjpeg", metadata_errors="replace")
+            container = open_file(path, "mjpeg")
         return container
     except PermissionError as error:
         raise SourceError(f"{path}: no permission to read it") from error

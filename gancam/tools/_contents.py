@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -20,7 +19,7 @@ from gancam.media.animated import is_animated
 from gancam.media.messages import INDEX_MISSING, no_video
 from gancam.media.orientation import Orientation
 from gancam.media.paths import SequencePath, StillPath, classify
-from gancam.media.streams import described, first_heard, is_hidden, is_pause, picture_of
+from gancam.media.streams import described, first_heard, is_hidden, is_pause, open_file, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.sources.cut_off import lacks_index
@@ -106,7 +105,7 @@ def read_media(path: Path, part: Part = Part()) -> Media:  # noqa: B008 - it can
         return _images(AnimatedImage(path, first=part.first, end=part.end), part)
     clock = _on_clock(path, part)
     try:
-        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+        with open_file(path) as container:
             return _probe(path, container, clock)
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         raise SourceError(f"{path}: {INDEX_MISSING if lacks_index(path) else no_video(error)}") from error
@@ -260,7 +259,7 @@ def _describe(stream: av.stream.Stream) -> Stream:
 def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> dict[int, list[Fraction]]:
     """Fill in times, counts and, but for video, hashes of all packets of `part`; returns those times of the whole."""
     whole: dict[int, list[Fraction]] = {}
-    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+    with open_file(path) as container:
         for packet in container.demux():
             known = streams.get(packet.stream.index)
             if known is None or not packet.size or (known.codec == "mov_text" and is_pause(bytes(packet))):

@@ -321,19 +321,8 @@ class Change:
         return self.now_ms / self.before_ms
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """An earlier measurement: the machine and its rows."""
-
-    machine: Mapping[str, object]
-    rows: tuple[Row, ...]
-
-
-def baseline(path: Path) -> Baseline:
-    """Read an earlier measurement, which ``gancam bench --json`` wrote.
-
-    Args:
-        path: The JSON file.
+def baseline(path: Path) -> Results:
+    """Read an earlier measurement from a file that ``gancam bench --json`` wrote.
 
     Raises:
         NotFound: When there is no such file.
@@ -347,17 +336,17 @@ def baseline(path: Path) -> Baseline:
             raise InputError(
                 f"baseline {path}: has version {stored['version']}, and this gancam reads {VERSION}; measure it again"
             )
-        rows = tuple(Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in stored["rows"])
+        rows = [Row(**{name: one[name] for name in Row.__dataclass_fields__}) for one in stored["rows"]]
         if not all(is_finite(row.median_ms) and row.median_ms > 0 for row in rows):
             raise ValueError
-        return Baseline(dict(stored["machine"]), rows)
+        return Results(dict(stored["machine"]), rows)
     except (OSError, *MALFORMED) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"baseline {path}: was not written by gancam bench --json") from None
 
 
-def compare(results: Results, before: Baseline) -> tuple[list[Change], list[str]]:
+def compare(results: Results, before: Results) -> tuple[list[Change], list[str]]:
     """Compare with an earlier measurement.
 
     Args:

@@ -1,7 +1,6 @@
 """Compare a video file with the one that it was made from: every property, kept, changed or lost."""
 
 import itertools
-import os
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ import numpy as np
 from gancam.media.colour import code_name, sampling
 from gancam.media.orientation import EIGHT, Orientation
 from gancam.media.paths import SequencePath, classify
+from gancam.media.streams import open_file
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
 from gancam.tools._contents import Chapter, Media, Part, Sight, Stream, read_media
 from gancam.units import counted
@@ -317,7 +317,7 @@ def _seconds(times: list[Fraction]) -> str:
 def _is_transparent(path: Path) -> bool:
     """Whether a pixel of a file is, whose form has a place for that: all its pictures are looked at."""
     if path.suffix.lower() == ".gif":  # a VideoFile looks at the first picture alone
-        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+        with open_file(path) as container:
             return any((frame.to_ndarray(format="bgra")[..., 3] < 255).any() for frame in container.decode(video=0))
     numbered, webp = isinstance(classify(path), SequencePath), path.suffix.lower() == ".webp"
     with ImageFiles(path) if numbered else AnimatedImage(path) if webp else VideoFile(path) as source:

@@ -317,16 +317,16 @@ def test_help_and_version() -> None:
 HELD = """
 import threading
 from gancam.__main__ import start
-from gancam.sinks._encoder import Encoder
+from gancam.sinks._encoder import EncodedSink
 from gancam.sinks.piece_store import PieceStore
-closing, close, end = threading.Event(), Encoder.close, PieceStore.end
+closing, close, end = threading.Event(), EncodedSink.close, PieceStore.end
 def held(self):
     end(self)
     closing.wait(300)
 def let(self, **how):
     closing.set()
     close(self, **how)
-PieceStore.end, Encoder.close = held, let
+PieceStore.end, EncodedSink.close = held, let
 start()
 """
 
@@ -484,7 +484,7 @@ def test_the_list_of_commands_loads_none_and_says_of_each_what_its_help_begins_w
     load_commands()
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert set(commands) == set(COMMANDS)
-    for name, does in COMMANDS.items():
+    for name, (_, does) in COMMANDS.items():
         assert commands[name].callback is not None, f"{name} is in no module"
         assert commands[name].get_short_help_str(80) == does
         assert f"{name:8} {does}" in listed

@@ -25,7 +25,7 @@ from gancam.media.animated import shown_for
 from gancam.media.images import read_image, read_pictures
 from gancam.media.paths import classify
 from gancam.sinks._animation import WholeAnimation
-from gancam.sinks._encoder import Encoder
+from gancam.sinks._encoder import EncodedSink
 from gancam.sinks._muxer import WholeVideo, claim_file
 from gancam.sinks.piece_store import pieces_of, so_far
 from gancam.sinks.video import VideoOptions, VideoWriter
@@ -356,7 +356,7 @@ def test_ctrl_c_waits_for_a_short_finish(tmp_path: Path) -> None:
     """Up to Python 3.12 a thread that is joined counts as ended after it."""
     options, out = VideoOptions(fps=25, size=(96, 64)), tmp_path / "a.mp4"
     place, settings, notes = claim_file(out, options)
-    encoder = Encoder(settings, Interrupted(settings, options, place, notes))
+    encoder = EncodedSink(settings, Interrupted(settings, options, place, notes), notes)
     for frame in TestPattern((96, 64), frames=5, fps=25):
         encoder.write(frame)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it

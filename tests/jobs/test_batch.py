@@ -19,7 +19,7 @@ from gancam.errors import InputError, NotFound, OutputExists, SinkError
 from gancam.frame import Image
 from gancam.jobs.batch import process_all
 from gancam.jobs.eta import ProgressEstimate
-from gancam.jobs.events import JobEvent, Summary
+from gancam.jobs.events import JobEvent, Summary, to_json
 from gancam.jobs.inputs import LEDGER, BatchItem, find_inputs, is_batch
 from gancam.jobs.process import process_video
 from gancam.jobs.spec import EffectChainSpec, ProcessOptions
@@ -67,7 +67,7 @@ def batch(
     events: list[dict[str, Any]] = []
 
     def notify(event: JobEvent) -> None:
-        events.append(json.loads(json.dumps(event.to_json())))
+        events.append(json.loads(json.dumps(to_json(event))))
 
     found = find_inputs([str(inputs)], out)
     return process_all(

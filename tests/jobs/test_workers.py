@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from gancam.jobs import process
 from gancam.jobs.batch import is_own_fault, process_all
 from gancam.jobs.checks import late_searches
 from gancam.jobs.eta import worker_count
+from gancam.jobs.events import to_json
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.local_pool import LocalPool
 from gancam.jobs.process import process_video
@@ -218,7 +220,7 @@ def test_processes_make_a_folder_and_one_is_killed(tmp_path: Path, long: Path, m
                 os.kill(self.killed, signal.SIGKILL)
 
     make_pool = lambda one: Killing(one, 2)
-    notify = lambda event: events.append(event.to_json())
+    notify = lambda event: events.append(to_json(event))
     summary = process_all(
         find_inputs([str(folder)], out),
         out,
@@ -271,7 +273,7 @@ def test_more_workers_where_one_leaves_cores_idle() -> None:
 
 
 def test_what_a_collector_refuses(tmp_path: Path) -> None:
-    with PieceCollector(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64))) as sink:
+    with closing(PieceCollector(tmp_path / "a.mp4", VideoOptions(fps=30, size=(96, 64)))) as sink:
         with pytest.raises(GancamError, match="a piece was damaged on its way"):
             sink.place(0, b"nothing that was a piece")
         assert sink.there == {}

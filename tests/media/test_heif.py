@@ -16,6 +16,7 @@ from gancam.frame import Image
 from gancam.jobs.checks import refuse_mixture
 from gancam.jobs.inputs import find_inputs
 from gancam.jobs.process import process_image
+from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import read_image, read_pictures, write_image
 from gancam.media.metadata import read_metadata
 from gancam.media.orientation import Orientation
@@ -221,7 +222,7 @@ def test_avif_is_written_with_opacity_and_as_quality_says(tmp_path: Path) -> Non
     write_image(path, np.dstack([image, opacity]), overwrite=False)
     sizes = []
     for quality in (10, 90, None):
-        process_image(path, tmp_path / "a.avif", [], overwrite=True, quality=quality)
+        process_image(path, tmp_path / "a.avif", [], ProcessOptions(overwrite=True, quality=quality))
         made, alpha = read_image(tmp_path / "a.avif")
         assert alpha is not None
         assert np.abs(alpha.astype(int) - opacity).mean() < 3

@@ -407,7 +407,7 @@ def test_a_jpeg_by_the_name_that_windows_gives_it_is_an_image(tmp_path: Path) ->
     """Read and written with all that belongs to it, and taken from a folder."""
     with Pillow.open(io.BytesIO(cv2.imencode(".png", still("lake"))[1].tobytes())) as picture:
         picture.save(tmp_path / "in.jfif", "JPEG", quality=95, icc_profile=PROFILE, exif=exif(6))
-    process_image(tmp_path / "in.jfif", tmp_path / "out.JFIF", [], quality=90)
+    process_image(tmp_path / "in.jfif", tmp_path / "out.JFIF", [], ProcessOptions(quality=90))
     before, after = (read_pictures(tmp_path / name) for name in ("in.jfif", "out.JFIF"))
     assert after.pictures[0].image.shape == before.pictures[0].image.shape
     assert (tmp_path / "out.JFIF").read_bytes()[:2] == b"\xff\xd8"

@@ -1,6 +1,7 @@
 """Sound that is heard while it is recorded, in step with the picture."""
 
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -208,3 +209,12 @@ def test_a_files_own_sound_on_the_command_line(tmp_path: Path) -> None:
     done = here("live", clip, "-e", "none", "--to", tmp_path / "d.mp4", "--sound", "loud")
     assert done.returncode == 2
     assert "must be mic, mic:NAME or none" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_the_sound_of_a_file_whose_name_looks_like_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "talk:1.mp4", audio=[("aac", 0.0)])
+    done = here("live", "talk:1.mp4", "-e", "none", "--to", "b.mp4")
+    assert done.returncode == 0, done.stderr
+    assert video(tmp_path / "b.mp4")[2] > 0

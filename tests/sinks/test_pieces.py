@@ -1,6 +1,7 @@
 """Pieces of a video that are damaged on the disk while the rest is made."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_piece_that_is_damaged_meanwhile_is_named_and_made_again(tmp_path: Pat
 
 def test_a_collector_asks_for_a_damaged_piece_again(tmp_path: Path) -> None:
     out, frames = tmp_path / "a.mp4", list(TestPattern((96, 64), frames=LENGTH + 5))
-    with PieceCollector(out, OPTIONS) as sink:
+    with closing(PieceCollector(out, OPTIONS)) as sink:
 
         def piece(number: int, after: float | int | None) -> bytes:
             maker = PieceMaker(tmp_path / "worker.mp4", OPTIONS, plan=sink.plan, number=number, after=after)

@@ -15,17 +15,7 @@ from train import adversarial, augment, generation, losses, networks, sheets
 from train.data import Pictures
 from train.options import Count
 from train.recipe import Recipe
-from train.tasks import (
-    Batch,
-    Losses,
-    Task,
-    data_of,
-    generator_loss,
-    heads,
-    practices,
-    tensor,
-    terms_of,
-)
+from train.tasks import Batch, Losses, Task, data_of, generator_loss, heads, practices, tensor, terms_of
 
 TERMS = {"adversarial", "cycle", "identity"}
 POOL = 50  # generated pictures that are kept to be shown again (the paper, section 4)

@@ -16,17 +16,7 @@ from train.data import Pictures
 from train.networks.latent import LatentGenerator
 from train.options import Bounds, Count
 from train.recipe import Recipe
-from train.tasks import (
-    Batch,
-    Losses,
-    Task,
-    data_of,
-    generator_loss,
-    heads,
-    practices,
-    tensor,
-    terms_of,
-)
+from train.tasks import Batch, Losses, Task, data_of, generator_loss, heads, practices, tensor, terms_of
 
 TERMS = {"adversarial"}
 SHEET = 8  # samples along a side of the preview
