@@ -13,6 +13,7 @@ from gancam.effects.translation.tones import (
     clear_darks,
     for_pen,
     strengthened,
+    without_blots,
     without_glow,
     without_veil,
 )
@@ -142,6 +143,19 @@ def test_a_picture_without_colours_gets_none_and_one_with_a_little_keeps_them() 
     coloured = grey.copy()
     coloured[:30, :30] = (40, 60, 160)
     assert np.array_equal(as_grey(drawn.copy(), coloured), drawn)
+
+
+def test_dark_hair_has_no_black_blots_and_outlines_beside_what_is_light_stay_black() -> None:
+    seen = np.full((120, 160, 3), (40, 50, 60), np.uint8)
+    seen[:, 80:] = 200
+    drawn = seen.copy()
+    drawn[30:50, 20:40], drawn[:, 77:83] = 0, 0
+    drawn[80:90, 20:40] = 90  # what is lighter is a tone of its own
+    made = without_blots(drawn.copy(), seen, Planes())
+    assert made[40, 30].min() > 0.8 * 40
+    assert made[:, 77:83].max() < 16
+    assert (made[80:90, 20:40] == 90).all()
+    assert np.array_equal(made[:, 90:], drawn[:, 90:])
 
 
 def test_a_pale_ground_does_not_glow_around_things_and_what_is_on_it_stays() -> None:
