@@ -29,6 +29,7 @@ _COARSE = 8  # times smaller, again, is that told
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
 _LIFTED, _LIFT = 1.15, 0.6  # how much lighter all else may be drawn, at most, and how far skin goes along with it
 _WARM = 1.1  # times as colourful as it was: beside what a style makes strong it would look grey
+_ALIKE = 0.07, 0.13  # of chroma over luma: by how much skin is apart from that of the face, and what is nobody's there
 _LEAST = 0.05  # share of skin at the most a picture has: less is none
 
 
@@ -71,6 +72,30 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
         dst=planes("skin tones", drawn.shape, np.uint8),
     )
     return np.asarray(cv2.multiply(drawn, factors, dst=drawn, scale=1 / _UNIT), np.uint8)
+
+
+def of_faces(there: Image, faces: Sequence[Features], shrink: float) -> Plane:
+    """Tell where necks, arms and hands are: skin around faces of about the colour of these, 0 to 1, ``(h, w)``.
+
+    Args:
+        there: uint8 ``(h, w, 3)`` BGR.
+        faces: In pixels of a picture that is `shrink` times as large.
+        shrink: See `faces`.
+    """
+    found = np.zeros(there.shape[:2], np.float32)
+    if not any(face.seen > 0 for face in faces):
+        return found
+    skin = _skin(there)
+    light, *chroma = cv2.split(cv2.cvtColor(cv2.blur(there, (5, 5)), cv2.COLOR_BGR2YCrCb).astype(np.float32))
+    red, blue = ((one - np.float32(128)) / np.maximum(light, 1) for one in chroma)  # as in the shade, too
+    for face in faces:
+        oval = np.zeros_like(found)
+        add_oval(oval, face, _OVAL, 1.0, shrink)
+        inside, body = (oval > 0.5) & (skin > 0.5), _bodies([face], (there.shape[1], there.shape[0]), shrink)
+        if body is not None and inside.any():
+            apart = np.hypot(red - np.median(red[inside]), blue - np.median(blue[inside]))
+            np.maximum(found, skin * body * ramp(-apart, -_ALIKE[1], -_ALIKE[0]), out=found)
+    return np.asarray(cv2.blur(found, _EDGE), np.float32)
 
 
 def _lift(ink: Plane, light: Plane, rest: Plane) -> float:

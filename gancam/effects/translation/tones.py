@@ -9,7 +9,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.effects.translation.features import Features
-from gancam.effects.translation.skin import add_oval
+from gancam.effects.translation.skin import add_oval, of_faces
 from gancam.frame import Image
 from gancam.vision.blend import composite
 from gancam.vision.chroma import chroma_of
@@ -126,7 +126,8 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
     """Give a picture in the grey of one who has ink alone: full colours are darker than their luma.
 
     Networks that hatch leave all blank that has a hue of skin, and so wood, fur and sand, and draw a white band along
-    each shadow on a yellow wall, which passes through that hue. Faces, which are to stay light, keep their colours.
+    each shadow on a yellow wall, which passes through that hue. Faces, which are to stay light, keep their colours, and
+    so does what is of their skin.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR; it is left as it is.
@@ -147,7 +148,7 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
     small = halved(image, size)
     redder = cv2.subtract(small[..., 2], small[..., 1]) / np.maximum(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 1)
     sharp = 1 + _SHARPER * ramp(redder, *_RED)  # half red, half grey has the hue of skin: a cloth had a blank blot
-    ovals = np.clip((ovals - 0.5) * sharp + 0.5, 0, 1)
+    ovals = np.maximum(np.clip((ovals - 0.5) * sharp + 0.5, 0, 1), of_faces(small, shown, width / size[0]))
     alpha = np.asarray(cv2.resize(cv2.convertScaleAbs(ovals, alpha=255), (width, height)), np.uint8)
     return composite(made, image, "normal", alpha, planes=planes)
 

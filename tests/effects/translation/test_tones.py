@@ -199,6 +199,18 @@ def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_
     assert (for_pen(image, [Features((110.0, 60.0), 40.0, marks, seen=0.0)]) == made).all()
 
 
+def test_hands_of_the_skin_of_a_face_keep_their_colours_before_a_pen_and_wood_does_not() -> None:
+    """They were hatched beside a white face."""
+    image = np.full((240, 320, 3), 120, np.uint8)
+    image[60:140, 120:200] = image[190:220, 60:90] = (130, 160, 210)
+    image[190:220, 230:260] = (60, 100, 150)
+    face = Features((160.0, 100.0), 60.0, np.tile((160.0, 100.0), (5, 1)))
+    apart = np.ptp(for_pen(image, [face]), axis=2)
+    assert apart[205, 75] > 70
+    assert apart[205, 245] < 10
+    assert np.ptp(for_pen(image, [face._replace(seen=0.0)]), axis=2).max() == 0
+
+
 def test_red_around_a_face_is_shown_to_a_pen_as_red_or_grey_and_hardly_as_what_lies_between() -> None:
     image = np.full((240, 320, 3), (30, 25, 180), np.uint8)  # a mix of it and its grey has a hue of skin
     face = Features((160.0, 110.0), 90.0, np.tile((160.0, 110.0), (5, 1)))
