@@ -96,8 +96,7 @@ def with_clarity(
         line = _outlines(small, near, mean, radius, work)
         line *= _paper(image, radius, work("pale")) if outlined == "white" else _ramp(mean, _PALE)
         line *= rest
-        many = _ramp(work.around(line, _FAR * radius, "near"), _MANY)
-        line *= (many - 1) * np.float32(min(amount, 1.0))
+        line *= (_ramp(work.around(line, _FAR * radius, "near"), _MANY) - 1) * np.float32(min(amount, 1.0))
         np.minimum(times, line, out=times, where=line < 0)
     more = planes("clarity", (height, width), np.int16)
     cv2.resize(np.rint(times, out=times).astype(np.int16), (width, height), dst=more)

@@ -24,7 +24,7 @@ _GRAIN = 0.15  # of noise that is left
 _DITHER = np.array([[-0.375, 0.125], [0.375, -0.125]], np.float32)  # levels, so that those of 8 bits are no bands
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
 _LEVEL = 40.0  # levels by which the tones are apart at which a drawing is compared with what is seen
-_OTHER = 16.0  # levels by which colours of those vary where they are of several surfaces, that tell half as much
+_OTHER = 16.0  # levels by which colours of those vary where they are of several surfaces, that tell a quarter as much
 _FEWEST = 0.003  # share of a picture that plain places of a level are, to be compared
 _FEW = 0.02, 0.08  # shares of places around that are plain and as light, from which on they say something, and in full
 _RIM = 8.0  # levels by which the light side of an edge may be lighter than its surface is elsewhere
@@ -109,18 +109,24 @@ def evened(
         rims = cv2.merge([cv2.resize(rim, size)] * 3)
         np.maximum(apart, rims, out=apart, where=rims > 0)
     uneven = np.rint(apart).astype(np.int16)
-    rows = np.flatnonzero(uneven.reshape(size[1], -1).any(1))
+    return _less(drawn, np.asarray(uneven, np.int16), planes)
+
+
+def _less(drawn: Image, uneven: NDArray[np.int16], planes: Planes) -> Image:
+    """Take what is `uneven`, ``(h, w)`` or ``(h, w, 3)``, off a drawing that is larger, itself."""
+    (height, width), small = drawn.shape[:2], len(uneven)
+    rows = np.flatnonzero(uneven.reshape(small, -1).any(1))
     if not len(rows):
         return drawn
-    times, rest = divmod(height, size[1])
+    part, (times, rest) = drawn, divmod(height, small)
     if not rest:  # what is even is not written
         uneven = uneven[max(rows[0] - 1, 0) : rows[-1] + 2]
         part = drawn[max(rows[0] - 1, 0) * times :][: len(uneven) * times]
-    else:
-        part = drawn
-    large = planes("uneven", (height, width, channels), np.int16)[: len(part)]
-    large = np.asarray(cv2.resize(uneven, (width, len(part)), dst=large), np.int16)
-    if grey:
+    shape = (height, width) if uneven.ndim == 2 else drawn.shape
+    large = np.asarray(
+        cv2.resize(uneven, (width, len(part)), dst=planes("uneven", shape, np.int16)[: len(part)]), np.int16
+    )
+    if large.ndim == 2:
         large = np.asarray(
             cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)[: len(part)]), np.int16
         )
@@ -196,7 +202,7 @@ def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Plan
     one = ramp(sure, *_FEW)
     if channels > 1:
         blue, red, both = (mean * whole for mean in means[3:])
-        one /= 1 + np.maximum(both - blue * blue - red * red, 0) * np.float32(1 / _OTHER**2)
+        one /= np.square(1 + np.maximum(both - blue * blue - red * red, 0) * np.float32(1 / _OTHER**2))
     off = cv2.merge([mean * whole for mean in means[:channels]])
     full = seen.shape[1], seen.shape[0]
     cv2.add(cv2.resize(off, full, dst=planes("off", out.shape, np.float32)), seen, dst=out, dtype=cv2.CV_32F)

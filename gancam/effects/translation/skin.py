@@ -25,6 +25,8 @@ _AROUND = 7, 7  # pixels of the small picture over which tones are compared, twi
 _EDGE = 3, 3  # the same, by which that ends before the edge of skin: nothing beside it grows dark
 _OVAL = 0.42, 0.52, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
 _BODY, _BELOW_FACE, _FADES = (4.5, 5.0), 2.5, 1.4  # the same of who has it, how far below, and times that to no more
+_HANDS = 2.2, 3.2  # the same of hands that are surely theirs
+_THIN = np.ones((7, 7), np.uint8)  # of the small picture: what no such square fits into
 _COARSE = 8  # times smaller, again, is that told
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
 _LIFTED, _LIFT = 1.15, 0.6  # how much lighter all else may be drawn, at most, and how far skin goes along with it
@@ -91,11 +93,12 @@ def of_faces(there: Image, faces: Sequence[Features], shrink: float) -> Plane:
     for face in faces:
         oval = np.zeros_like(found)
         add_oval(oval, face, _OVAL, 1.0, shrink)
-        inside, body = (oval > 0.5) & (skin > 0.5), _bodies([face], (there.shape[1], there.shape[0]), shrink)
+        inside, body = (oval > 0.5) & (skin > 0.5), _bodies([face], (there.shape[1], there.shape[0]), shrink, _HANDS)
         if body is not None and inside.any():
             apart = np.hypot(red - np.median(red[inside]), blue - np.median(blue[inside]))
             np.maximum(found, skin * body * ramp(-apart, -_ALIKE[1], -_ALIKE[0]), out=found)
-    return np.asarray(cv2.blur(found, _EDGE), np.float32)
+    thick = cv2.morphologyEx(found, cv2.MORPH_OPEN, _THIN)  # along an edge a mix of two colours may be as skin
+    return np.asarray(cv2.blur(thick, _EDGE), np.float32)
 
 
 def _lift(ink: Plane, light: Plane, rest: Plane) -> float:
@@ -127,7 +130,9 @@ def _skin(there: MatLike) -> Plane:
     return np.asarray(skin, np.float32)
 
 
-def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> Plane | None:
+def _bodies(
+    faces: Sequence[Features], size: tuple[int, int], shrink: float, reach: tuple[float, float] = _BODY
+) -> Plane | None:
     """Where somebody with one of these faces may be, 0 to 1, in a picture of `size`; None: nobody is there."""
     found = [face for face in faces if face.seen > 0]
     if not found:
@@ -136,8 +141,8 @@ def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> 
     body, step = np.zeros((height, width), np.float32), shrink * _COARSE
     for face in found:
         (x, y), wide = face.middle, face.width
-        to_right = (((np.arange(width, dtype=np.float32) + 0.5) * step - x) / (_BODY[0] * wide)) ** 2
-        to_below = (((np.arange(height, dtype=np.float32) + 0.5) * step - y) / wide - _BELOW_FACE) ** 2 / _BODY[1] ** 2
+        to_right = (((np.arange(width, dtype=np.float32) + 0.5) * step - x) / (reach[0] * wide)) ** 2
+        to_below = (((np.arange(height, dtype=np.float32) + 0.5) * step - y) / wide - _BELOW_FACE) ** 2 / reach[1] ** 2
         inside = ramp(-np.sqrt(to_right + to_below[:, None]), -_FADES, -1)
         np.maximum(body, inside * np.float32(face.seen), out=body)
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_LINEAR), np.float32)

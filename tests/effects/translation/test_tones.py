@@ -202,8 +202,8 @@ def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_
 def test_hands_of_the_skin_of_a_face_keep_their_colours_before_a_pen_and_wood_does_not() -> None:
     """They were hatched beside a white face."""
     image = np.full((240, 320, 3), 120, np.uint8)
-    image[60:140, 120:200] = image[190:220, 60:90] = (130, 160, 210)
-    image[190:220, 230:260] = (60, 100, 150)
+    image[60:140, 120:200] = image[184:226, 54:96] = (130, 160, 210)
+    image[184:226, 224:266] = (60, 100, 150)
     face = Features((160.0, 100.0), 60.0, np.tile((160.0, 100.0), (5, 1)))
     apart = np.ptp(for_pen(image, [face]), axis=2)
     assert apart[205, 75] > 70
