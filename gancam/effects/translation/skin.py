@@ -26,7 +26,7 @@ _EDGE = 3, 3  # the same, by which that ends before the edge of skin: nothing be
 _OVAL = 0.42, 0.52, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
 _BODY, _BELOW_FACE, _FADES = (4.5, 5.0), 2.5, 1.4  # the same of who has it, how far below, and times that to no more
 _HANDS = 2.2, 3.2  # the same of hands that are surely theirs
-_THIN = np.ones((7, 7), np.uint8)  # of the small picture: what no such square fits into
+_THIN = np.ones((4, 4), np.uint8)  # of half of the small picture: what no such square fits into
 _COARSE = 8  # times smaller, again, is that told
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
 _LIFTED, _LIFT = 1.15, 0.6  # how much lighter all else may be drawn, at most, and how far skin goes along with it
@@ -84,11 +84,10 @@ def of_faces(there: Image, faces: Sequence[Features], shrink: float) -> Plane:
         faces: In pixels of a picture that is `shrink` times as large.
         shrink: See `faces`.
     """
-    found = np.zeros(there.shape[:2], np.float32)
-    if not any(face.seen > 0 for face in faces):
-        return found
-    skin = _skin(there)
-    light, *chroma = cv2.split(cv2.cvtColor(cv2.blur(there, (5, 5)), cv2.COLOR_BGR2YCrCb).astype(np.float32))
+    full, size = (there.shape[1], there.shape[0]), shrunk((there.shape[1], there.shape[0]), 2.0)
+    there, shrink = halved(there, size), shrink * full[0] / size[0]
+    found, skin = np.zeros(there.shape[:2], np.float32), _skin(there, 3)
+    light, *chroma = cv2.split(cv2.cvtColor(cv2.blur(there, _EDGE), cv2.COLOR_BGR2YCrCb).astype(np.float32))
     red, blue = ((one - np.float32(128)) / np.maximum(light, 1) for one in chroma)  # as in the shade, too
     for face in faces:
         oval = np.zeros_like(found)
@@ -98,7 +97,7 @@ def of_faces(there: Image, faces: Sequence[Features], shrink: float) -> Plane:
             apart = np.hypot(red - np.median(red[inside]), blue - np.median(blue[inside]))
             np.maximum(found, skin * body * ramp(-apart, -_ALIKE[1], -_ALIKE[0]), out=found)
     thick = cv2.morphologyEx(found, cv2.MORPH_OPEN, _THIN)  # along an edge a mix of two colours may be as skin
-    return np.asarray(cv2.blur(thick, _EDGE), np.float32)
+    return np.asarray(cv2.resize(thick, full, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _lift(ink: Plane, light: Plane, rest: Plane) -> float:
@@ -116,9 +115,9 @@ def _strong(tone: MatLike, lift: float) -> MatLike:
     return np.maximum(cv2.addWeighted(tone, lift * _WARM, grey, lift * (1.0 - _WARM), 0.0), np.float32(0))
 
 
-def _skin(there: MatLike) -> Plane:
+def _skin(there: MatLike, side: int = 5) -> Plane:
     """How far each place may be skin by its hue, which all of it has: red more than green, green more than blue."""
-    blue, green, red = cv2.split(cv2.blur(there, (5, 5)).astype(np.float32))
+    blue, green, red = cv2.split(cv2.blur(there, (side, side)).astype(np.float32))
     apart = red - np.minimum(blue, green)
     hue = (green - blue) * np.float32(60) / np.maximum(apart, 1)
     dull = np.float32(_DULL[0]) + np.float32(_DULL[1] - _DULL[0]) * ramp(red, *_BRIGHT)
