@@ -223,7 +223,7 @@ def without_blots(drawn: Image, seen: Image, planes: Planes) -> Image:
     """
     size = shrunk((seen.shape[1], seen.shape[0]), _GROUNDS / 2)
     small = halved(seen, size)
-    near = cv2.dilate(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), _WITHIN)
+    near = cv2.dilate(brightest(small), _WITHIN)  # a red coat before a hedge is not dark
     share = cv2.merge([cv2.blur(cv2.LUT(near, _UNBLOTTED), _SOFTLY)] * 3)
     least = cv2.multiply(small, share, scale=1 / 255)
     large = cv2.resize(least, (seen.shape[1], seen.shape[0]), dst=planes("least", seen.shape, np.uint8))
