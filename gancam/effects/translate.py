@@ -50,7 +50,7 @@ _LOST = (
     "mask= say where it is seen"
 )
 _LINES = "lines", "hatched"
-_WASHED, _INKED = 0.85, 0.35  # how far what is dark shows through washes, and through ink and paint
+_WASHED = 0.85  # how far what is dark shows through washes
 _OUTLINED: Mapping[str, Outlined] = {"lines": "white", "hatched": "pale"}  # colours of a light face would be blots
 
 
@@ -327,7 +327,7 @@ class Translate(ModelEffect):
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
         if self.card.strokes == "panes":
             return glass.as_glass(found, seen, planes)
-        return tones.clear_darks(found, seen, planes, _INKED) if self.card.strokes == "lines" else found
+        return tones.without_blots(found, seen, planes) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:
         return in_own_tones(found, seen, faces, planes) if self._draws and self.card.strokes != "hatched" else found

@@ -27,7 +27,7 @@ __all__ = ["PAINTERS", "SIDE", "VERSIONS", "keep", "paint", "pairs", "shrunk"]
 PAINTERS: dict[str, Callable[[Colours], Colours]] = {
     "ink": ink, "comic": comic, "watercolour": watercolour, "oil": oil, "mosaic": mosaic,
 }  # fmt: skip
-VERSIONS = {"ink": 3, "comic": 4, "watercolour": 8, "oil": 10, "mosaic": 6}  # one more where what it paints changes
+VERSIONS = {"ink": 3, "comic": 4, "watercolour": 9, "oil": 10, "mosaic": 6}  # one more where what it paints changes
 log = logging.getLogger(__name__)
 SIDE = 640  # pixels of the longer side of what is painted: what strokes are sized for
 

@@ -26,10 +26,9 @@ PAPER = np.array([0.985, 0.975, 0.95], np.float32)
 INK = np.array([0.07, 0.07, 0.10], np.float32)
 WASH = np.array([0.36, 0.40, 0.47], np.float32)
 SEPIA = np.array([0.24, 0.15, 0.12], np.float32)
-SHADE = np.array([0.90, 0.78, 0.38], np.float32)  # absorbances of a blue violet
+SHADE = np.array([0.74, 0.74, 0.69], np.float32)  # absorbances of a grey: a wall stays grey, and a teal sea teal
 TAN = np.array([0.62, 0.84, 0.92], np.float32)  # which is a brown on skin
-PAYNE = np.array([0.95, 0.86, 0.62], np.float32)  # and a grey on what is dark and has no colour, as hair
-NEUTRAL = np.array([0.95, 0.98, 0.88], np.float32)  # and of what is laid over it in the deepest shade
+NEUTRAL = np.array([0.94, 0.95, 0.93], np.float32)  # and of what is laid over it in the deepest shade
 
 
 def abstract(image: Colours, coarse: float, fine: float) -> Colours:
@@ -105,7 +104,7 @@ def comic(image: Colours) -> Colours:
 def watercolour(image: Colours) -> Colours:
     """Line and wash: flat washes with dark rims on white paper, which shows in gaps along sepia contours.
 
-    Shade is a wash of its own, blue violet, on the colours of skin brown, laid in up to three layers over that of the
+    Shade is a wash of its own, a grey, on the colours of skin brown, laid in up to three layers over that of the
     hue. Colours are absorbances, as of glass, so that washes add up and paper shines through.
     """
     flat = blur(abstract(image, 9.0, 3.0), 0.7)
@@ -136,9 +135,9 @@ def _washes(flat: Colours, pigment: Plane) -> Colours:
     chroma = 1 - vivid.min(2)
     dry = 0.85 * _above(tone, 0.88 + 0.4 * chroma, 50.0)
     hue = -np.log(vivid.clip(0.10, 1)) * ((0.50 + 0.22 * light + 0.18 * middle) * (1 - dry))[:, :, None]
+    hue += (8 * chroma).clip(0, 1)[:, :, None] * (np.log(PAPER) - np.log(PAPER).mean())  # no green seas on warm paper
     thin, thick = ((0.16 * light + 0.40 * middle) * (1 - 0.45 * chroma), 1.00 * deep * (1 - 0.45 * chroma))
-    dim = (1 - _above(tone, 0.44, 16.0)) * (1 - chroma)
-    shade = SHADE + face[:, :, None] * (TAN - SHADE) + (dim * (1 - face))[:, :, None] * (PAYNE - SHADE)
+    shade = SHADE + face[:, :, None] * (TAN - SHADE)
     return np.asarray(hue + thin[:, :, None] * shade + thick[:, :, None] * NEUTRAL, np.float32)
 
 

@@ -38,6 +38,7 @@ _PALE = 150.0, 200.0  # levels from which on a place is as good as paper, and in
 _WHITE = 165.0, 200.0  # the same, of the darkest of its three colours
 _STEP = 2.0, 6.5  # levels by which the darker side of an edge is below its surroundings: from here on, and in full
 _ALONG, _FLAT = (0.3, 0.6), 64.0  # shares of slopes in one direction that make a line; squared slopes that are none
+_FAR, _MANY = 3, (3.0, 6.0)  # how many times as far it is looked for other lines; their mean that are some, and many
 _LINE, _SOFT = 40.0, 20.0  # by how many it becomes darker, for a clear edge, and for one out of focus
 
 
@@ -95,7 +96,7 @@ def with_clarity(
         line = _outlines(small, near, mean, radius, work)
         line *= _paper(image, radius, work("pale")) if outlined == "white" else _ramp(mean, _PALE)
         line *= rest
-        line *= np.float32(-min(amount, 1.0))
+        line *= (_ramp(work.around(line, _FAR * radius, "near"), _MANY) - 1) * np.float32(min(amount, 1.0))
         np.minimum(times, line, out=times, where=line < 0)
     more = planes("clarity", (height, width), np.int16)
     cv2.resize(np.rint(times, out=times).astype(np.int16), (width, height), dst=more)

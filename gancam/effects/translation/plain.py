@@ -23,7 +23,11 @@ _NEIGHBOURS = 7  # the side of the window of those
 _GRAIN = 0.15  # of noise that is left
 _DITHER = np.array([[-0.375, 0.125], [0.375, -0.125]], np.float32)  # levels, so that those of 8 bits are no bands
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
-_OTHER = 35.0  # the same, at which plain places around are of several surfaces, that tell half as much
+_LEVEL = 40.0  # levels by which the tones are apart at which a drawing is compared with what is seen
+_OTHER = 16.0  # levels by which colours of those vary where they are of several surfaces, that tell a quarter as much
+_FEWEST = 0.003  # share of a picture that plain places of a level are, to be compared
+_FEW = 0.02, 0.08  # shares of places around that are plain and as light, from which on they say something, and in full
+_RIM = 8.0  # levels by which the light side of an edge may be lighter than its surface is elsewhere
 _LEFT = 4.0  # levels by which a surface may be uneven
 _TINTED, _WALLS = (16.0, 36.0), 0.02  # levels between channels from which on a surface is no grey wall; share of those
 _GLOW, _OVER = (190.0, 215.0), 5.0  # levels from which on what glows may be lighter by so many, that it is no paper
@@ -86,7 +90,7 @@ def evened(
         there, made = (np.asarray(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), np.uint8) for one in (there, made))
     channels = 1 if grey else 3
     apart, near = (planes(name, made.shape, np.float32) for name in ("apart", "near"))
-    one = _follow(made, there, plain, near, planes)
+    one, rim = _follow(made, there, plain, near, planes)
     cv2.subtract(made, near, dst=apart, dtype=cv2.CV_32F)
     if grey:
         cv2.blur(apart, (_NEAR, _NEAR), dst=apart)  # hatching is no unevenness
@@ -100,19 +104,29 @@ def evened(
     if paper:
         one = _as_walls(apart, made, there, share, one)
     cv2.merge([_mean(share * one, _NEAR)] * channels, dst=near)
-    uneven = cv2.multiply(apart, near, dtype=cv2.CV_16S)
-    rows = np.flatnonzero(uneven.reshape(size[1], -1).any(1))
+    cv2.multiply(apart, near, dst=apart)
+    if not (paper or grey):
+        rims = cv2.merge([cv2.resize(rim, size)] * 3)
+        np.maximum(apart, rims, out=apart, where=rims > 0)
+    uneven = np.rint(apart).astype(np.int16)
+    return _less(drawn, np.asarray(uneven, np.int16), planes)
+
+
+def _less(drawn: Image, uneven: NDArray[np.int16], planes: Planes) -> Image:
+    """Take what is `uneven`, ``(h, w)`` or ``(h, w, 3)``, off a drawing that is larger, itself."""
+    (height, width), small = drawn.shape[:2], len(uneven)
+    rows = np.flatnonzero(uneven.reshape(small, -1).any(1))
     if not len(rows):
         return drawn
-    times, rest = divmod(height, size[1])
+    part, (times, rest) = drawn, divmod(height, small)
     if not rest:  # what is even is not written
         uneven = uneven[max(rows[0] - 1, 0) : rows[-1] + 2]
         part = drawn[max(rows[0] - 1, 0) * times :][: len(uneven) * times]
-    else:
-        part = drawn
-    large = planes("uneven", (height, width, channels), np.int16)[: len(part)]
-    large = np.asarray(cv2.resize(uneven, (width, len(part)), dst=large), np.int16)
-    if grey:
+    shape = (height, width) if uneven.ndim == 2 else drawn.shape
+    large = np.asarray(
+        cv2.resize(uneven, (width, len(part)), dst=planes("uneven", shape, np.int16)[: len(part)]), np.int16
+    )
+    if large.ndim == 2:
         large = np.asarray(
             cv2.merge([large] * 3, dst=planes("all uneven", drawn.shape, np.int16)[: len(part)]), np.int16
         )
@@ -154,29 +168,46 @@ def _plain(seen: MatLike) -> Plane:
     return 1 - ramp(_most(cv2.subtract(cv2.dilate(seen, window), cv2.erode(seen, window))), _SHADE, _SHAPE)
 
 
-def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Planes) -> Plane:
-    """Write what `made` would be if it followed `seen` as it does on the plain places around, channel by channel.
+def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Planes) -> tuple[Plane, Plane]:
+    """Write what `made` would be if it were as much lighter than `seen` as it is where that is as light.
+
+    Plain places around say so, each of about the same level (the bilateral grid, Chen et al.,
+    https://doi.org/10.1145/1276377.1276506): what is drawn of a bird says nothing of the sky.
 
     Returns:
-        How far those are of one surface, ``(h, w)``: what is drawn of skin and hair says nothing of a wall.
+        How far there are such places, and of one colour, ``(h, w)``: skin says nothing of a wall as light; and by how
+        many levels more than `_RIM` all of a place is lighter than that, as around a bird.
     """
     size = shrunk((seen.shape[1], seen.shape[0]), _SMALLER)
-    single = cv2.resize(plain, size, interpolation=cv2.INTER_AREA) + np.float32(1e-3)
-    weight = cv2.merge([single] * (seen.size // plain.size))
     here, there = (cv2.resize(one, size, interpolation=cv2.INTER_AREA).astype(np.float32) for one in (made, seen))
-    whole = 1 / _mean(weight, _REACH)
-    weighed = there * weight
-    level, tone = _mean(weighed, _REACH) * whole, _mean(here * weight, _REACH) * whole
-    together = _mean(weighed * here, _REACH) * whole - level * tone
-    varies = _mean(weighed * there, _REACH) * whole - level * level
-    slope = together / (varies + np.float32(_LEAST * _LEAST))
-    base = tone - slope * level
-    slope, base = (_mean(part * weight, _REACH) * whole for part in (slope, base))
-    alike = 1 / (1 + np.square(_most(varies) * np.float32(1 / _OTHER**2)))
+    weight = np.asarray(cv2.resize(plain, size, interpolation=cv2.INTER_AREA), np.float32)
+    weight *= np.power(_mean(weight, _AROUND), 3)  # what is beside a shape is what may have a rim
+    channels = seen.size // plain.size
+    level: MatLike = there
+    told = [*cv2.split(cv2.subtract(here, there))]
+    if channels > 1:
+        level = cv2.cvtColor(there, cv2.COLOR_BGR2GRAY)
+        blue, red = (cv2.subtract(cv2.extractChannel(there, one), level) for one in (0, 2))
+        told += [blue, red, blue * blue + red * red]
+    sums = cv2.merge([weight, *(one * weight for one in told)])
+    level = level * np.float32(1 / _LEVEL)
+    found, (least, most, _, _) = np.zeros(sums.shape, np.float32), cv2.minMaxLoc(level)
+    for place in range(int(least), int(most) + 2):
+        alike = np.maximum(1 - np.abs(level - np.float32(place)), 0)
+        if float(np.vdot(alike, weight)) > _FEWEST * weight.size:
+            each = cv2.merge([alike] * (1 + len(told)))
+            cv2.add(found, cv2.multiply(_mean(cv2.multiply(sums, each), _REACH), each), dst=found)
+    sure, *means = cv2.split(found)
+    whole = 1 / np.maximum(sure, np.float32(1e-3))
+    one = ramp(sure, *_FEW)
+    if channels > 1:
+        blue, red, both = (mean * whole for mean in means[3:])
+        one /= np.square(1 + np.maximum(both - blue * blue - red * red, 0) * np.float32(1 / _OTHER**2))
+    off = cv2.merge([mean * whole for mean in means[:channels]])
     full = seen.shape[1], seen.shape[0]
-    cv2.multiply(cv2.resize(slope, full, dst=planes("slope", out.shape, np.float32)), seen, dst=out, dtype=cv2.CV_32F)
-    cv2.add(out, cv2.resize(base, full, dst=planes("base", out.shape, np.float32)), dst=out)
-    return np.asarray(cv2.resize(alike, full), np.float32)
+    cv2.add(cv2.resize(off, full, dst=planes("off", out.shape, np.float32)), seen, dst=out, dtype=cv2.CV_32F)
+    over = -_most(there + off - here) - np.float32(_RIM)
+    return np.asarray(cv2.resize(one, full), np.float32), np.maximum(over, 0) * one
 
 
 def _unclipped(apart: Plane, made: MatLike, there: MatLike, one: Plane) -> Plane:

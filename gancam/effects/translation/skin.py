@@ -25,10 +25,13 @@ _AROUND = 7, 7  # pixels of the small picture over which tones are compared, twi
 _EDGE = 3, 3  # the same, by which that ends before the edge of skin: nothing beside it grows dark
 _OVAL = 0.42, 0.52, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
 _BODY, _BELOW_FACE, _FADES = (4.5, 5.0), 2.5, 1.4  # the same of who has it, how far below, and times that to no more
+_HANDS = 2.2, 3.2  # the same of hands that are surely theirs
+_THIN = np.ones((4, 4), np.uint8)  # of half of the small picture: what no such square fits into
 _COARSE = 8  # times smaller, again, is that told
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
 _LIFTED, _LIFT = 1.15, 0.6  # how much lighter all else may be drawn, at most, and how far skin goes along with it
 _WARM = 1.1  # times as colourful as it was: beside what a style makes strong it would look grey
+_ALIKE = 0.07, 0.13  # of chroma over luma: by how much skin is apart from that of the face, and what is nobody's there
 _LEAST = 0.05  # share of skin at the most a picture has: less is none
 
 
@@ -73,6 +76,30 @@ def in_own_tones(drawn: Image, seen: Image, faces: Sequence[Features], planes: P
     return np.asarray(cv2.multiply(drawn, factors, dst=drawn, scale=1 / _UNIT), np.uint8)
 
 
+def of_faces(there: Image, faces: Sequence[Features], shrink: float) -> Plane:
+    """Tell where necks, arms and hands are: skin around faces of about the colour of these, 0 to 1, ``(h, w)``.
+
+    Args:
+        there: uint8 ``(h, w, 3)`` BGR.
+        faces: In pixels of a picture that is `shrink` times as large.
+        shrink: See `faces`.
+    """
+    full, size = (there.shape[1], there.shape[0]), shrunk((there.shape[1], there.shape[0]), 2.0)
+    there, shrink = halved(there, size), shrink * full[0] / size[0]
+    found, skin = np.zeros(there.shape[:2], np.float32), _skin(there, 3)
+    light, *chroma = cv2.split(cv2.cvtColor(cv2.blur(there, _EDGE), cv2.COLOR_BGR2YCrCb).astype(np.float32))
+    red, blue = ((one - np.float32(128)) / np.maximum(light, 1) for one in chroma)  # as in the shade, too
+    for face in faces:
+        oval = np.zeros_like(found)
+        add_oval(oval, face, _OVAL, 1.0, shrink)
+        inside, body = (oval > 0.5) & (skin > 0.5), _bodies([face], (there.shape[1], there.shape[0]), shrink, _HANDS)
+        if body is not None and inside.any():
+            apart = np.hypot(red - np.median(red[inside]), blue - np.median(blue[inside]))
+            np.maximum(found, skin * body * ramp(-apart, -_ALIKE[1], -_ALIKE[0]), out=found)
+    thick = cv2.morphologyEx(found, cv2.MORPH_OPEN, _THIN)  # along an edge a mix of two colours may be as skin
+    return np.asarray(cv2.resize(thick, full, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def _lift(ink: Plane, light: Plane, rest: Plane) -> float:
     """How much lighter skin is to be than it was: by some of what the `rest` of a drawing is."""
     seen = float(cv2.mean(cv2.multiply(light, rest))[0])
@@ -88,9 +115,9 @@ def _strong(tone: MatLike, lift: float) -> MatLike:
     return np.maximum(cv2.addWeighted(tone, lift * _WARM, grey, lift * (1.0 - _WARM), 0.0), np.float32(0))
 
 
-def _skin(there: MatLike) -> Plane:
+def _skin(there: MatLike, side: int = 5) -> Plane:
     """How far each place may be skin by its hue, which all of it has: red more than green, green more than blue."""
-    blue, green, red = cv2.split(cv2.blur(there, (5, 5)).astype(np.float32))
+    blue, green, red = cv2.split(cv2.blur(there, (side, side)).astype(np.float32))
     apart = red - np.minimum(blue, green)
     hue = (green - blue) * np.float32(60) / np.maximum(apart, 1)
     dull = np.float32(_DULL[0]) + np.float32(_DULL[1] - _DULL[0]) * ramp(red, *_BRIGHT)
@@ -102,7 +129,9 @@ def _skin(there: MatLike) -> Plane:
     return np.asarray(skin, np.float32)
 
 
-def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> Plane | None:
+def _bodies(
+    faces: Sequence[Features], size: tuple[int, int], shrink: float, reach: tuple[float, float] = _BODY
+) -> Plane | None:
     """Where somebody with one of these faces may be, 0 to 1, in a picture of `size`; None: nobody is there."""
     found = [face for face in faces if face.seen > 0]
     if not found:
@@ -111,8 +140,8 @@ def _bodies(faces: Sequence[Features], size: tuple[int, int], shrink: float) -> 
     body, step = np.zeros((height, width), np.float32), shrink * _COARSE
     for face in found:
         (x, y), wide = face.middle, face.width
-        to_right = (((np.arange(width, dtype=np.float32) + 0.5) * step - x) / (_BODY[0] * wide)) ** 2
-        to_below = (((np.arange(height, dtype=np.float32) + 0.5) * step - y) / wide - _BELOW_FACE) ** 2 / _BODY[1] ** 2
+        to_right = (((np.arange(width, dtype=np.float32) + 0.5) * step - x) / (reach[0] * wide)) ** 2
+        to_below = (((np.arange(height, dtype=np.float32) + 0.5) * step - y) / wide - _BELOW_FACE) ** 2 / reach[1] ** 2
         inside = ramp(-np.sqrt(to_right + to_below[:, None]), -_FADES, -1)
         np.maximum(body, inside * np.float32(face.seen), out=body)
     return np.asarray(cv2.resize(body, size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -9,7 +9,7 @@ from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from gancam.effects.translation.features import Features
-from gancam.effects.translation.skin import add_oval
+from gancam.effects.translation.skin import add_oval, of_faces
 from gancam.frame import Image
 from gancam.vision.blend import composite
 from gancam.vision.chroma import chroma_of
@@ -29,6 +29,13 @@ _THUMBNAIL = 160  # pixels of the longer side on which those are looked for
 
 _GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture's few most colourful per cent
 _DEEP, _MIDDLE = 25.0, 90.0  # levels up to which and from which on what is dark is clear and is not
+
+_WITHIN, _SOFTLY = np.ones((5, 5), np.uint8), (3, 3)  # of half the size: what is around, and how softly that begins
+_DIM, _LEAST = (
+    (70.0, 120.0),
+    0.85,
+)  # levels up to which all around is dark, and from which on not; share that stays
+_UNBLOTTED = np.rint(255 * _LEAST * np.clip((_DIM[1] - np.arange(256)) / (_DIM[1] - _DIM[0]), 0, 1)).astype(np.uint8)
 
 _THIN = 0.25  # how far washes are too light: of a middle tone, half of that
 _STRONGER = np.rint(np.arange(256) * (1 - _THIN * (1 - np.arange(256) / 255))).astype(np.uint8)
@@ -119,7 +126,8 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
     """Give a picture in the grey of one who has ink alone: full colours are darker than their luma.
 
     Networks that hatch leave all blank that has a hue of skin, and so wood, fur and sand, and draw a white band along
-    each shadow on a yellow wall, which passes through that hue. Faces, which are to stay light, keep their colours.
+    each shadow on a yellow wall, which passes through that hue. Faces, which are to stay light, keep their colours, and
+    so does what is of their skin.
 
     Args:
         image: uint8 ``(H, W, 3)`` BGR; it is left as it is.
@@ -140,7 +148,7 @@ def for_pen(image: Image, faces: Sequence[Features], planes: Planes | None = Non
     small = halved(image, size)
     redder = cv2.subtract(small[..., 2], small[..., 1]) / np.maximum(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), 1)
     sharp = 1 + _SHARPER * ramp(redder, *_RED)  # half red, half grey has the hue of skin: a cloth had a blank blot
-    ovals = np.clip((ovals - 0.5) * sharp + 0.5, 0, 1)
+    ovals = np.maximum(np.clip((ovals - 0.5) * sharp + 0.5, 0, 1), of_faces(small, shown, width / size[0]))
     alpha = np.asarray(cv2.resize(cv2.convertScaleAbs(ovals, alpha=255), (width, height)), np.uint8)
     return composite(made, image, "normal", alpha, planes=planes)
 
@@ -201,6 +209,25 @@ def clear_darks(drawn: Image, seen: Image, planes: Planes, share: float) -> Imag
     cv2.multiply(clear, cv2.merge([grey] * 3, dst=shares), scale=1 / 255, dst=clear)
     cv2.multiply(drawn, cv2.bitwise_not(shares, dst=shares), scale=1 / 255, dst=drawn)  # blendLinear is slower
     return np.asarray(cv2.add(drawn, clear, dst=drawn), np.uint8)
+
+
+def without_blots(drawn: Image, seen: Image, planes: Planes) -> Image:
+    """Keep a drawing, itself, from black where all around was seen to be dark: lines are outlines of nothing there.
+
+    Short hair had black blots, a dark mouth was one.
+
+    Args:
+        drawn: uint8 ``(H, W, 3)`` BGR, what was made of `seen`.
+        seen: The same size.
+        planes: Where it works.
+    """
+    size = shrunk((seen.shape[1], seen.shape[0]), _GROUNDS / 2)
+    small = halved(seen, size)
+    near = cv2.dilate(brightest(small), _WITHIN)  # a red coat before a hedge is not dark
+    share = cv2.merge([cv2.blur(cv2.LUT(near, _UNBLOTTED), _SOFTLY)] * 3)
+    least = cv2.multiply(small, share, scale=1 / 255)
+    large = cv2.resize(least, (seen.shape[1], seen.shape[0]), dst=planes("least", seen.shape, np.uint8))
+    return np.asarray(cv2.max(drawn, large, dst=drawn), np.uint8)
 
 
 def strengthened(drawn: Image) -> Image:

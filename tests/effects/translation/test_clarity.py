@@ -137,3 +137,14 @@ def test_it_works_in_given_arrays_as_in_new_ones() -> None:
         for outlined in get_args(Outlined):
             again = with_clarity(image, 1.0, planes, outlined=outlined)
             np.testing.assert_array_equal(again, with_clarity(image, outlined=outlined))
+
+
+def test_ripples_all_over_snow_get_less_of_an_outline_than_a_line_by_itself() -> None:
+    rows = np.arange(360)[:, None, None]
+
+    def outline(dark: np.ndarray) -> int:
+        image = np.where(dark, 208, 220).astype(np.uint8) * np.ones((1, 640, 3), np.uint8)
+        plain, outlined = (with_clarity(image, outlined=way).astype(int) for way in ("nothing", "pale"))
+        return int((plain - outlined)[100:260, 100:540].max())
+
+    assert 0 < outline(rows % 30 < 6) < 0.4 * outline(np.abs(rows - 180) < 3)

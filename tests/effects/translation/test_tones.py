@@ -13,6 +13,7 @@ from gancam.effects.translation.tones import (
     clear_darks,
     for_pen,
     strengthened,
+    without_blots,
     without_glow,
     without_veil,
 )
@@ -144,6 +145,19 @@ def test_a_picture_without_colours_gets_none_and_one_with_a_little_keeps_them() 
     assert np.array_equal(as_grey(drawn.copy(), coloured), drawn)
 
 
+def test_dark_hair_has_no_black_blots_and_outlines_beside_what_is_light_stay_black() -> None:
+    seen = np.full((120, 160, 3), (40, 50, 60), np.uint8)
+    seen[:, 80:] = 200
+    drawn = seen.copy()
+    drawn[30:50, 20:40], drawn[:, 77:83] = 0, 0
+    drawn[80:90, 20:40] = 90  # what is lighter is a tone of its own
+    made = without_blots(drawn.copy(), seen, Planes())
+    assert made[40, 30].min() > 0.8 * 40
+    assert made[:, 77:83].max() < 16
+    assert (made[80:90, 20:40] == 90).all()
+    assert np.array_equal(made[:, 90:], drawn[:, 90:])
+
+
 def test_a_pale_ground_does_not_glow_around_things_and_what_is_on_it_stays() -> None:
     """Comics left a white rim around a pepper on grey, as what is even is set right but next to an edge."""
     image = np.full((120, 160, 3), (235, 226, 224), np.uint8)
@@ -183,6 +197,18 @@ def test_for_a_pen_full_colours_are_darker_than_their_luma_and_a_face_keeps_its_
     assert np.abs(faced[60, 110].astype(int) - image[60, 110]).max() <= 1
     assert (faced[:, :60] == made[:, :60]).all()
     assert (for_pen(image, [Features((110.0, 60.0), 40.0, marks, seen=0.0)]) == made).all()
+
+
+def test_hands_of_the_skin_of_a_face_keep_their_colours_before_a_pen_and_wood_does_not() -> None:
+    """They were hatched beside a white face."""
+    image = np.full((240, 320, 3), 120, np.uint8)
+    image[60:140, 120:200] = image[184:226, 54:96] = (130, 160, 210)
+    image[184:226, 224:266] = (60, 100, 150)
+    face = Features((160.0, 100.0), 60.0, np.tile((160.0, 100.0), (5, 1)))
+    apart = np.ptp(for_pen(image, [face]), axis=2)
+    assert apart[205, 75] > 70
+    assert apart[205, 245] < 10
+    assert np.ptp(for_pen(image, [face._replace(seen=0.0)]), axis=2).max() == 0
 
 
 def test_red_around_a_face_is_shown_to_a_pen_as_red_or_grey_and_hardly_as_what_lies_between() -> None:
