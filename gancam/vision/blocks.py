@@ -184,14 +184,19 @@ def _telling(image: Image) -> NDArray[np.uint8]:
     """Those blocks ``(n, 64, 3)`` all over a picture in which most is seen that was not cut off at black or white."""
     down, across = (side // 8 for side in image.shape[:2])
     every = max(1, math.isqrt(down * across // _SOME))
-    cut = image[: down * 8, : across * 8].reshape(down, 8, across, 8, 3)[::every, :, ::every]
-    blocks = cut.swapaxes(1, 2).reshape(-1, 64, 3)
-    whole = ((blocks > 0) & (blocks < 255)).all(2).sum(1)
-    levels = blocks[..., 1]
-    apart = levels.max(1, initial=0) - levels.min(1, initial=255).astype(int)
+    part = image[: down * 8, : across * 8].reshape(down, 8, across, 8, 3)[::every, :, ::every]
+    if not part.size:
+        return np.empty((0, 64, 3), np.uint8)
+    cut = cv2.inRange(part.reshape(-1, part.shape[2] * 8, 3), (1, 1, 1), (254, 254, 254)) == 0
+    levels = part[..., 1].copy()
+    # Down first: numpy adds and compares whole rows at once.
+    whole = 64 - cut.reshape(levels.shape).sum(1, np.uint8).sum(2, int).ravel()
+    apart = (levels.max(1).max(2).astype(int) - levels.min(1).min(2)).ravel()
     whole[apart < _UNEVEN] = 0
     most = np.lexsort((-apart, -whole))[:_MANY]  # of as whole ones, those of which finer steps are told, too
-    return np.asarray(blocks[most[whole[most] >= _UNCUT]], np.uint8)
+    most = most[whole[most] >= _UNCUT]
+    row, column = np.divmod(most, part.shape[2])
+    return np.asarray(part[row, :, column].reshape(-1, 64, 3), np.uint8)
 
 
 def _cut_quality(blocks: NDArray[np.uint8], steps: Levels) -> int | None:
@@ -204,16 +209,15 @@ def _cut_quality(blocks: NDArray[np.uint8], steps: Levels) -> int | None:
         return None
     grey = np.asarray(cv2.cvtColor(blocks, cv2.COLOR_BGR2GRAY), np.float32) - _MIDDLE
     white, black = (blocks == 255).any(2), (blocks == 0).any(2)
-    seen = ~(white | black)
-    waves = np.kron(_WAVES, _WAVES)
-    off = np.empty(len(steps), np.float32)
-    for place, step in enumerate(steps):
-        guess = np.zeros_like(grey)
-        for _ in range(_AGAIN):
-            more = (np.rint((grey + guess) @ waves.T / step) * step) @ waves - grey
-            beyond = np.where(white, np.maximum(more, 0), 0) + np.where(black, np.minimum(more, 0), 0)
-            guess += _ONWARD * (beyond - guess)
-        off[place] = np.sqrt(np.square(more - beyond).sum() / seen.sum())
+    most, least = (np.where(cut, side, 0).astype(np.float32) for cut, side in ((white, np.inf), (black, -np.inf)))
+    seen = grey.size - np.count_nonzero(white | black)
+    waves, step = np.kron(_WAVES, _WAVES), steps[:, None]
+    guess = np.zeros(1, np.float32)
+    for _ in range(_AGAIN if seen < grey.size else 1):
+        more = (np.rint((grey + guess) @ waves.T / step) * step) @ waves - grey  # (qualities, blocks, 64)
+        beyond = np.minimum(np.maximum(more, least), most)
+        guess = guess + _ONWARD * (beyond - guess)
+    off = np.sqrt(np.square(more - beyond).sum((1, 2)) / seen)
     best = int(off.argmin())
     others = np.delete(off, np.s_[max(best - _ALIKE, 0) : best + _ALIKE + 1])
     return best + _COARSEST if off[best] < min(_EXACT, _UNLIKE * others.min()) else None
