@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,26 @@ def patient() -> Iterator[None]:
         for function in opening:
             patch.setitem(function.__kwdefaults__, "patience", 60.0)
         patch.setattr("gancam.sources.live._FIRST_WAIT", 120.0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def opened_once() -> Iterator[None]:
+    """Open a model's file once for tests that follow each other: a session of ONNX Runtime remembers no call."""
+    from gancam.inference.session import open_session as plain
+
+    @lru_cache(maxsize=12)  # a session keeps the memory that it has allocated
+    def opened(_same: tuple[int, ...], *given: Any, **options: Any) -> Any:
+        return plain(*given, **options)
+
+    def open_once(path: Path, device: str, threads: int, **options: Any) -> Any:
+        if device != "cpu" or not path.is_file():
+            return plain(path, device, threads, **options)
+        file = path.stat()  # a forked process has none of a session's threads
+        return opened((os.getpid(), file.st_ino, file.st_size, file.st_mtime_ns), path, device, threads, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gancam.inference.network.open_session", open_once)
         yield
 
 

@@ -114,31 +114,36 @@ def _panes(spacing: float, shake: float, evened: int, rng: np.random.Generator) 
     places = np.moveaxis(np.mgrid[:count, :count].astype(np.float64), 0, -1) + 0.5
     places[..., 1] += 0.5 * (np.arange(count) % 2)[:, None] - 0.25
     middles = ((places + rng.uniform(-shake, shake, places.shape)) * spacing).reshape(-1, 2)
+    reach = int(2 * spacing)  # beyond the second nearest of any place
     for _ in range(evened):
-        _, _, owner, away = _nearest(middles)
+        _, _, owner, away = _nearest(middles, reach)
         size = np.bincount(owner.ravel(), minlength=len(middles))
         middles += np.stack([np.bincount(owner.ravel(), one.ravel(), len(middles)) / size for one in away], 1)
-    first, second, owner, (down, right) = _nearest(middles)
+    first, second, owner, (down, right) = _nearest(middles, reach)
     tones = rng.uniform(-1, 1, len(middles))
     return np.stack([first, ((second - first) / GAP).clip(0, 1), tones[owner], (0.6 * right + down) / spacing])
 
 
 def _nearest(
-    middles: NDArray[np.float64],
+    middles: NDArray[np.float64], reach: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """The distances of the two nearest `middles`, which is the nearest, and how far down and right of it a place is."""
+    """The distances of the two nearest `middles`, which is the nearest, and how far down and right of it a place is.
+
+    Each is looked for within `reach` pixels down and right, around the border as well.
+    """
     first = np.full((GLASS, GLASS), np.inf)
     second, owner = first.copy(), np.zeros((GLASS, GLASS), np.intp)
     away = np.zeros((2, GLASS, GLASS))
-    places = np.mgrid[:GLASS, :GLASS].astype(np.float64)
+    rows, columns = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     for index, middle in enumerate(middles):
-        apart = (places - middle[:, None, None] + GLASS / 2) % GLASS - GLASS / 2
+        place = (rows + int(middle[0])) % GLASS, (columns + int(middle[1])) % GLASS
+        apart = (np.stack(place) - middle[:, None, None] + GLASS / 2) % GLASS - GLASS / 2
         distance = np.hypot(*apart)
-        nearer = distance < first
-        second = np.where(nearer, first, np.minimum(second, distance))
-        first = np.where(nearer, distance, first)
-        owner[nearer] = index
-        away[:, nearer] = apart[:, nearer]
+        nearer = distance < first[place]
+        second[place] = np.where(nearer, first[place], np.minimum(second[place], distance))
+        first[place] = np.where(nearer, distance, first[place])
+        owner[place] = np.where(nearer, index, owner[place])
+        away[:, *place] = np.where(nearer, apart, away[:, *place])
     return first, second, owner, away
 
 

@@ -347,9 +347,8 @@ def at_work(long: Path, out: Path, model: Path) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Path, number: int, code: int) -> None:
     out = tmp_path / "out.mp4"
     with interruptible():

@@ -34,6 +34,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "my run"
 
 
+@pytest.mark.slow
 def test_training_and_exporting_as_commands(tmp_path: Path) -> None:
     """From a folder with files of their names in it, which are not taken for them."""
     (tmp_path / "train.py").write_text("raise SystemExit('this is not it')")

@@ -49,7 +49,7 @@ def reach(mask: np.ndarray, pixels: int) -> np.ndarray:
     return cv2.dilate((mask != 0).astype(np.uint8), disc) > 0
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_outside_the_mask_and_its_grow_not_a_byte_changes(path: Path, data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 120))

@@ -190,7 +190,7 @@ regions = st.tuples(shares, shares, shares, shares).map(
 ).map(lambda r: Region(r.x, r.y, round(min(r.width, 1 - r.x), 3), round(min(r.height, 1 - r.y), 3)))  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(
     size=st.tuples(st.integers(1, 80), st.integers(1, 80)), region=regions, time=st.floats(-10, 1e6),
     fit=st.sampled_from(("contain", "cover", "stretch")), mode=st.sampled_from(MODES), shape=st.sampled_from(SHAPES),

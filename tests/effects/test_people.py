@@ -167,6 +167,7 @@ def test_the_mask_has_the_person(people: Image) -> None:
     assert gancam.masks.Person()(still("lake")).mean() < 0.02
 
 
+@pytest.mark.slow
 def test_edges_do_not_tremble_and_a_cut_is_forgotten(people: Image) -> None:
     rng = np.random.default_rng(0)
     frames = [np.clip(people + rng.normal(0, 6, people.shape), 0, 255).astype(np.uint8) for _ in range(6)]
@@ -463,6 +464,7 @@ def test_what_is_no_person_is_background(name: str) -> None:
     assert max(wide(still(name), time=step / 25).mean() for step in range(3)) < 0.005
 
 
+@pytest.mark.slow
 def test_a_tower_is_background_in_all_frames() -> None:
     clip, person = cv2.VideoCapture(str(ROOT / "samples" / "city.mp4")), gancam.masks.Person()
     wide = gancam.masks.Person(wide=True)

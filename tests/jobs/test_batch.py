@@ -399,6 +399,7 @@ start()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.slow
 def test_a_batch_that_is_killed_goes_on(tmp_path: Path, model: Path) -> None:
     folder, out, whole = tmp_path / "in", tmp_path / "out", tmp_path / "whole"
     folder.mkdir()

@@ -20,16 +20,8 @@ from tests.helpers.jobs import cut_short
 from tests.helpers.small import network, write_models
 
 WAYS = ("cut short and resumed", "with workers", "with workers, and resumed")
-QUICK = {
-    ("cut short and resumed", True, (-1, 0, 0, 1), None),
-    ("with workers", True, (0, 1, 1, 0), (Fraction(1, 5), Fraction(3, 2))),
-    ("with workers, and resumed", False, (0, -1, 1, 0), None),
-}
 RANGES: tuple[tuple[Fraction, Fraction] | None, ...] = (None, (Fraction(1, 5), Fraction(3, 2)))
-CASES = [
-    pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow)
-    for case in product(WAYS, (True, False), ((-1, 0, 0, 1), (0, 1, 1, 0), (0, -1, 1, 0)), RANGES)
-]
+CASES = list(product(WAYS, (True, False), ((-1, 0, 0, 1), (0, 1, 1, 0), (0, -1, 1, 0)), RANGES))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +52,7 @@ def made_of(path: Path) -> tuple[list[tuple[float, float | None, bytes, bytes]],
     return frames, packets_of(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("way", "veiled", "matrix", "part"), CASES)
 def test_every_way_makes_the_same_file(
     tmp_path: Path,

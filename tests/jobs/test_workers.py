@@ -60,7 +60,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_clip(tmp_path_factory.mktemp("long") / "long.mp4", images=images, ticks=ticks, audio=[("aac", 0.0)])
 
 
-@pytest.mark.parametrize("ending", [".mp4", pytest.param(".ts", marks=pytest.mark.slow), ".webm"])
+@pytest.mark.parametrize("ending", [".mp4", *(pytest.param(one, marks=pytest.mark.slow) for one in (".ts", ".webm"))])
 def test_pieces_from_a_worker_are_those_of_one_run(tmp_path: Path, long: Path, model: Path, ending: str) -> None:
     whole, out = tmp_path / f"whole{ending}", tmp_path / f"out{ending}"
     chain_spec = EffectChainSpec((EffectSpec.parse(f"{model}:strength=0.5"),))
@@ -288,6 +288,7 @@ def test_a_chain_is_fresh_for_each_file(model: Path) -> None:
     assert np.array_equal(chain.fresh()[0](still("sign")), before)
 
 
+@pytest.mark.slow
 def test_several_workers_share_a_file_whose_texture_goes_along_with_the_scene(tmp_path: Path) -> None:
     wide = np.asarray(cv2.resize(still("otters"), (400, 64)), np.uint8)
     images = [np.ascontiguousarray(wide[:, step : step + 96]) for step in range(132)]  # pieces of 120 in all, and some

@@ -607,6 +607,7 @@ def test_a_full_disk_is_one_error_and_leaves_what_was_there(tmp_path: Path, name
     assert (tmp_path / name).read_bytes() == b"precious"
 
 
+@pytest.mark.slow
 def test_huge_pictures_are_encoded_in_little_memory(tmp_path: Path) -> None:
     """Of 8192x2304 pixels x264 holds the one at work only: each frame is written before the next one came. One waits
     for it, one may be converted, and one is the caller's."""

@@ -93,6 +93,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(pile: Path, tmp_path: Path) -> N
     assert same(checkpoint.load(tmp_path / "whole"), checkpoint.load(tmp_path / "cut"))
 
 
+@pytest.mark.slow
 def test_classes_are_learnt_exported_and_sampled_with_labels(pile: Path, tmp_path: Path) -> None:
     go(TEXT.format(iterations=250, lr=2e-3), pile, tmp_path / "run")
     assert main([str(tmp_path / "run"), "-o", str(tmp_path), "--name", "greys", "--precisions", "fp32"]) == 0
