@@ -43,7 +43,7 @@ export function showPicture(picture) {
   }
   paint()
   const moment = performance.now()
-  age = picture.age < 0 ? null : picture.age + moment - picture.came
+  age = picture.age < 0 ? null : picture.age // the way here and the drawing are in it
   moments.push(moment)
   while (moments.length > 2 && moment - moments[0] > 2000) moments.shift()
   view.dispatchEvent(new CustomEvent("picture", { detail: { number: picture.number, age } }))
