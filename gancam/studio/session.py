@@ -23,7 +23,7 @@ from gancam.studio.player import Player, SourceRequest
 from gancam.studio.screen import Screen
 from gancam.studio.storage import Storage
 from gancam.threads import Listeners
-from gancam.vision.pad import DrawingPad
+from gancam.vision.pad import DrawingPad, Scene, Stroke
 
 log = logging.getLogger(__name__)
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp")
@@ -88,18 +88,19 @@ class Session:
 
     # Sources
 
-    def play(self, kind: str, value: str, size: tuple[int, int] = SIZE) -> None:
+    def play(self, kind: str, value: str, size: tuple[int, int] = SIZE, moment: float | None = None) -> None:
         """Play a source from now on.
 
         Args:
             kind: test, camera, stream or file.
             value: An index or device of a camera, a URL, the reference of a file.
             size: (width, height) that a camera is asked for, and of the test pattern.
+            moment: Seconds of the frame of a file that is shown, and stands still; None: it plays.
 
         Raises:
             GancamError: It cannot be a source. What fails in opening is told by ``state``.
         """
-        self.player.play(replace(self._request(kind, value), size=size))
+        self.player.play(replace(self._request(kind, value), size=size, moment=moment if kind == "file" else None))
 
     def play_browser(self, camera: BrowserCamera) -> None:
         """Play the camera of the browser from now on."""
@@ -173,6 +174,8 @@ class Session:
             pad = link.slot.pad
             if pad is None or pad.size is None:
                 raise InputError(f"{name}: turn its drawing on first")
+            request = self.player.request
+            pad.scene = replace(Scene() if request is None else request.scene, mirrored=self.player.mirrored)
             return act(pad)
 
         values = self.gate.do(work)
@@ -181,8 +184,11 @@ class Session:
         else:
             self.changed()
 
-    def for_files(self) -> list[EffectSpec]:
+    def for_files(self, keep: Callable[[Sequence[Stroke]], Path] | None = None) -> list[EffectSpec]:
         """Write down the effects that are on as files are taken through them: what is drawn is a mask in a file.
+
+        Args:
+            keep: Makes that file of what was drawn; None: it stays where it was drawn.
 
         Raises:
             InputError: One has a mask besides what is drawn.
@@ -194,12 +200,30 @@ class Session:
                 continue
             spec, pad = spec_of(link), link.slot.pad
             params = {key: text for key, text in spec.params.items() if key != "draw"}
-            if pad is not None and pad.brushes and (mask := pad.mask).any():
+            strokes = [] if pad is None or not pad.brushes else [_as_in_file(one) for one in pad.strokes]
+            if strokes:
                 if "mask" in params:
                     raise InputError(f"{link.name}: files take what is drawn or its mask, not both; turn one off")
-                params["mask"] = str(self.storage.keep_mask(mask))
+                params["mask"] = str((keep or self.keep_still)(strokes))
             found.append(EffectSpec(spec.name, params))
         return found
+
+    def keep_still(self, strokes: Sequence[Stroke]) -> Path:
+        """Keep what was drawn as an image. Raises ``SinkError``."""
+        return self.storage.keep_mask(np.bitwise_or.reduce([one.mask for one in strokes]))
+
+    def _drawn_on(self) -> list[dict[str, object]]:
+        """Tell on which frames of which files was drawn, of the effects that are on."""
+        pads = [link.slot.pad for link in self.chain.links if link.slot.on]
+        strokes = [one for pad in pads if pad is not None and pad.brushes for one in pad.strokes]
+        found = dict.fromkeys((one.scene.path, one.time) for one in map(_as_in_file, strokes))
+        return [{"reference": self._reference(path), "at": time} for path, time in found]
+
+    def _reference(self, path: str) -> str:
+        try:
+            return self.storage.reference(Path(path)) if path else ""
+        except GancamError:
+            return ""
 
     # What is told
 
@@ -216,6 +240,7 @@ class Session:
                 "output": self._output(size), "mirrored": player.mirrored,
             },
             "effects": [self._effect(link) for link in self.chain.links],
+            "drawnOn": self._drawn_on(),
             "recording": self.screen.recorder.recording,
             "saidCount": self.screen.said_count,
             "said": [self.storage.hide_paths(line) for line in self.screen.said],
@@ -263,6 +288,13 @@ class Session:
         size = SIZE if request is None or request.kind in ("file", "stream") else request.size
         mirror = ["--mirror"] if self.player.mirrored else []
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])
+
+
+def _as_in_file(stroke: Stroke) -> Stroke:
+    """Give a stroke as it lies on the frame of the file: not mirrored, and at its time."""
+    mask = np.ascontiguousarray(stroke.mask[:, ::-1]) if stroke.scene.mirrored else stroke.mask
+    time = stroke.time if stroke.scene.moment is None else stroke.scene.moment
+    return Stroke(mask, time if stroke.scene.path else None, stroke.scene)
 
 
 def _is_file(entry: Parameter, value: Value) -> bool:

@@ -25,7 +25,7 @@ from gancam.frame import Image
 from gancam.sources import TestPattern
 from gancam.studio import jobs as module
 from gancam.studio.jobs import Job, JobQueue
-from gancam.studio.jobs_api import facts, frame_at, strip
+from gancam.studio.media import facts, frame_at, strip
 from tests.helpers.clips import make_clip
 from tests.helpers.command import video
 from tests.helpers.studio import studio, wait_for
