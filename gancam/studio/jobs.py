@@ -187,7 +187,7 @@ class JobQueue:
             thread.join()
 
     def _out(self, job: Job) -> Path:
-        return self._results / job.number
+        return self._results / (f".{job.number}" if job.trial else job.number)  # of which no list tells
 
     def _keep(self, job: Job) -> None:
         if self._jobs.get(job.number) is job:  # not one that was removed: it would be there again at the next start

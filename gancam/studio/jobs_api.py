@@ -225,7 +225,7 @@ class JobsApi:
 
     def _described(self, job: Job) -> dict[str, object]:
         def hide(text: str) -> str:  # the folder of the job's result, too
-            return self._storage.hide_paths(text).replace(f"{job.number}/", "")
+            return self._storage.hide_paths(text).replace(f".{job.number}/", "").replace(f"{job.number}/", "")
 
         told = {key: value for key, value in asdict(job).items() if key != "plan"}
         told |= {"name": Path(job.source).name, "source": self._named(job.source)}

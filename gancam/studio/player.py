@@ -54,6 +54,11 @@ class SourceRequest:
         return self.kind == "file" and isinstance(classify(self.argument), StillPath)
 
     @property
+    def stands(self) -> bool:
+        """Whether one picture is shown all the time."""
+        return self.still or self.moment is not None
+
+    @property
     def scene(self) -> Scene:
         """What is drawn on when it plays."""
         return Scene(self.argument, self.moment) if self.kind == "file" else Scene()
@@ -62,7 +67,7 @@ class SourceRequest:
         """Open it. Raises ``GancamError``."""
         if self.camera is not None:
             return LiveSource(self.camera)
-        if self.still or self.moment is not None:
+        if self.stands:
             return open_live(StillImage(frame_at(Path(self.argument), self.moment or 0.0)))
         return open_live(self.argument, size=self.size)
 

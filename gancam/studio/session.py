@@ -100,7 +100,10 @@ class Session:
         Raises:
             GancamError: It cannot be a source. What fails in opening is told by ``state``.
         """
-        self.player.play(replace(self._request(kind, value), size=size, moment=moment if kind == "file" else None))
+        request = replace(self._request(kind, value), size=size)
+        if request.kind == "file" and moment is not None:
+            request = replace(request, moment=moment, label=f"{request.label} at {moment:.1f} s")
+        self.player.play(request)
 
     def play_browser(self, camera: BrowserCamera) -> None:
         """Play the camera of the browser from now on."""
@@ -238,6 +241,7 @@ class Session:
                 "label": "" if request is None else request.label,
                 "error": self.storage.hide_paths(player.error), "size": size,
                 "output": self._output(size), "mirrored": player.mirrored,
+                "stands": request is not None and request.stands,
             },
             "effects": [self._effect(link) for link in self.chain.links],
             "drawnOn": self._drawn_on(),

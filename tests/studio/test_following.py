@@ -125,11 +125,13 @@ def test_a_thing_drawn_on_one_frame_is_erased_in_all_of_the_video(tmp_path: Path
         (job,) = client.get("/api/jobs").json()["jobs"]
         assert (job["state"], job["error"]) == ("done", "")
         assert "what was drawn is followed through the video" in job["notes"]
-        (made,) = (tmp_path / "kept" / "results" / job["number"]).glob("*.mp4")
+        (made,) = (tmp_path / "kept" / "results" / f".{job['number']}").glob("*.mp4")
         for time in (0.05, 0.4):
             left, after = 20 + 4 * round(30 * (0.2 + time)), frame_at(made, time)
             grey = cv2.absdiff(after[64:84, left + 4 : left + 28], THING[4:24, 4:28])
             assert grey.mean() > 40  # it is not there
+        assert client.get("/api/files/results?all=1").json()["entries"] == []
+        assert client.get(f"/api/downloads/{job['target']}").status_code == 200
         assert client.get("/api/results").status_code == 404  # a trial is no result
         client.delete(f"/api/jobs/{job['number']}")
         assert not made.exists()
