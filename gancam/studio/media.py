@@ -35,12 +35,14 @@ class MediaFacts:
         size: (width, height) as displayed.
         fps: Frames a second; 0 for an image.
         frames: How many there are, about; 1 for an image.
+        begins: Seconds of the first frame: sound may begin before.
     """
 
     kind: str
     size: tuple[int, int]
     fps: float
     frames: int
+    begins: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -49,7 +51,8 @@ class MediaFacts:
 
     def to_json(self) -> dict[str, object]:
         """Give it ready for ``json.dumps``."""
-        return {"kind": self.kind, "size": self.size, "fps": self.fps, "frames": self.frames, "seconds": self.seconds}
+        return {"kind": self.kind, "size": self.size, "fps": self.fps, "frames": self.frames, "seconds": self.seconds,
+                "begins": self.begins}  # fmt: skip
 
 
 def facts(path: Path) -> MediaFacts:
@@ -58,7 +61,8 @@ def facts(path: Path) -> MediaFacts:
         image = read_image(path)[0]
         return MediaFacts("image", (image.shape[1], image.shape[0]), 0.0, 1)
     with VideoFile(path) as video:
-        return MediaFacts("video", video.size, video.fps, video.frames or 1)
+        begins = next((frame.time for frame in video), 0.0)
+        return MediaFacts("video", video.size, video.fps, video.frames or 1, begins)
 
 
 def frame_at(path: Path, seconds: float) -> Image:

@@ -7,14 +7,14 @@ const file = (reference) => `/api/downloads/${encoded(reference)}?show=1`
 const frame = (reference, at) => `/api/frames/${encoded(reference)}?at=${Math.max(at, 0).toFixed(4)}`
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${(seconds % 60).toFixed(2).padStart(5, "0")}`
 
-let now = null // what is shown: { job, source, result, from, late, fps, seconds, at, before, after, videos }
+let now = null // what is shown: { job, source, result, from, fps, seconds, at, before, after, videos }
 let asked = 0
 
-/** The seconds of the source that are 0 in what a job made of it, and how much later its first frame is. */
-function beginning(options, fps) {
+/** The seconds of the source at which a job begins: its first frame is not before what was asked for. */
+function beginning(options, { fps, begins }) {
   const place = options.indexOf("--from")
-  const from = place < 0 ? 0 : parseFloat(options[place + 1])
-  return [from, fps ? Math.ceil(from * fps - 0.01) / fps - from : 0]
+  const from = place < 0 ? begins : Math.max(parseFloat(options[place + 1]), begins)
+  return fps ? Math.ceil((from - begins) * fps - 0.01) / fps + begins : from
 }
 
 export function startCompare() {
@@ -46,8 +46,7 @@ export async function compare(job) {
   const [source, result] = await Promise.all([job.source, job.target].map((one) => request("GET", `/api/media/${encoded(one)}`)))
   if (mine !== asked || $("compare").open) return
   const video = result.kind === "video"
-  const [from, late] = video ? beginning(job.options, source.fps) : [0, 0]
-  now = { job, source, result, from, late, fps: result.fps || 25, seconds: result.seconds, at: 0 }
+  now = { job, source, result, from: video ? beginning(job.options, source) : 0, fps: result.fps || 25, seconds: result.seconds, at: 0 }
   $("compare-title").textContent = job.name
   const size = (facts) => facts.size.join(" × ")
   $("compare-facts").textContent = size(source) === size(result) ? size(result) : `${size(source)} → ${size(result)}`
@@ -72,7 +71,7 @@ function show(videos) {
   if (videos) for (const one of [now.before, now.after]) {
     one.muted = true
     one.onerror = () => now?.videos && show(false) // of a kind that this browser does not play
-    one.onloadeddata = () => seek(now.at)
+    one.onloadeddata = () => (one.videoWidth ? seek(now.at) : one.onerror()) // where it plays the sound alone
   }
   $("compare-play").hidden = !videos
   $("compare-note").hidden = videos || now.result.kind !== "video"
@@ -87,13 +86,13 @@ function seek(at) {
   if (!now || now.result.kind !== "video") return
   now.at = at
   tellTime()
-  const begins = at + now.late
+  const [before, after] = [now.from + at, now.result.begins + at]
   if (now.videos) {
-    now.after.currentTime = begins + 0.5 / now.fps
-    now.before.currentTime = now.from + begins + 0.5 / now.fps
+    now.after.currentTime = after + 0.5 / now.fps
+    now.before.currentTime = before + 0.5 / now.fps
   } else {
-    now.before.src = frame(now.job.source, now.from + begins - 1e-3)
-    now.after.src = frame(now.job.target, begins - 1e-3)
+    now.before.src = frame(now.job.source, before - 1e-3)
+    now.after.src = frame(now.job.target, after - 1e-3)
   }
 }
 
@@ -120,15 +119,16 @@ function pause() {
 /** Keep the original where the result is. */
 function step() {
   if (!now?.videos) return
-  now.at = Math.min(Math.max(now.after.currentTime - now.late, 0), Number($("compare-at").max))
+  now.at = Math.min(Math.max(now.after.currentTime - now.result.begins, 0), Number($("compare-at").max))
   if (now.after.paused || now.after.ended) {
     pause()
     seek(Math.floor(now.at * now.fps + 0.01) / now.fps)
     return
   }
   tellTime()
-  const ahead = now.before.currentTime - now.from - now.after.currentTime
-  if (Math.abs(ahead) > 0.25) now.before.currentTime = now.from + now.after.currentTime
+  const wanted = now.from + now.after.currentTime - now.result.begins
+  const ahead = now.before.currentTime - wanted
+  if (Math.abs(ahead) > 0.25) now.before.currentTime = wanted
   else now.before.playbackRate = Math.min(Math.max(1 - 2 * ahead, 0.7), 1.4)
   requestAnimationFrame(step)
 }
