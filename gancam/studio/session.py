@@ -256,7 +256,7 @@ class Session:
 
     def _effect(self, link: Link) -> dict[str, object]:
         pad, card, known = link.slot.pad, link.slot.card, link.slot.parameters
-        notes = [*link.slot.notes, *(pad.notes if pad is not None else [])]
+        notes = dict.fromkeys([*link.slot.notes, *(pad.notes if pad is not None else [])])  # both tell of some
         return {
             "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
             "on": link.slot.on, "error": self.storage.hide_paths(link.error),
