@@ -75,6 +75,21 @@ def test_a_picture_is_compared_by_key_by_finger_and_one_at_a_time(page: Any, tmp
     assert page.locator("#compare-time").is_hidden()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_is_found_by_axe_in_a_comparison(page: Any, tmp_path: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python").Axe()
+    page.set_viewport_size({"width": 375, "height": 800})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    cv2.imwrite(str(tmp_path / "a.png"), TestPattern((96, 64)).image(5))
+    choose(page, tmp_path / "a.png", "sr-x2-fast")
+    page.click("#prepare-add")
+    page.get_by_role("button", name="Compare").click(timeout=120_000)
+    page.wait_for_selector("#compare[open]")
+    found = axe.run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_frame_of_a_video_is_drawn_on_and_what_is_drawn_can_be_kept_in_its_place(page: Any, clip: Path) -> None:
     choose(page, clip, "inpaint")
     page.wait_for_selector("#prepare-marks:not([hidden])")

@@ -386,11 +386,6 @@ def test_nothing_serious_is_found_by_axe(page: Any, scheme: str, width: int, cli
     page.click("#prepare-add")
     page.wait_for_selector(".job")
     check()
-    page.get_by_role("button", name="Compare").click(timeout=120_000)
-    page.wait_for_selector("#compare[open]")
-    check()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.keyboard.press("Escape")
     for tab in ("live", "models", "files"):
         page.click(f"#tab-{tab}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), tab
