@@ -37,6 +37,7 @@ ARROWS: dict[str, set[str]] = {
         "inference",
         "jobs",
         "latent",
+        "masks",
         "media",
         "pipeline",
         "sinks",

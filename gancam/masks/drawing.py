@@ -15,7 +15,7 @@ from gancam.frame import Image, check_image
 from gancam.masks.mask import Fixed, Mask, MaskSource, check_number
 from gancam.masks.matching import Picture
 from gancam.masks.tracking import Tracked
-from gancam.vision.pad import DrawingPad
+from gancam.vision.pad import DrawingPad, Scene, Stroke
 
 _FAR = 30_000  # pixels beside the frame
 Method = TypeVar("Method", bound=Callable[..., object])
@@ -49,12 +49,13 @@ class Drawn(MaskSource, DrawingPad):
     def __init__(self, *, follow: bool = False) -> None:
         self._follow = follow
         self._shape: tuple[int, int] | None = None
-        self._pieces: list[_Stroke | Tracked] = []  # in the order in which they were drawn
+        self._pieces: list[_Piece | _Followed] = []  # in the order in which they were drawn
         self._fixed: Mask = np.zeros((1, 1), np.uint8)  # all of these that stay where they are
         self._fresh: Mask = np.zeros((1, 1), np.uint8)  # drawn since the last frame
         self._seen: Mask = self._fresh  # what was given last
         self.lock = threading.RLock()
         self._drawing = False  # a stroke is under way
+        self._now: float | None = None  # the time of the last frame
         self._told: deque[str] = deque(maxlen=Tracked.NOTES)
 
     @_locked
@@ -64,17 +65,18 @@ class Drawn(MaskSource, DrawingPad):
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
             self.clear()
-        new: Tracked | None = None
+        new: _Followed | None = None
         begins = self._follow and not self._drawing and self._fresh.any()
-        followed = [piece for piece in self._pieces if isinstance(piece, Tracked)]
+        followed = [piece for piece in self._pieces if isinstance(piece, _Followed)]
         if begins or followed:  # what is found in the picture serves all strokes
             picture = Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8))
         if self._fresh.any() and not self._drawing:
             new = self._taken_up(image, picture, time) if begins else None
-            self._pieces.append(new or _Stroke.of(self._fresh))
+            self._pieces.append(new or _Piece.of(self._fresh, time, self.scene))
             if new is None:
                 self._fixed |= self._fresh
             self._fresh = np.zeros_like(self._fresh)
+        self._now = time
         mask = self._fixed | self._fresh
         for piece in followed:
             mask |= piece.track(image, picture, time)
@@ -83,8 +85,8 @@ class Drawn(MaskSource, DrawingPad):
         self._seen = mask
         return mask
 
-    def _taken_up(self, image: Image, picture: Picture, time: float | None) -> Tracked | None:
-        tracked = Tracked(Fixed(self._fresh))
+    def _taken_up(self, image: Image, picture: Picture, time: float | None) -> "_Followed | None":
+        tracked = _Followed(Stroke(self._fresh, time, self.scene))
         try:
             tracked.track(image, picture, time)
         except MaskError as error:
@@ -105,9 +107,17 @@ class Drawn(MaskSource, DrawingPad):
 
     @property
     @_locked
+    def strokes(self) -> list[Stroke]:
+        """What was drawn, the newest too; where it was drawn, not where it is now."""
+        whole = self._shape or (1, 1)
+        found = [piece.drawn if isinstance(piece, _Followed) else piece.stroke(whole) for piece in self._pieces]
+        return [*found, *([Stroke(self._fresh.copy(), self._now, self.scene)] if self._fresh.any() else [])]
+
+    @property
+    @_locked
     def notes(self) -> list[str]:
         """Lines for the user: what could not be followed, and what was lost and found again."""
-        return [*self._told] + [note for piece in self._pieces if isinstance(piece, Tracked) for note in piece.notes]
+        return [*self._told] + [note for piece in self._pieces if isinstance(piece, _Followed) for note in piece.notes]
 
     @_locked
     def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
@@ -140,7 +150,7 @@ class Drawn(MaskSource, DrawingPad):
         self._stroke(gone, points, radius)
         left, self._pieces = self._pieces, []
         for piece in left:
-            if isinstance(piece, Tracked):
+            if isinstance(piece, _Followed):
                 if not (piece.mask & gone).any():
                     self._pieces.append(piece)
                 continue
@@ -176,17 +186,17 @@ class Drawn(MaskSource, DrawingPad):
     def reset(self) -> None:
         """Follow what is followed anew from the next frame on; what is drawn stays."""
         for piece in self._pieces:
-            if isinstance(piece, Tracked):
+            if isinstance(piece, _Followed):
                 piece.reset()
 
     def _forget_seen(self) -> None:
         self._fixed = np.zeros_like(self._fresh)
         for piece in self._pieces:
-            if not isinstance(piece, Tracked):
+            if not isinstance(piece, _Followed):
                 self._fixed[piece.place] |= piece.mask
         self._seen = self._fixed.copy()
         for piece in self._pieces:
-            if isinstance(piece, Tracked) and piece.mask.shape == self._seen.shape:
+            if isinstance(piece, _Followed) and piece.mask.shape == self._seen.shape:
                 self._seen |= piece.mask
 
     @staticmethod
@@ -199,18 +209,34 @@ class Drawn(MaskSource, DrawingPad):
             cv2.circle(canvas, (x, y), radius, 1, cv2.FILLED)
 
 
-class _Stroke(NamedTuple):
+class _Followed(Tracked):
+    """What was drawn and sticks to what it was drawn on."""
+
+    def __init__(self, drawn: Stroke) -> None:
+        super().__init__(Fixed(drawn.mask))
+        self.drawn = drawn
+
+
+class _Piece(NamedTuple):
     """What was drawn and stays where it is: a box of pixels."""
 
     left: int
     top: int
     mask: Mask
+    time: float | None
+    scene: Scene
 
     @classmethod
-    def of(cls, whole: Mask) -> "_Stroke":
+    def of(cls, whole: Mask, time: float | None, scene: Scene) -> "_Piece":
         """What is 1 in a mask of the whole frame."""
         left, top, wide, tall = cv2.boundingRect(whole)
-        return cls(left, top, whole[top : top + tall, left : left + wide].copy())
+        return cls(left, top, whole[top : top + tall, left : left + wide].copy(), time, scene)
+
+    def stroke(self, shape: tuple[int, int]) -> Stroke:
+        """It in a mask of the whole frame, of `shape` (height, width)."""
+        whole = np.zeros(shape, np.uint8)
+        whole[self.place] = self.mask
+        return Stroke(whole, self.time, self.scene)
 
     @property
     def place(self) -> tuple[slice, slice]:
@@ -218,7 +244,7 @@ class _Stroke(NamedTuple):
         tall, wide = self.mask.shape
         return slice(self.top, self.top + tall), slice(self.left, self.left + wide)
 
-    def without(self, gone: Mask) -> "_Stroke | None":
+    def without(self, gone: Mask) -> "_Piece | None":
         """What is left of it; None: nothing."""
         rest = self.mask & (1 - gone[self.place])
         return self._replace(mask=rest) if rest.any() else None

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -14,6 +15,8 @@ from gancam.vision.fit import scaled
 
 _WORTH = 0.85  # of a side: a frame that would hardly be smaller is sent as it is
 _WINDOW = 2.0  # seconds over which the rate is counted
+_Manner: TypeAlias = tuple[tuple[int, int] | None, int, float]
+"""The room that a picture was made for, its quality, and its share of the sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class NewestFrame:
         self._encoding = threading.Lock()
         self._frame: Frame | None = None
         self._number = 0
-        self._made: dict[tuple[int, int] | None, Picture] = {}  # by the room that they were made for
+        self._made: dict[_Manner, Picture] = {}
         self.listeners = Listeners()
         self._moments: deque[float] = deque(maxlen=480)
         self.worker_seconds = 0.0
@@ -87,12 +90,16 @@ class NewestFrame:
             recent = [moment for moment in self._moments if moment > time.monotonic() - _WINDOW]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
-    def picture(self, *, before: bool = False, room: tuple[int, int] | None = None) -> Picture | None:
+    def picture(
+        self, *, before: bool = False, room: tuple[int, int] | None = None, quality: int = 0, share: float = 1.0
+    ) -> Picture | None:
         """Make the JPEG of the newest frame, or give the one that was made.
 
         Args:
             before: Whether the frame before its effects is wanted too, where it is known.
             room: (width, height) that it is shown in: a larger frame is scaled down to that; None: as it is.
+            quality: Of the JPEG; 0: the usual one.
+            share: Of the sides that it would have, 0 to 1: to save more.
 
         Returns:
             None where there is no frame, or one that is larger than JPEG allows.
@@ -103,24 +110,27 @@ class NewestFrame:
             if frame is None:
                 return None
             self._made = {key: one for key, one in self._made.items() if one.number == number}
-            made = self._made.get(room)
+            quality = quality or self._quality
+            made = self._made.get((room, quality, share))
             if made is not None and (made.before or not before):
                 return made
             began = time.perf_counter()
-            after = as_jpeg(_fitted(frame.image, room), self._quality)
+            after = as_jpeg(_fitted(frame.image, room, share), quality)
             original = frame.original if before else None
-            first = None if original is None else as_jpeg(_fitted(original, room), self._quality)
+            first = None if original is None else as_jpeg(_fitted(original, room, share), quality)
             self.worker_seconds += time.perf_counter() - began
             if after is None:
                 return None
             height, width = frame.image.shape[:2]
-            self._made[room] = Picture(number, (width, height), frame.captured, after, first or b"")
-            return self._made[room]
+            picture = Picture(number, (width, height), frame.captured, after, first or b"")
+            self._made[room, quality, share] = picture
+            return picture
 
 
-def _fitted(image: Image, room: tuple[int, int] | None) -> Image:
+def _fitted(image: Image, room: tuple[int, int] | None, share: float) -> Image:
     """`image`, made smaller where that saves much."""
-    share = 1.0 if room is None else min(room[0] / image.shape[1], room[1] / image.shape[0])
+    if room is not None:
+        share *= min(room[0] / image.shape[1], room[1] / image.shape[0], 1.0)
     if share > _WORTH:
         return image
     size = scaled((image.shape[1], image.shape[0]), share)

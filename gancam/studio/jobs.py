@@ -22,6 +22,7 @@ import psutil
 from gancam.errors import MALFORMED, GancamError, InputError, NotFound
 from gancam.files import make_folder, replace_file
 from gancam.media.messages import cause
+from gancam.studio.following import FollowPlan, Stopped
 
 log = logging.getLogger(__name__)
 State: TypeAlias = Literal["waiting", "running", "paused", "done", "failed"]
@@ -45,6 +46,9 @@ class Job:
         error: Why it failed.
         notes: What the user should know.
         seconds: How long it took, since it went on last.
+        plan: The path of what is to be followed in it first; empty where nothing is.
+        trial: Whether it is a part, to see what will become of the whole: it goes before what waits.
+        doing: What it does before frames are made.
     """
 
     number: str
@@ -58,16 +62,20 @@ class Job:
     error: str = ""
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    plan: str = ""
+    trial: bool = False
+    doing: str = ""
 
     @classmethod
     def read(cls, path: Path) -> "Job":
         """Read what was kept. Raises ``InputError`` for anything else."""
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            job = cls(**{one.name: found[one.name] for one in fields(cls)})
+            later = {"plan": "", "trial": False, "doing": ""}  # which those of older studios lack
+            job = cls(**{one.name: {**later, **found}[one.name] for one in fields(cls)})
         except (OSError, *MALFORMED) as error:
             raise InputError(f"{path}: not a job") from error
-        texts = (job.source, job.target, job.error, job.number)
+        texts = (job.source, job.target, job.error, job.number, job.plan, job.doing)
         lists = isinstance(job.options, list) and isinstance(job.notes, list)
         if not lists or not all(isinstance(text, str) for text in (*texts, *job.options, *job.notes)):
             raise InputError(f"{path}: not a job")
@@ -119,17 +127,22 @@ class JobQueue:
             raise NotFound(f"no job {number[:40]!r}")
         return self._jobs[number]
 
-    def add(self, source: Path, options: Sequence[str], frames: int) -> Job:
+    def add(
+        self, source: Path, options: Sequence[str], frames: int, *, plan: FollowPlan | None = None, trial: bool = False
+    ) -> Job:
         """Put a file at the end of the queue.
 
         Args:
             source: The file to read.
             options: Of ``gancam process``.
             frames: How many frames there will be, about.
+            plan: What is to be followed in it first.
+            trial: Whether it goes before those that wait.
         """
         with self._lock:
             number = f"{max([int(name.partition('-')[0]) for name in self._jobs], default=0) + 1:04d}"
             job = Job(f"{number}-{secrets.token_hex(3)}", str(source), list(options), frames)
+            job.plan, job.trial = "" if plan is None else str(plan.path), trial
             self._jobs[job.number] = job
             self._keep(job)
             self._begin()
@@ -160,7 +173,7 @@ class JobQueue:
             del self._jobs[number]  # before anything is waited for: so nobody resumes it, and nothing keeps it again
             (self._folder / f"{number}.json").unlink(missing_ok=True)
             self._ended.wait_for(lambda: self._running is not job, 2 * _PATIENCE)
-        if job.state != "done":
+        if job.state != "done" or job.trial:
             shutil.rmtree(self._out(job), ignore_errors=True)
 
     def close(self) -> None:
@@ -174,7 +187,7 @@ class JobQueue:
             thread.join()
 
     def _out(self, job: Job) -> Path:
-        return self._results / job.number
+        return self._results / (f".{job.number}" if job.trial else job.number)  # of which no list tells
 
     def _keep(self, job: Job) -> None:
         if self._jobs.get(job.number) is job:  # not one that was removed: it would be there again at the next start
@@ -202,7 +215,8 @@ class JobQueue:
     def _work(self) -> None:
         while True:
             with self._lock:
-                job = next((job for job in self._jobs.values() if job.state == "waiting"), None)
+                waiting = [job for job in self._jobs.values() if job.state == "waiting"]
+                job = min(waiting, key=lambda one: not one.trial, default=None)
                 if job is None or self._over:
                     self._thread = None
                     return
@@ -220,6 +234,8 @@ class JobQueue:
                 self._ended.notify_all()
 
     def _run(self, job: Job) -> None:
+        if job.plan:
+            self._look(job, FollowPlan(Path(job.plan)))
         with self._lock:
             if job.state != "running":  # it was paused, or removed, meanwhile
                 return
@@ -228,6 +244,24 @@ class JobQueue:
             self._follow(job, process)
         finally:
             _kill(process)
+
+    def _look(self, job: Job, plan: FollowPlan) -> None:
+        """Follow what was drawn through the video, before its frames are made. Raises ``GancamError``."""
+
+        def goes_on(share: float) -> bool:
+            job.doing = f"following what was drawn, {round(100 * share)} %"
+            return job.state == "running" and not self._over
+
+        try:
+            notes = plan.carry_out(goes_on)
+            with self._lock:
+                job.options = [plan.adapted(option) for option in job.options]
+                job.notes += [note for note in notes if note not in job.notes]
+                self._keep(job)
+        except Stopped:
+            return
+        finally:
+            job.doing = ""
 
     def _fail(self, job: Job, error: str) -> None:
         """Note the end of a job that is neither done nor paused."""

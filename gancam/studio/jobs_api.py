@@ -1,149 +1,39 @@
 """What the Files page asks for: facts and frames of files, previews, and the queue of what is processed."""
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from fractions import Fraction
-from itertools import islice
+from functools import partial
 from pathlib import Path
+from typing import cast, get_args
 
-import av
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gancam.errors import GancamError, InputError, NotFound, SourceError
+from gancam.errors import GancamError, InputError, NotFound
 from gancam.frame import Image
 from gancam.jobs.spec import EffectChainSpec, LoadedChain
-from gancam.media.images import read_image
-from gancam.media.messages import cause
-from gancam.media.paths import StillPath, classify
-from gancam.media.played import Played
-from gancam.media.streams import decode_on_threads, picture_of
+from gancam.masks import MaskFile
+from gancam.masks.mask import SAME_ASPECT
+from gancam.media.paths import READ_IMAGES
 from gancam.pipeline import through
 from gancam.sinks.newest import as_jpeg
-from gancam.sources import VideoFile
 from gancam.studio.archive import zipped
+from gancam.studio.following import Choice, FollowPlan
 from gancam.studio.jobs import Job, JobQueue
-from gancam.studio.messages import Message, answered, message_of
+from gancam.studio.media import MediaFacts, facts, frame_at, strip
+from gancam.studio.messages import Message, answered, message_of, seconds_of
 from gancam.studio.session import Session
 from gancam.studio.storage import Storage
 from gancam.tools.verify import verify
+from gancam.vision.pad import Stroke
 
-_HEIGHT = 72  # of a strip's thumbnails
-_MOST = 40  # thumbnails of a strip
-_DECODED = 30  # frames for one of them, at most
 _QUALITY = 88  # of JPEGs
 _CODECS = ("", "h264", "h265", "vp9", "av1", "prores", "ffv1", "gif", "apng", "webp")
-
-
-@dataclass(frozen=True, slots=True)
-class MediaFacts:
-    """What a page tells of a file.
-
-    Attributes:
-        kind: image or video.
-        size: (width, height) as displayed.
-        fps: Frames a second; 0 for an image.
-        frames: How many there are, about; 1 for an image.
-    """
-
-    kind: str
-    size: tuple[int, int]
-    fps: float
-    frames: int
-
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self.frames / self.fps if self.fps else 0.0
-
-    def to_json(self) -> dict[str, object]:
-        """Give it ready for ``json.dumps``."""
-        return {"kind": self.kind, "size": self.size, "fps": self.fps, "frames": self.frames, "seconds": self.seconds}
-
-
-def facts(path: Path) -> MediaFacts:
-    """Look into a file. Raises ``SourceError`` for what is neither a video nor an image."""
-    if isinstance(classify(path), StillPath):
-        image = read_image(path)[0]
-        return MediaFacts("image", (image.shape[1], image.shape[0]), 0.0, 1)
-    with VideoFile(path) as video:
-        return MediaFacts("video", video.size, video.fps, video.frames or 1)
-
-
-def frame_at(path: Path, seconds: float) -> Image:
-    """Give the frame of a video that is shown at a time, or the last; of an image, that.
-
-    Raises ``SourceError`` and ``InputError``.
-    """
-    if isinstance(classify(path), StillPath):
-        return read_image(path)[0]
-    try:
-        return _first(path, seconds)
-    except InputError:  # after the last
-        known = facts(path)
-        return _first(path, max(known.seconds - 2 / (known.fps or 25), 0.0))
-
-
-def _first(path: Path, seconds: float) -> Image:
-    with VideoFile(path, first=Fraction(seconds).limit_denominator(90_000)) as video:
-        video.tone_map()
-        for frame in video:
-            return frame.image
-    raise SourceError(f"{path.name}: holds no picture")
-
-
-def strip(path: Path, count: int) -> Image:
-    """Put `count` thumbnails of a video side by side, about evenly in time. Raises ``SourceError``."""
-    count = min(max(count, 1), _MOST)
-    if isinstance(classify(path), StillPath):
-        return np.hstack([_thumbnail(read_image(path)[0])])
-    made = list(_thumbnails(path, count))
-    if not made:
-        raise SourceError(f"{path.name}: holds no picture")
-    width = min(image.shape[1] for image in made)
-    return np.ascontiguousarray(np.hstack([image[:, :width] for image in made]))
-
-
-def _thumbnails(path: Path, count: int) -> Iterator[Image]:
-    try:
-        with closing(av.open(os.path.abspath(path), metadata_errors="replace")) as container:
-            stream = picture_of(container)
-            if stream is None:
-                return
-            decode_on_threads(stream)
-            first, length = stream.start_time or 0, stream.duration
-            if length is None:
-                length = int((container.duration or 0) / 1e6 / (stream.time_base or Fraction(1)))
-            played: Played | None = None
-            for place in range(count):
-                wanted = first + length * place // count
-                container.seek(wanted, stream=stream)
-                frame = _next_to(container.decode(stream), wanted)
-                if frame is not None:
-                    played = played or Played.of(stream, frame)
-                    yield _thumbnail(played(frame))
-    except (av.FFmpegError, ValueError, OSError) as error:
-        raise SourceError(f"{path.name}: {cause(error)}") from error
-
-
-def _next_to(frames: Iterable[av.VideoFrame], wanted: int) -> av.VideoFrame | None:
-    """The frame at a time stamp, or one that is not much earlier: key frames may be far apart."""
-    found = None
-    for found in islice(frames, _DECODED):
-        if found.pts is not None and found.pts >= wanted:
-            break
-    return found
-
-
-def _thumbnail(image: Image) -> Image:
-    size = max(round(image.shape[1] * _HEIGHT / image.shape[0]), 1), _HEIGHT
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Previews:
@@ -204,7 +94,8 @@ class JobsApi:
             ("GET", "/api/previews/{reference:path}", self.preview),
             ("GET", "/api/strips/{reference:path}", self.strip), ("GET", "/api/jobs", self.jobs),
             ("GET", "/api/results", self.results),
-            ("POST", "/api/jobs", self.add), ("POST", "/api/jobs/{number}/{act}", self.act),
+            ("POST", "/api/jobs", self.add), ("POST", "/api/jobs/check", self.check),
+            ("POST", "/api/jobs/{number}/{act}", self.act),
             ("DELETE", "/api/jobs/{number}", self.remove), ("GET", "/api/jobs/{number}/verify", self.verify),
         ]  # fmt: skip
         hide = self._storage.hide_paths
@@ -239,14 +130,56 @@ class JobsApi:
         return JSONResponse({"jobs": found})
 
     async def add(self, request: Request) -> Response:
-        """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page."""
+        """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page.
+
+        ``"follow"`` says of what is drawn on this video whether it is followed: on, off, or auto, where it moves;
+        ``"trial"`` puts it before what waits.
+        """
         message = await message_of(request)
-        path = await asyncio.to_thread(self._storage.resolve, message.text("reference"))
-        known = await asyncio.to_thread(facts, path)
+        trial = "trial" in message.values and message.flag("trial")
+        order = await asyncio.to_thread(self._order, message.text("reference"), message)
+        add = partial(self._queue.add, order.path, order.options, order.frames, plan=order.plan, trial=trial)
+        return JSONResponse(await asyncio.to_thread(self._described, await asyncio.to_thread(add)))
+
+    async def check(self, request: Request) -> Response:
+        """Tell which of ``{"references"}`` cannot be processed with the effects of the Live page, and why."""
+        message = await message_of(request)
+
+        def refused(reference: str) -> dict[str, str] | None:
+            try:
+                self._order(reference, Message({}))
+            except GancamError as error:
+                return {"reference": reference, "error": self._storage.hide_paths(str(error))}
+            return None
+
+        found = await asyncio.to_thread(lambda: [refused(one) for one in message.texts("references")])
+        return JSONResponse({"refused": [one for one in found if one is not None]})
+
+    def _order(self, reference: str, message: Message) -> "_Order":
+        """Make of a request what the queue takes. Raises ``GancamError`` for what could not be processed."""
+        path = self._storage.resolve(reference)
+        known = facts(path)
         options, frames = _options(message, known)
-        effects = [part for spec in self._chain().specs for part in ("-e", str(spec))]
-        job = await asyncio.to_thread(self._queue.add, path, [*effects, *options], frames)
-        return JSONResponse(await asyncio.to_thread(self._described, job))
+        follow = _choice(message.text("follow", "auto"))
+        plan: FollowPlan | None = None
+
+        def keep(strokes: Sequence[Stroke]) -> Path:
+            nonlocal plan
+            check_shape(strokes[0].mask, known.size)
+            here = [one if one.scene.path == str(path) else one._replace(time=None) for one in strokes]
+            if known.kind != "video" or follow == "off" or all(one.time is None for one in here):
+                return self._session.keep_still(strokes)
+            span = message.number("first", 0.0, 1e6, 0.0), message.number("end", 0.0, 1e6, 0.0)
+            plan = self._storage.keep_plan(path, here, follow, span)
+            return plan.track
+
+        specs = self._session.for_files(keep)
+        for spec in specs:
+            given = spec.params.get("mask", "")
+            if given and Path(given).suffix.lower() in READ_IMAGES:
+                MaskFile(given)(np.zeros((known.size[1], known.size[0], 3), np.uint8))  # refuses another shape
+        effects = [part for spec in specs for part in ("-e", str(spec))]
+        return _Order(path, [*effects, *options], frames, plan)
 
     async def act(self, request: Request) -> Response:
         """Pause or resume a job."""
@@ -264,7 +197,8 @@ class JobsApi:
 
     async def results(self, request: Request) -> Response:
         """Give what all jobs that are done made, in one ZIP archive."""
-        made = [Path(job.target) for job in self._queue.jobs() if job.state == "done" and job.target]
+        done = [job for job in self._queue.jobs() if job.state == "done" and not job.trial]
+        made = [Path(job.target) for job in done if job.target]
         found = await asyncio.to_thread(lambda: [path for path in made if path.is_file()])
         if not found:
             raise NotFound("there is no result to download")
@@ -291,9 +225,10 @@ class JobsApi:
 
     def _described(self, job: Job) -> dict[str, object]:
         def hide(text: str) -> str:  # the folder of the job's result, too
-            return self._storage.hide_paths(text).replace(f"{job.number}/", "")
+            return self._storage.hide_paths(text).replace(f".{job.number}/", "").replace(f"{job.number}/", "")
 
-        told = {**asdict(job), "name": Path(job.source).name, "source": self._named(job.source)}
+        told = {key: value for key, value in asdict(job).items() if key != "plan"}
+        told |= {"name": Path(job.source).name, "source": self._named(job.source)}
         told |= {"error": hide(job.error), "notes": [hide(note) for note in job.notes]}
         return {**told, "target": self._named(job.target), "options": [hide(option) for option in job.options]}
 
@@ -302,6 +237,33 @@ class JobsApi:
             return self._storage.reference(Path(path)) if path else ""
         except GancamError:
             return ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the queue is asked for."""
+
+    path: Path
+    options: list[str]
+    frames: int
+    plan: FollowPlan | None
+
+
+def check_shape(mask: NDArray[np.uint8], size: tuple[int, int]) -> None:
+    """Refuse what was drawn for a picture of another shape, of `size` (width, height). Raises ``InputError``."""
+    height, width = mask.shape
+    if abs(width * size[1] / (height * size[0]) - 1) > SAME_ASPECT:
+        raise InputError(
+            f"is {size[0]}x{size[1]}, and what to erase was drawn on a picture of {width}x{height}, another shape: "
+            "draw on this one, or turn that effect off"
+        )
+
+
+def _choice(text: str) -> Choice:
+    for one in get_args(Choice):
+        if one == text:
+            return cast(Choice, one)
+    raise InputError(f"follow {text[:20]!r}: there are {', '.join(get_args(Choice))}")
 
 
 def _options(message: Message, known: MediaFacts) -> tuple[list[str], int]:
@@ -323,17 +285,6 @@ def _options(message: Message, known: MediaFacts) -> tuple[list[str], int]:
 
 def _option(name: str, value: str | float) -> list[str]:
     return [name, str(value)] if value else []
-
-
-def seconds_of(request: Request) -> float:
-    """Read ``?at=SECONDS`` of an address. Raises ``InputError``."""
-    try:
-        at = float(request.query_params.get("at", "0"))
-    except ValueError:
-        at = -1.0
-    if not 0 <= at <= 1e6:
-        raise InputError("at: needs seconds")
-    return at
 
 
 def _jpeg(image: Image) -> Response:

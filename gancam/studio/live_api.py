@@ -13,8 +13,8 @@ from gancam.errors import InputError, SinkError
 from gancam.jobs.preset import parse_effects, write_effects
 from gancam.sources.live import SIZE
 from gancam.studio import menu
-from gancam.studio.jobs_api import frame_at, seconds_of
-from gancam.studio.messages import Message, answered, body_of, message_of
+from gancam.studio.media import frame_at
+from gancam.studio.messages import Message, answered, body_of, message_of, seconds_of
 from gancam.studio.session import Session, cameras, check_model
 from gancam.vision.pad import DrawingPad, Point
 
@@ -64,10 +64,11 @@ class LiveApi:
         return JSONResponse({"cameras": [str(path) for path in found]})
 
     async def play(self, request: Request) -> Response:
-        """Play ``{"kind", "value", "width", "height"}``."""
+        """Play ``{"kind", "value", "width", "height"}``; with ``"at"``, the frame of a file at so many seconds."""
         message = await message_of(request)
         size = round(message.number("width", 16, 3840, SIZE[0])), round(message.number("height", 16, 2160, SIZE[1]))
-        await asyncio.to_thread(self._session.play, message.text("kind"), message.text("value", ""), size)
+        at = message.number("at", 0.0, 1e6) if "at" in message.values else None
+        await asyncio.to_thread(self._session.play, message.text("kind"), message.text("value", ""), size, at)
         return await self.state(request)
 
     async def stop(self, request: Request) -> Response:

@@ -106,6 +106,17 @@ async def message_of(request: Request) -> Message:
     return Message.parse(await body_of(request))
 
 
+def seconds_of(request: Request) -> float:
+    """Read ``?at=SECONDS`` of an address. Raises ``InputError``."""
+    try:
+        at = float(request.query_params.get("at", "0"))
+    except ValueError:
+        at = -1.0
+    if not 0 <= at <= 1e6:
+        raise InputError("at: needs seconds")
+    return at
+
+
 def answered(handler: Handler, hide_paths: Callable[[str], str]) -> Handler:
     """Answer what a handler raises with ``{"error": "..."}``, in one line that `hide_paths` has seen."""
 

@@ -17,8 +17,10 @@ from gancam.sources.open import open_live
 from gancam.studio.browser import BrowserCamera
 from gancam.studio.chain import LiveChain
 from gancam.studio.gate import FrameGate
+from gancam.studio.media import frame_at
 from gancam.studio.screen import Screen
 from gancam.studio.still import StillImage
+from gancam.vision.pad import Scene
 
 log = logging.getLogger(__name__)
 Kind: TypeAlias = Literal["test", "camera", "stream", "file", "browser"]
@@ -36,6 +38,7 @@ class SourceRequest:
         label: What the page calls it.
         camera: The browser's camera, for that kind.
         size: (width, height) that a camera is asked for, and of the test pattern.
+        moment: Seconds of the frame of a video that is shown, and stands still; None: it plays.
     """
 
     kind: Kind
@@ -43,18 +46,29 @@ class SourceRequest:
     label: str
     camera: BrowserCamera | None = None
     size: tuple[int, int] = SIZE
+    moment: float | None = None
 
     @property
     def still(self) -> bool:
         """Whether it is the file of a still picture."""
         return self.kind == "file" and isinstance(classify(self.argument), StillPath)
 
+    @property
+    def stands(self) -> bool:
+        """Whether one picture is shown all the time."""
+        return self.still or self.moment is not None
+
+    @property
+    def scene(self) -> Scene:
+        """What is drawn on when it plays."""
+        return Scene(self.argument, self.moment) if self.kind == "file" else Scene()
+
     def open(self) -> LiveSource:
         """Open it. Raises ``GancamError``."""
         if self.camera is not None:
             return LiveSource(self.camera)
-        if self.still:
-            return open_live(StillImage(Path(self.argument)))
+        if self.stands:
+            return open_live(StillImage(frame_at(Path(self.argument), self.moment or 0.0)))
         return open_live(self.argument, size=self.size)
 
 

@@ -23,7 +23,7 @@ from gancam.studio.player import Player, SourceRequest
 from gancam.studio.screen import Screen
 from gancam.studio.storage import Storage
 from gancam.threads import Listeners
-from gancam.vision.pad import DrawingPad
+from gancam.vision.pad import DrawingPad, Scene, Stroke
 
 log = logging.getLogger(__name__)
 SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt", "rtp")
@@ -88,18 +88,22 @@ class Session:
 
     # Sources
 
-    def play(self, kind: str, value: str, size: tuple[int, int] = SIZE) -> None:
+    def play(self, kind: str, value: str, size: tuple[int, int] = SIZE, moment: float | None = None) -> None:
         """Play a source from now on.
 
         Args:
             kind: test, camera, stream or file.
             value: An index or device of a camera, a URL, the reference of a file.
             size: (width, height) that a camera is asked for, and of the test pattern.
+            moment: Seconds of the frame of a file that is shown, and stands still; None: it plays.
 
         Raises:
             GancamError: It cannot be a source. What fails in opening is told by ``state``.
         """
-        self.player.play(replace(self._request(kind, value), size=size))
+        request = replace(self._request(kind, value), size=size)
+        if request.kind == "file" and moment is not None:
+            request = replace(request, moment=moment, label=f"{request.label} at {moment:.1f} s")
+        self.player.play(request)
 
     def play_browser(self, camera: BrowserCamera) -> None:
         """Play the camera of the browser from now on."""
@@ -173,6 +177,8 @@ class Session:
             pad = link.slot.pad
             if pad is None or pad.size is None:
                 raise InputError(f"{name}: turn its drawing on first")
+            request = self.player.request
+            pad.scene = replace(Scene() if request is None else request.scene, mirrored=self.player.mirrored)
             return act(pad)
 
         values = self.gate.do(work)
@@ -181,8 +187,11 @@ class Session:
         else:
             self.changed()
 
-    def for_files(self) -> list[EffectSpec]:
+    def for_files(self, keep: Callable[[Sequence[Stroke]], Path] | None = None) -> list[EffectSpec]:
         """Write down the effects that are on as files are taken through them: what is drawn is a mask in a file.
+
+        Args:
+            keep: Makes that file of what was drawn; None: it stays where it was drawn.
 
         Raises:
             InputError: One has a mask besides what is drawn.
@@ -194,12 +203,30 @@ class Session:
                 continue
             spec, pad = spec_of(link), link.slot.pad
             params = {key: text for key, text in spec.params.items() if key != "draw"}
-            if pad is not None and pad.brushes and (mask := pad.mask).any():
+            strokes = [] if pad is None or not pad.brushes else [_as_in_file(one) for one in pad.strokes]
+            if strokes:
                 if "mask" in params:
                     raise InputError(f"{link.name}: files take what is drawn or its mask, not both; turn one off")
-                params["mask"] = str(self.storage.keep_mask(mask))
+                params["mask"] = str((keep or self.keep_still)(strokes))
             found.append(EffectSpec(spec.name, params))
         return found
+
+    def keep_still(self, strokes: Sequence[Stroke]) -> Path:
+        """Keep what was drawn as an image. Raises ``SinkError``."""
+        return self.storage.keep_mask(np.bitwise_or.reduce([one.mask for one in strokes]))
+
+    def _drawn_on(self) -> list[dict[str, object]]:
+        """Tell on which frames of which files was drawn, of the effects that are on."""
+        pads = [link.slot.pad for link in self.chain.links if link.slot.on]
+        strokes = [one for pad in pads if pad is not None and pad.brushes for one in pad.strokes]
+        found = dict.fromkeys((one.scene.path, one.time) for one in map(_as_in_file, strokes))
+        return [{"reference": self._reference(path), "at": time} for path, time in found]
+
+    def _reference(self, path: str) -> str:
+        try:
+            return self.storage.reference(Path(path)) if path else ""
+        except GancamError:
+            return ""
 
     # What is told
 
@@ -214,8 +241,10 @@ class Session:
                 "label": "" if request is None else request.label,
                 "error": self.storage.hide_paths(player.error), "size": size,
                 "output": self._output(size), "mirrored": player.mirrored,
+                "stands": request is not None and request.stands,
             },
             "effects": [self._effect(link) for link in self.chain.links],
+            "drawnOn": self._drawn_on(),
             "recording": self.screen.recorder.recording,
             "saidCount": self.screen.said_count,
             "said": [self.storage.hide_paths(line) for line in self.screen.said],
@@ -227,7 +256,7 @@ class Session:
 
     def _effect(self, link: Link) -> dict[str, object]:
         pad, card, known = link.slot.pad, link.slot.card, link.slot.parameters
-        notes = [*link.slot.notes, *(pad.notes if pad is not None else [])]
+        notes = dict.fromkeys([*link.slot.notes, *(pad.notes if pad is not None else [])])  # both tell of some
         return {
             "name": link.name, "model": link.model, "effect": link.model if card is None else card.effect,
             "on": link.slot.on, "error": self.storage.hide_paths(link.error),
@@ -263,6 +292,13 @@ class Session:
         size = SIZE if request is None or request.kind in ("file", "stream") else request.size
         mirror = ["--mirror"] if self.player.mirrored else []
         return shlex.join(["gancam", "live", source, *effects, *_size_option(size), *mirror])
+
+
+def _as_in_file(stroke: Stroke) -> Stroke:
+    """Give a stroke as it lies on the frame of the file: not mirrored, and at its time."""
+    mask = np.ascontiguousarray(stroke.mask[:, ::-1]) if stroke.scene.mirrored else stroke.mask
+    time = stroke.time if stroke.scene.moment is None else stroke.scene.moment
+    return Stroke(mask, time if stroke.scene.path else None, stroke.scene)
 
 
 def _is_file(entry: Parameter, value: Value) -> bool:

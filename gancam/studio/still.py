@@ -1,10 +1,8 @@
 """A still picture that plays, so that it can be drawn on and effects be tried on it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from gancam.frame import Frame
-from gancam.media.images import read_image
+from gancam.frame import Frame, Image
 from gancam.sources.contract import Source
 
 
@@ -12,14 +10,11 @@ class StillImage(Source):
     """Plays one picture without end, until it is closed.
 
     Args:
-        path: Of the picture.
-
-    Raises:
-        SourceError: It cannot be read.
+        image: The picture, ``uint8 (H, W, 3)`` BGR.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._image = read_image(path)[0]
+    def __init__(self, image: Image) -> None:
+        self._image = image
 
     @property
     def fps(self) -> float:

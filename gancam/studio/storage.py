@@ -24,6 +24,8 @@ from gancam.inference.catalog import user_folder
 from gancam.jobs.inputs import VIDEOS
 from gancam.media.messages import cause
 from gancam.media.paths import READ_IMAGES
+from gancam.studio.following import Choice, FollowPlan
+from gancam.vision.pad import Stroke
 
 LARGEST = 8 << 30  # bytes of one upload
 KEEP_FREE = 1 << 30  # bytes that uploads leave free on the disk
@@ -226,6 +228,18 @@ class Storage:
             if not path.is_file():
                 replace_file(path, data, shared=True)
         return path
+
+    def keep_plan(
+        self, video: Path, strokes: Sequence[Stroke], choice: Choice, span: tuple[float, float]
+    ) -> FollowPlan:
+        """Keep what is to be followed in a video where the page does not list it; see ``FollowPlan.keep``.
+
+        Raises ``SinkError``.
+        """
+        folder = self.folder / "masks"
+        make_folder(folder)
+        with _kept(video):
+            return FollowPlan.keep(folder, video, strokes, choice, span)
 
     def check_size(self, size: int) -> None:
         """Refuse an upload of `size` bytes where it is too large or the disk too full. Raises ``InputError``."""

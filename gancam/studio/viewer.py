@@ -16,12 +16,14 @@ from gancam.errors import InputError
 from gancam.sinks.newest import Picture
 from gancam.studio.browser import LARGEST, BrowserCamera
 from gancam.studio.messages import Message
+from gancam.studio.pace import LEVELS, Pace
 from gancam.studio.session import Session
 
 T = TypeVar("T")
 UNDERWAY = 2  # pictures that are sent and not shown yet: one travels while one is decoded
 VIEWERS = 8
 _STATS = 0.5  # seconds between figures
+_STILL = 0.5  # seconds without another picture after which a poor one is sent again as good as can be
 REST_AFTER = 10.0  # seconds without a viewer until a source is let go
 _THREADS = 4  # that make pictures and states for all viewers
 
@@ -98,6 +100,7 @@ class _Viewer:
         self._loop = asyncio.get_running_loop()
         self._frame, self._news, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._underway = 0
+        self._pace = Pace()
         self._before = False
         self._shown_in: tuple[int, int] | None = None  # (width, height), device pixels
         self._room.set()
@@ -135,6 +138,7 @@ class _Viewer:
     def _hear(self, message: Message) -> None:
         if "shown" in message.values:
             self._underway = max(self._underway - 1, 0)
+            self._pace.shown(time.monotonic())
             self._room.set()
         if "compare" in message.values:
             self._before = message.flag("compare")
@@ -144,20 +148,40 @@ class _Viewer:
             self._shown_in = round(room.number("width", 1, 16384)), round(room.number("height", 1, 16384))
 
     async def _send_pictures(self) -> None:
-        sent = 0
+        sent, level, shown, since = 0, 0, (b"", b""), 0.0
         while True:
             await self._room.wait()
-            await self._frame.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STILL if level else None):
+                    await self._frame.wait()
             self._frame.clear()
-            make = partial(self._session.screen.newest.picture, before=self._before, room=self._shown_in)
-            picture = await self._loop.run_in_executor(self._pool, make)
-            if picture is None or (picture.number == sent and not (self._before and picture.before)):
+            picture = await self._picture(self._pace.level)
+            if picture is None:
                 continue
-            sent = picture.number
+            now, wanted = time.monotonic(), self._pace.level
+            if wanted and (picture.after, picture.before) == shown:  # nothing new, on a slow network
+                if not level or self._underway or now - since < _STILL:
+                    continue
+                picture, wanted = await self._picture(0) or picture, 0
+            elif picture.number == sent and not level and not (self._before and picture.before):
+                continue
+            else:
+                shown, since = (picture.after, picture.before), now
+            sent, level = picture.number, wanted
             self._underway += 1
             if self._underway >= UNDERWAY:
                 self._room.clear()
-            await self._socket.send_bytes(packed(picture))
+            data = packed(picture, self._pace.travel)
+            self._pace.sent(time.monotonic(), len(data), wanted)
+            await self._socket.send_bytes(data)
+
+    async def _picture(self, level: int) -> Picture | None:
+        how = LEVELS[level]
+        make = partial(
+            self._session.screen.newest.picture, before=self._before, room=self._shown_in, quality=how.quality,
+            share=how.share,
+        )  # fmt: skip
+        return await self._loop.run_in_executor(self._pool, make)
 
     async def _send_news(self) -> None:
         while True:
@@ -186,9 +210,12 @@ class _Waker:
 _HEAD = struct.Struct("<IfHHI")  # number, age in ms (below 0: unknown), width, height, bytes of the first JPEG
 
 
-def packed(picture: Picture) -> bytes:
-    """Write a picture as the page reads it: the head, the JPEG after the effects, the one before them."""
-    age = -1.0 if picture.captured is None else 1000 * (time.monotonic() - picture.captured)
+def packed(picture: Picture, travel: float = 0.0) -> bytes:
+    """Write a picture as the page reads it: the head, the JPEG after the effects, the one before them.
+
+    Its age is what it will be after `travel` seconds.
+    """
+    age = -1.0 if picture.captured is None else 1000 * (time.monotonic() - picture.captured + travel)
     head = _HEAD.pack(picture.number & 0xFFFFFFFF, age, *picture.size, len(picture.after))
     return b"".join((head, picture.after, picture.before))
 

@@ -1,7 +1,8 @@
 """What a user draws on with the mouse, over the picture of an effect."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,35 @@ Point: TypeAlias = tuple[float, float]
 """x and y."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is drawn on, as who draws knows it.
+
+    Attributes:
+        path: Of the file that plays; empty where it is none.
+        moment: Its time in seconds where it stands still at a frame; None: it plays.
+        mirrored: Whether it is shown mirrored.
+    """
+
+    path: str = ""
+    moment: float | None = None
+    mirrored: bool = False
+
+
+class Stroke(NamedTuple):
+    """What was drawn in one go.
+
+    Attributes:
+        mask: ``uint8 (height, width)``, 1 where it was drawn: not where it was followed to since.
+        time: Seconds of the frame that it was drawn on; None where that is not known.
+        scene: What it was drawn on.
+    """
+
+    mask: NDArray[np.uint8]
+    time: float | None
+    scene: Scene
+
+
 class DrawingPad:
     """Takes strokes and boxes; subclass it and write what can be drawn, all else does nothing.
 
@@ -20,9 +50,16 @@ class DrawingPad:
 
     Attributes:
         brushes: Whether it takes strokes, and not boxes alone.
+        scene: What is drawn on from now on; kept with each stroke.
     """
 
     brushes: bool = False
+    scene: Scene = Scene()
+
+    @property
+    def strokes(self) -> Sequence[Stroke]:
+        """What was drawn and not taken back, in its order; without boxes where they are parameters."""
+        return ()
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from gancam.frame import Image
 from gancam.media.hdr import HLG, PQ
 from gancam.sources import VideoFile
 from gancam.sources.stream import StreamBackend
-from gancam.studio import jobs_api
+from gancam.studio import media
 from tests.helpers.clips import make_clip, scenery
 from train.data.items import video_frames
 
@@ -46,11 +46,11 @@ def test_training_learns_from_what_is_played(tmp_path: Path, transfer: int) -> N
 @pytest.mark.parametrize("transfer", [1, PQ])
 def test_the_studio_shows_what_is_played(tmp_path: Path, transfer: int) -> None:
     path = phone(tmp_path / "a.mp4", transfer)
-    shown = jobs_api.strip(path, 2)
+    shown = media.strip(path, 2)
     wanted = np.hstack([cv2.resize(image, (48, 72), interpolation=cv2.INTER_AREA) for image in played(path)])
     assert shown.shape == (72, 2 * 48, 3)
     assert np.array_equal(shown, wanted)
-    assert np.array_equal(jobs_api.frame_at(path, 0), played(path)[0])
+    assert np.array_equal(media.frame_at(path, 0), played(path)[0])
 
 
 @pytest.mark.parametrize("transfer", [1, HLG])

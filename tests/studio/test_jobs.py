@@ -25,7 +25,7 @@ from gancam.frame import Image
 from gancam.sources import TestPattern
 from gancam.studio import jobs as module
 from gancam.studio.jobs import Job, JobQueue
-from gancam.studio.jobs_api import facts, frame_at, strip
+from gancam.studio.media import facts, frame_at, strip
 from tests.helpers.clips import make_clip
 from tests.helpers.command import video
 from tests.helpers.studio import studio, wait_for
@@ -294,7 +294,7 @@ def test_a_frame_is_shown_before_and_after_and_the_timeline_in_thumbnails(tmp_pa
     with studio(tmp_path / "kept") as client:
         reference = upload(client, clip)
         assert client.get(f"/api/media/{reference}").json() == {
-            "kind": "video", "size": [96, 64], "fps": 30.0, "frames": 24, "seconds": 0.8,
+            "kind": "video", "size": [96, 64], "fps": 30.0, "frames": 24, "seconds": 0.8, "begins": 0.0,
         }  # fmt: skip
         before = picture(client.get(f"/api/frames/{reference}?at=0.5").content)
         assert TestPattern.index_in(before) == 15
@@ -343,6 +343,7 @@ def test_files_of_all_kinds_are_looked_into(tmp_path: Path, clip: Path) -> None:
         "fps": 0.0,
         "frames": 1,
         "seconds": 0,
+        "begins": 0.0,
     }
     assert strip(tmp_path / "a.png", 9).shape == (72, 96, 3)
     shown = strip(clip, 4)

@@ -24,7 +24,7 @@ def test_a_source_plays_and_stops(tmp_path: Path) -> None:
         assert np.array_equal(image, TestPattern().image(TestPattern.index_in(image)))
         assert state(client)["source"] | {"error": ""} == {
             "state": "playing", "kind": "test", "label": "Test pattern", "error": "", "size": [640, 360],
-            "output": [640, 360], "mirrored": False,
+            "output": [640, 360], "mirrored": False, "stands": False,
         }  # fmt: skip
         client.delete("/api/source")
         assert state(client)["source"]["state"] == "idle"

@@ -13,7 +13,6 @@ import pytest
 import gancam.effects
 from gancam.effects import declared
 from gancam.params import Parameter
-from tests.helpers.browser import chromium, serving
 from tests.helpers.command import video
 from tests.helpers.small import translator_network, write_translator
 from tests.helpers.studio import wait_for
@@ -35,12 +34,6 @@ NUMBER = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture(scope="module", autouse=True)
 def faces_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A model of the user's own for the effect that none is bundled for."""
@@ -49,23 +42,6 @@ def faces_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANCAM_MODELS", str(folder))
         yield
-
-
-@pytest.fixture
-def page(browser: Any, tmp_path: Path) -> Iterator[Any]:
-    """The page of a new studio; whatever its scripts complain of fails the test."""
-    complaints: list[str] = []
-    with serving(tmp_path / "kept") as url:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.extend([said.text] if said.type == "error" else []))
-        page.set_default_timeout(30_000)
-        page.goto(url)
-        page.wait_for_selector(".choice")
-        yield page
-        page.close()
-    refused = "the server responded with a status of 400"  # which the page tells in its own words
-    assert [said for said in complaints if refused not in said] == []
 
 
 def effects(page: Any) -> list[dict[str, Any]]:

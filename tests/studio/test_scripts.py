@@ -507,7 +507,8 @@ document.getElementById("files-list").querySelectorAll = () => []
 document.getElementById("panel-files").hidden = false
 globalThis.addEventListener = () => {}
 globalThis.innerWidth = 1280
-const answers = { "/api/files": { roots: ["results"] }, "/api/jobs": { jobs: [] } }
+const answers = { "/api/files": { roots: ["results"] }, "/api/jobs": { jobs: [] },
+                  "/api/jobs/check": { refused: [] } }
 const posted = []
 globalThis.fetch = async (path, { body }) => {
   if (path === "/api/jobs" && body) posted.push(JSON.parse(body).reference)
@@ -546,8 +547,18 @@ def test_many_files_are_shown_in_parts_and_found_by_their_name() -> None:
     ]
 
 
-def test_what_was_uploaded_at_once_is_processed_at_once() -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("refused", "agreed", "posted"),
+    [([], False, ["a", "c"]), (["a"], True, ["c"]), (["a"], False, []), (["a", "c"], True, [])],
+)
+def test_what_was_uploaded_at_once_is_processed_at_once(refused: list[str], agreed: bool, posted: list[str]) -> None:
+    answers = [{"reference": f"results/1/{name}.png", "error": "another shape"} for name in refused]
+    code = f"""
+      answers["/api/jobs/check"] = {{ refused: {json.dumps(answers)} }}
+      const asked = []
+      globalThis.confirm = (text) => {{ asked.push(text); return {json.dumps(agreed)} }}
+    """
+    code += """
       let input = null
       listed([])
       const panel = document.getElementById("panel-files")
@@ -569,9 +580,12 @@ def test_what_was_uploaded_at_once_is_processed_at_once() -> None:
       const offered = [all.hidden]
       all.onclick()
       await settle()
-      tell([...offered, posted, all.hidden, shown()[0]])
+      tell([...offered, posted, shown()[0], asked])
     """
-    assert told(FILES + code) == [False, ["results/1/a.png", "results/1/c.png"], True, "b.pdf: no"]
+    found = [f"results/1/{name}.png" for name in posted]
+    words = "1 of 2 cannot be processed:\n\na.png: another shape\n\nProcess the other 1?"
+    asked = [words] if len(refused) == 1 else []
+    assert told(FILES + code) == [False, found, "b.pdf: no", asked]
 
 
 def test_results_of_one_name_are_told_apart() -> None:

@@ -17,10 +17,16 @@ from starlette.websockets import WebSocketDisconnect
 from gancam.frame import Image
 from gancam.sinks.newest import as_jpeg
 from gancam.sources import TestPattern
-from gancam.studio import viewer
+from gancam.studio import pace, viewer
 from gancam.studio.browser import decoded, jpeg_size
 from gancam.studio.player import Player
 from tests.helpers.studio import SOCKETS, play_test, state, studio, wait_for
+
+
+@pytest.fixture(autouse=True)
+def no_picture_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are as good as can be however slow this machine is."""
+    monkeypatch.setattr(pace, "SLOW", 1e9)
 
 
 def jpeg(image: Image, quality: int = 90) -> bytes:
@@ -94,6 +100,25 @@ def test_no_more_pixels_are_sent_than_are_shown(tmp_path: Path) -> None:
             assert size == (640, 360)
             assert image.shape == (180, 320, 3)
             assert client.get("/api/snapshot").content[16:24] == struct.pack(">II", 640, 360)
+
+
+def test_a_slow_network_gets_smaller_pictures_and_the_whole_one_once_nothing_moves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SLOW", 0.0)  # whatever comes is too slow
+    cv2.imwrite(str(tmp_path / "a.png"), TestPattern((640, 360)).image(0))
+    with studio(tmp_path / "kept", tmp_path) as client, client.websocket_connect(f"{SOCKETS}/api/live") as socket:
+        client.post("/api/source", json={"kind": "file", "value": f"{tmp_path.name}/a.png"})
+        widths = [picture(socket)[3].shape[1]]
+        while widths[-1] == 640:
+            socket.send_text(json.dumps({"shown": 0}))
+            widths.append(picture(socket)[3].shape[1])
+        while widths[-1] < 640:
+            socket.send_text(json.dumps({"shown": 0}))
+            _, _, size, image, _ = picture(socket)
+            widths.append(image.shape[1])
+            assert size == (640, 360)
+        assert min(widths) < 400
 
 
 def test_the_state_comes_with_each_change(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@ import { attempt, listen, request, TITLES, upload } from "./api.js"
 import { $, button, dress, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { startJobs, watchJobs } from "./jobs.js"
+import { showMarks, startMarks } from "./marks.js"
 import { startPreview } from "./preview.js"
 
 const few = () => (innerWidth > 1000 ? 10 : 5) // files of a folder that are shown at first
+const TRIED = 3 // seconds of a trial
 const MORE = 50 // that a click adds
 
 let chosen = null // what is looked at
@@ -40,6 +42,9 @@ export function startFiles() {
   dress($("prepare-add"), "plus", "Process")
   $("prepare-add").onclick = add
   $("prepare-all").onclick = addAll
+  dress($("prepare-try"), "play", "Try 3 seconds")
+  $("prepare-try").onclick = tryOut
+  startMarks(() => chosen && { entry: chosen, at: preview.at(), kind: chosen.facts?.kind })
   dress($("prepare-live"), "play", "Play in Live")
   $("prepare-live").onclick = async () => {
     if (await attempt("POST", "/api/source", { kind: "file", value: chosen.reference })) location.hash = "live"
@@ -53,8 +58,9 @@ export function startFiles() {
     effect.classList.toggle("accent", !on.length)
     effect.title = on.length ? "To the effects and their settings, on the Live page" : ""
     effect.onclick = () => { if (on.length) location.hash = "live"; else dispatchEvent(new CustomEvent("menu", { detail: preview.frame() })) }
+    showMarks()
     preview.effects(JSON.stringify(on.map((effect) => [effect.name, effect.values])))
-    $("prepare-add").disabled = $("prepare-all").disabled = !on.length
+    $("prepare-add").disabled = $("prepare-all").disabled = $("prepare-try").disabled = !on.length
   })
   const opened = (on) => { watchJobs(on); if (on) list() }
   addEventListener("section", ({ detail }) => opened(detail === "files"))
@@ -170,7 +176,10 @@ async function choose(entry) {
   try {
     const facts = await request("GET", `/api/media/${entry.reference.split("/").map(encodeURIComponent).join("/")}`)
     if (chosen !== entry) return
+    entry.facts = facts
     $("prepare").hidden = false
+    $("prepare-try").hidden = facts.seconds <= 2 * TRIED
+    showMarks()
     $("prepare-name").textContent = entry.name
     $("prepare-facts").textContent = [facts.size.join(" × "), facts.fps && `${Number(facts.fps.toFixed(2))} fps`,
       facts.seconds && `${facts.seconds.toFixed(1)} s`].filter(Boolean).join(" · ")
@@ -188,8 +197,8 @@ async function choose(entry) {
 }
 
 /** Put a file at the end of the queue; what it is there, null where it is refused. */
-function queue(entry, { first, end }) {
-  const options = { codec: $("prepare-codec").value, quality: Number($("prepare-quality").value) }
+function queue(entry, { first, end }, more = {}) {
+  const options = { codec: $("prepare-codec").value, quality: Number($("prepare-quality").value), follow: $("prepare-follow").value, ...more }
   return attempt("POST", "/api/jobs", { reference: entry.reference, first, end, ...options })
 }
 
@@ -199,10 +208,31 @@ async function add() {
   if (job) { toast(`${job.name} is in the queue`); watchJobs(true) }
 }
 
+/** Process a few seconds around the frame that is shown, before all that waits. */
+async function tryOut() {
+  const first = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
+  const job = await queue(chosen, { first, end: first + TRIED }, { trial: true })
+  if (job) { toast(`${TRIED} seconds of ${job.name} are made: they are shown here then`); watchJobs(true) }
+}
+
+/** Of what was uploaded at once, what can be processed; the user is asked where that is not all. */
+async function able() {
+  const answer = await attempt("POST", "/api/jobs/check", { references: together.map(({ reference }) => reference) })
+  if (!answer?.refused.length) return answer ? together : []
+  const refused = new Map(answer.refused.map(({ reference, error }) => [reference, error]))
+  const why = together.filter(({ reference }) => refused.has(reference)).map(({ name, reference }) => `${name}: ${refused.get(reference)}`)
+  const left = together.filter(({ reference }) => !refused.has(reference))
+  if (!left.length) toast(`None can be processed. ${why[0]}`, "error")
+  const told = [...why.slice(0, 5), ...(why.length > 5 ? [`and ${why.length - 5} more`] : [])].join("\n")
+  return left.length && confirm(`${why.length} of ${together.length} cannot be processed:\n\n${told}\n\nProcess the other ${left.length}?`) ? left : []
+}
+
 /** Queue all that was uploaded at once, from beginning to end. */
 async function addAll() {
   $("prepare-all").hidden = true // once: another click would make them again
+  const files = await able()
+  if (!files.length) offerAll()
   let count = 0
-  for (const entry of together) if (await queue(entry, { first: 0, end: 0 })) count += 1
+  for (const entry of files) if (await queue(entry, { first: 0, end: 0 })) count += 1
   if (count) { toast(`${count} files are in the queue`); watchJobs(true) }
 }

@@ -1,6 +1,7 @@
 // The queue of what is processed: progress, pause, go on, fetch, and what was kept.
 import { attempt } from "./api.js"
-import { $, button, dress, el } from "./dom.js"
+import { compare } from "./compare.js"
+import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
 
 let watching = false
@@ -10,6 +11,7 @@ let done = new Set()
 let finished = () => {}
 let known = [] // as they were told last, the oldest first
 const opened = new Map() // tables of verify by job
+const trials = new Set() // that were seen under way: what they made is shown once it is there
 
 export function startJobs(onDone) {
   finished = onDone
@@ -71,12 +73,18 @@ function show(jobs) {
   summarise(jobs)
   const now = new Set(jobs.filter((job) => job.state === "done").map((job) => job.number))
   if ([...now].some((number) => !done.has(number))) finished()
+  const tried = jobs.find((job) => job.trial && now.has(job.number) && trials.has(job.number))
+  for (const job of jobs) if (job.trial && job.state !== "done") trials.add(job.number)
+  if (tried) {
+    trials.delete(tried.number)
+    if (watching && !document.querySelector("dialog[open]")) look(tried)
+  }
   done = now
   $("jobs-section").hidden = !jobs.length
   const list = $("jobs-list")
   const rows = inOrder(jobs).map((job) => {
     const old = list.querySelector(`[data-job="${job.number}"]`)
-    const text = JSON.stringify({ ...job, frame: 0, eta: null, seconds: 0 })
+    const text = JSON.stringify({ ...job, frame: 0, eta: null, seconds: 0, doing: "" })
     if (old?.dataset.text === text) { refresh(old, job); return old } // a button that is made anew loses the press that is under way
     const focus = old?.contains(document.activeElement) ? document.activeElement.dataset.act : null
     const row = make(job)
@@ -99,10 +107,12 @@ const share = (job) => (job.frames ? Math.min(job.frame / job.frames, 1) : 0)
 function about(job) {
   const effects = job.options.filter((_, place) => job.options[place - 1] === "-e").map((text) => text.split(":")[0])
   const frames = job.frames > 1 ? `${job.frame} of ${job.frames} frames` : "" // a picture is one
-  const said = { running: share(job) === 1 && job.frames > 1 ? "finishing" : job.eta === null ? frames : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
+  const said = { running: job.doing ? job.doing : share(job) === 1 && job.frames > 1 ? "finishing" : job.eta === null ? frames : `${Math.round(100 * share(job))} %, ${time(job.eta)} left`,
                  paused: frames, done: `in ${time(job.seconds)}` }[job.state] ?? ""
   return [effects.join(" → "), said].filter(Boolean).join(" · ")
 }
+
+const look = (job) => compare(job).catch((error) => toast(error.message, "error"))
 
 function refresh(row, job) {
   row.querySelector("header small").textContent = about(job)
@@ -129,12 +139,13 @@ function make(job) {
       icon("download"), el("span", {}, "Download")))
     acts.push(el("a", { class: "button small", href: `/api/downloads/${job.target.split("/").map(encodeURIComponent).join("/")}?show=1`, target: "_blank", rel: "noopener", "data-act": "show" },
       icon("full"), el("span", {}, "Open")))
+    if (job.source) acts.push(button("split", "Compare", { class: "button small", "data-act": "compare", onclick: () => look(job) }))
     acts.push(button("eye", "What was kept", { class: "button small", "data-act": "verify", "aria-expanded": opened.has(job.number), onclick: () => verify(job) }))
   }
   acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",
     onclick: () => remove(job, row) }))
   const row = el("li", { class: `job ${job.state}`, "data-job": job.number },
-    el("header", {}, el("b", {}, job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
+    el("header", {}, el("b", {}, job.trial ? `${job.name}, tried` : job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
     job.state === "done" ? null : el("progress", { max: 1, value: share(job), "aria-label": `Progress of ${job.name}` }),
     job.error ? el("p", { class: "error" }, job.error) : null,
     ...job.notes.map((note) => el("p", { class: "quiet-text" }, note)),

@@ -2,6 +2,7 @@
 import { loadModels } from "./api.js"
 import { startCamera } from "./camera.js"
 import { startChain } from "./chain.js"
+import { startCompare } from "./compare.js"
 import { $, dress, ignoreStrayDrops } from "./dom.js"
 import { startFiles } from "./files.js"
 import { startMenu } from "./menu.js"
@@ -83,6 +84,7 @@ startMenu()
 startChain()
 startModels()
 startFiles()
+startCompare()
 addEventListener("back", loadModels)
 await loadModels()
 connect()

@@ -56,9 +56,8 @@ const jpeg = (data) => createImageBitmap(new Blob([data], { type: "image/jpeg" }
 
 /** A head of 16 bytes (number, age in ms, width, height, bytes of the first JPEG), then one or two JPEGs. */
 async function unpack(data) {
-  const came = performance.now()
   const head = new DataView(data)
-  const picture = { number: head.getUint32(0, true), age: head.getFloat32(4, true), came,
+  const picture = { number: head.getUint32(0, true), age: head.getFloat32(4, true),
                     width: head.getUint16(8, true), height: head.getUint16(10, true) }
   const first = head.getUint32(12, true)
   // a page that nobody sees asks for no more

@@ -43,7 +43,7 @@ export function showPicture(picture) {
   }
   paint()
   const moment = performance.now()
-  age = picture.age < 0 ? null : picture.age + moment - picture.came
+  age = picture.age < 0 ? null : picture.age // the way here and the drawing are in it
   moments.push(moment)
   while (moments.length > 2 && moment - moments[0] > 2000) moments.shift()
   view.dispatchEvent(new CustomEvent("picture", { detail: { number: picture.number, age } }))
@@ -192,8 +192,9 @@ view.addEventListener("picture", () => {
 function showFigures() {
   const recent = moments.filter((moment) => moment > performance.now() - 2000)
   const fps = recent.length > 1 ? (1000 * (recent.length - 1)) / (recent.at(-1) - recent[0]) : 0
-  const parts = [fps ? `${fps.toFixed(fps < 10 ? 1 : 0)} fps` : "under 1 fps"]
-  if (age !== null) parts.push(age < 1000 ? `${Math.round(age)} ms delay` : `${(age / 1000).toFixed(1)} s delay`)
+  const stands = told.state?.source.stands // one picture has no rate
+  const parts = stands ? [] : [fps ? `${fps.toFixed(fps < 10 ? 1 : 0)} fps` : "under 1 fps"]
+  if (age !== null && !stands) parts.push(age < 1000 ? `${Math.round(age)} ms delay` : `${(age / 1000).toFixed(1)} s delay`)
   if (now) parts.push(`${now.width} × ${now.height}`)
   $("figures").textContent = parts.join("  ·  ")
 }
