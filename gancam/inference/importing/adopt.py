@@ -22,12 +22,11 @@ from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.classes import OF_TWO, merged
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign
-from gancam.inference.importing.freeing import freed, freed_first
+from gancam.inference.importing.freeing import freed, probed
 from gancam.inference.importing.latent import generated, wrap_latent
 from gancam.inference.importing.masked import filled, wrap_masked
 from gancam.inference.importing.measure import usual_side
 from gancam.inference.importing.ports import alone, count_at_once, drawn, mended, trained, usual
-from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import ENTRY, FILE_ENTRY, check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
 from gancam.inference.importing.states import PAST, own_frame, past_begins, second, with_past
@@ -112,12 +111,8 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     if two:
         wrap.onnx().save(model, str(folder / "merged.onnx"))
         graph = Foreign(folder / "merged.onnx", graph.process, given_as)
-    early = None if two or frames > 1 else freed_first(model, graph, given, folder)
-    model, graph, convention = early or (
-        model,
-        graph,
-        probe(graph, {**given, "effect": "background"} if two else given),
-    )
+    known = {**given, "effect": "background"} if two else given
+    model, graph, convention = probed(model, graph, known, folder if frames == 1 else None)
     if trained(model):
         convention = replace(convention, doubts=(*convention.doubts, _TRAINED))
     if two and "effect" not in given:

@@ -17,7 +17,15 @@ from gancam.inference.importing.trial import TrialFailed
 _LARGE = 192  # pixels of the shorter side of a graph of one size from which on small pictures are tried first
 
 
-def freed_first(
+def probed(
+    model: OnnxModel, graph: Foreign, answers: Answers, folder: Path | None
+) -> tuple[OnnxModel, Foreign, Convention]:
+    """`probe`, on small pictures first where there is a `folder` for the graph with free sides."""
+    early = None if folder is None else _freed_first(model, graph, answers, folder)
+    return early or (model, graph, probe(graph, answers))
+
+
+def _freed_first(
     model: OnnxModel, graph: Foreign, answers: Answers, folder: Path
 ) -> tuple[OnnxModel, Foreign, Convention] | None:
     """A graph of one large size with free sides, found out about on small pictures, which take a part of the time.
