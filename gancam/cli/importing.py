@@ -74,7 +74,7 @@ def import_(
         list[Path],
         typer.Argument(
             metavar="FILE [SYNTHESIS]",
-            help="An .onnx without a card, or a .pth or .safetensors; or a generator's mapping and its synthesis.",
+            help="An .onnx without a card, weights (.pth, .safetensors), or a generator's mapping and its synthesis.",
         ),
     ],
     name: Annotated[str, typer.Option(help="Its name from now on (default: the file's).")] = "",

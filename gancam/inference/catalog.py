@@ -19,7 +19,7 @@ from gancam.inference.runs import checkpoint_of, exported
 from gancam.inference.variants import read_card, variants
 
 log = logging.getLogger(__name__)
-_READ = "an .onnx, weights (.pth, .pt, .safetensors), or the folder of a training run"
+_READ = "an .onnx, weights (.pth, .pt, .ckpt, .safetensors), or the folder of a training run"
 MODELS = Path(__file__).parent.parent / "models"
 NONE = "none"  # stands for no effect where effects are named
 

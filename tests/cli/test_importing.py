@@ -58,7 +58,7 @@ def test_import_refuses(tmp_path: Path, own: Path) -> None:
     refused("import", str(source), "--range", "0..2", says="range '0..2' must be 0..1")
     refused("import", str(tmp_path / "none.onnx"), says="no model file")
     refused("import", str(tmp_path / "none.pth"), says="no model file")
-    refused("import", str(tmp_path), says="an .onnx, or weights in .pth, .pt, .safetensors, can be imported")
+    refused("import", str(tmp_path), says="an .onnx, or weights in .pth, .pt, .ckpt, .safetensors, can be imported")
     refused("import", str(MODELS / "mnist.onnx"), "--name", "m", says="is a model of gancam already")
     refused("import", *[str(source)] * 3, says="3 files: one is imported at a time, or the two of a generator")
     refused("import", str(source), str(source), "--name", "g", says="give pictures: a mapping (z to w) is missing")

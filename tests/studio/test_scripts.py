@@ -320,7 +320,7 @@ def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:
     assert found == [
         ["POST /api/catalogue", "DELETE /api/files/uploads/a%20b.pth"],
         "Trying a b.pth out",
-        ["letter.pdf: a model's file ends in .onnx, .pth, .pt, .safetensors", "a b.pth: no model"],
+        ["letter.pdf: a model's file ends in .onnx, .pth, .pt, .ckpt, .safetensors", "a b.pth: no model"],
     ]
 
 

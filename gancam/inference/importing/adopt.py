@@ -22,11 +22,11 @@ from gancam.inference.importing import pictures, wrap
 from gancam.inference.importing.classes import OF_TWO, merged
 from gancam.inference.importing.convention import Answers, Convention, Floats, OnnxModel, checked, decode, sidecar
 from gancam.inference.importing.foreign import Foreign
+from gancam.inference.importing.freeing import freed, probed
 from gancam.inference.importing.latent import generated, wrap_latent
 from gancam.inference.importing.masked import filled, wrap_masked
-from gancam.inference.importing.measure import measured, usual_side
+from gancam.inference.importing.measure import usual_side
 from gancam.inference.importing.ports import alone, count_at_once, drawn, mended, trained, usual
-from gancam.inference.importing.probe import probe
 from gancam.inference.importing.safety import ENTRY, FILE_ENTRY, check_safe, metadata
 from gancam.inference.importing.sayings import plain_name, said
 from gancam.inference.importing.states import PAST, own_frame, past_begins, second, with_past
@@ -111,7 +111,8 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
     if two:
         wrap.onnx().save(model, str(folder / "merged.onnx"))
         graph = Foreign(folder / "merged.onnx", graph.process, given_as)
-    convention = probe(graph, {**given, "effect": "background"} if two else given)
+    known = {**given, "effect": "background"} if two else given
+    model, graph, convention = probed(model, graph, known, folder if frames == 1 else None)
     if trained(model):
         convention = convention.doubted(_TRAINED)
     if two and "effect" not in given:
@@ -123,7 +124,7 @@ def _adapted(source: Path, target: Path, name: str, given: Answers, folder: Path
         convention = _placed(model, graph, replace(convention, frames=frames), given, folder)
     free = convention.effect in ("translate", "super_resolution") and not convention.states
     if convention.fixed and "height" not in given and free:
-        model, graph, convention = _freed(model, graph, convention, given)
+        model, graph, convention = freed(model, graph, convention, given)
     if convention.fixed and convention.effect == "translate" and convention.height == convention.width:
         hint = f"it may be of aligned faces, {convention.height}x{convention.height} each (--effect faces)"
         convention = convention.doubted(*([] if "effect" in given else [hint]))
@@ -312,32 +313,6 @@ def _overlap(convention: Convention) -> int:
     if convention.fixed and not convention.reach:
         return min(convention.height, convention.width) // 4
     return convention.reach
-
-
-def _freed(
-    model: OnnxModel, graph: Foreign, convention: Convention, answers: Answers
-) -> tuple[OnnxModel, Foreign, Convention]:
-    """The same with free sides, where other sizes run and look like what was shown."""
-    free = wrap.freed(model, convention)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "free.onnx"
-        try:
-            wrap.onnx().save(free, str(path))
-            other = Foreign(path, graph.process, graph.name)
-            size = convention.height + 32, convention.width + 64
-            found = replace(convention, height=0, width=0, minimum=1, multiple=1)
-            small = pictures.shown(convention.height, convention.width, convention.scale)
-            large = pictures.shown(*size, convention.scale)
-            usual = pictures.off(graph.picture(small, convention), small)
-            made = other.picture(large, found)
-            if made.shape[:2] != tuple(convention.scale * side for side in size):
-                raise TrialFailed("another size came out")
-            if pictures.off(made, large) > 1.5 * usual + 2.0:
-                raise TrialFailed("looks otherwise")
-            found = measured(other, found, answers)
-            return free, other, found
-        except (TrialFailed, GancamError, ValueError, OSError):
-            return model, graph, convention
 
 
 def _checked(graph: Foreign, convention: Convention, target: Path) -> float:

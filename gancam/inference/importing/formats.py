@@ -68,7 +68,6 @@ _ENDS = {
     ".pdmodel": _CONVERT.format("PaddlePaddle") + " with paddle2onnx",
     ".gguf": _GGUF,
     ".ort": _ORT,
-    ".ckpt": "a checkpoint: save its state_dict as .safetensors or .pth, or export the network to ONNX",
     ".pkl": "a pickle of Python, code in which is never run: export the network to ONNX",
     ".pt2": _PROGRAM,
     ".data": "the weights of an ONNX model: name the .onnx beside it",
@@ -78,7 +77,7 @@ _ENDS = {
     ".part": _UNENDED,
     ".download": _UNENDED,
 }
-_WEIGHTS = {_PTH: (".pth", ".pt"), _BEGINS[-1][2]: (".safetensors",)}  # what files of those endings should be
+_WEIGHTS = {_PTH: (".pth", ".pt", ".ckpt"), _BEGINS[-1][2]: (".safetensors",)}  # what files of those endings should be
 _ZIP = b"PK\x03\x04"  # archives, and what PyTorch saves
 _HEAD = 512  # bytes that are looked at
 _QUOTED = 60  # characters of a text that are told
@@ -103,7 +102,7 @@ def other_format(path: Path) -> str:
         lower = begin.lower()
         found = (said for place, text, said in _BEGINS if lower[place : place + len(text)] == text)
         known = next(found, "") or _text(begin)
-    if known in _WEIGHTS and ending in (".ckpt", *_WEIGHTS[known]):
+    if known in _WEIGHTS and ending in _WEIGHTS[known]:
         return _ENDS.get(ending, "")
     return known or _ENDS.get(ending, "")
 

@@ -156,7 +156,6 @@ def test_files_of_another_kind_are_named(name: str, content: bytes, said: str, t
         ("a.onnx", ["model/net.onnx"], "packed: unpack model/net.onnx from it first"),
         ("a.zip", ["readme.txt"], "packed: unpack it first"),
         ("b.onnx", ["net/data.pkl", "net/data/0"], "a file of weights that PyTorch saved: name it .pth"),
-        ("a.ckpt", ["net/data.pkl", "net/data/0"], "a checkpoint: save its state_dict"),
         ("a.pt", ["net/data.pkl", "net/constants.pkl", "net/code/a.py"], "a program of TorchScript"),
         ("a.pt2", ["net/archive_format", "net/models/model.json"], "a program of torch.export"),
         ("a.keras", ["config.json", "model.weights.h5"], "a model of Keras"),

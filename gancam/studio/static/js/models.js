@@ -3,7 +3,7 @@ import { attempt, loadModels, request, send, told } from "./api.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
 
-const ENDINGS = ".onnx,.pth,.pt,.safetensors"
+const ENDINGS = ".onnx,.pth,.pt,.ckpt,.safetensors"
 let filled = false
 
 export function startModels() {
