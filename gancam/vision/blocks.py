@@ -27,6 +27,7 @@ _LIKELY = 0.3  # of the error of values that fall anywhere, up to which they are
 _ALIKE = 3  # qualities after one that may fit better: of higher ones the steps divide those of a lower one
 _FIRST = 3  # of those frequencies that are looked at first
 _CLOSE = 0.1  # of that, by which another quality may fit better
+_RARE = 0.03  # of blocks: so few that are no multiples change nothing
 _FEWEST = 60  # values that must be told from nothing
 _COARSEST, _FINEST = 5, 90  # qualities of pictures in which anything can be seen, and of which quality is told
 _GRIDS = (0, 4), (2, 10), (4, 8), (6, 2), (8, 12), (10, 6), (12, 4), (14, 14)  # rows and columns: no two of 8 alike
@@ -52,6 +53,7 @@ def _steps(quality: int) -> Levels:
 _STEPS = np.array([_steps(quality) for quality in range(_COARSEST, _FINEST + 1)])
 _WAVES = np.cos(np.pi / 8 * np.outer(np.arange(8), np.arange(8) + 0.5)).astype(np.float32) / 2  # DCT-II
 _WAVES[0] /= np.sqrt(np.float32(2))
+_BOTH = np.kron(_WAVES, _WAVES)  # down and across
 
 
 def deblocked(image: Image, strength: float, *, sharpened: bool = False) -> Image:
@@ -112,9 +114,12 @@ def saved_quality(image: Image, finest: int = _BLOCKY) -> int | None:
     found = [_quality(grey[top:, left:], lowest) for top, left in grids]
     slow = finest > _BLOCKY  # frames must be quick
     if slow and not any(found) and min(grey.shape) >= 16 and (part.min() == 0 or part.max() == 255):
-        found = [_quality(_whole(part[top:, left:], grey[top:, left:]), lowest) for top, left in grids]
+        wholes = [_whole(part[top:, left:], grey[top:, left:]) for top, left in grids]
+        found = [_quality(whole, lowest) for whole in wholes if whole is not None]
     if slow and not any(found):
-        found = [_cut_quality(_telling(image[top:, left:]), steps.reshape(len(steps), -1)) for top, left in grids]
+        steps = steps.reshape(len(steps), -1)
+        likely = [(top, left) for top, left in grids if not _surely_none(_telling(part[top:, left:]), steps)]
+        found = [_cut_quality(_telling(image[top:, left:]), steps) for top, left in likely]
     return min((quality for quality in found if quality is not None), default=None)
 
 
@@ -124,12 +129,18 @@ def _middle(image: Image) -> Image:
     return np.ascontiguousarray(image[top : top + _SIDE, left : left + _SIDE])
 
 
-def _whole(part: Image, grey: Levels) -> Levels:
-    """Give `grey` with its blocks plain that were cut off at black or white: their values are no multiples any more."""
+def _whole(part: Image, grey: Levels) -> Levels | None:
+    """Give `grey` with its blocks plain that were cut off at black or white: their values are no multiples any more.
+
+    None where so few were that all else told already.
+    """
     down, across = (side // 8 for side in grey.shape)
     size = across * 8, down * 8
     cut = np.asarray(cv2.inRange(part[: size[1], : size[0]], (1, 1, 1), (254, 254, 254))) == 0
-    blocks = cut.reshape(down, 8, across, 8).any((1, 3)).repeat(8, 0).repeat(8, 1)
+    blocks = cut.reshape(down, 8, across, 8).any((1, 3))
+    if blocks.mean() < _RARE:
+        return None
+    blocks = blocks.repeat(8, 0).repeat(8, 1)
     return np.where(blocks, np.float32(_MIDDLE), grey[: size[1], : size[0]])
 
 
@@ -173,10 +184,11 @@ def _errors(values: Levels, steps: Levels) -> Levels:
 
     1 is as far as anything is, or where few values tell.
     """
-    times = values / steps[..., None]
+    times = (values / steps[..., None]).reshape(len(steps), values.size)
     told = times > 0.75
-    sums = (np.square(times - np.rint(times)) * told).sum((1, 2))
-    count = told.sum((1, 2))
+    off = (times - np.rint(times)) * told
+    sums = np.einsum("ij,ij->i", off, off)
+    count = np.array([cv2.countNonZero(each) for each in told.view(np.uint8)])
     return np.where(count < _FEWEST, 1, 12 * sums / np.maximum(count, 1)).astype(np.float32)
 
 
@@ -199,6 +211,17 @@ def _telling(image: Image) -> NDArray[np.uint8]:
     return np.asarray(part[row, :, column].reshape(-1, 64, 3), np.uint8)
 
 
+def _surely_none(blocks: NDArray[np.uint8], steps: Levels) -> bool:
+    """Whether those of `blocks` of which nothing was cut off are multiples of no quality's steps: told in no time."""
+    whole = blocks[((blocks > 0) & (blocks < 255)).all((1, 2))][: 2 * _FEW]
+    if len(whole) < _FEW:
+        return False
+    waves = (np.asarray(cv2.cvtColor(whole, cv2.COLOR_BGR2GRAY), np.float32) - _MIDDLE) @ _BOTH.T
+    times = waves / steps[:, None]  # (qualities, blocks, 64)
+    off = np.square((times - np.rint(times)) * steps[:, None]).mean((1, 2))  # as of pixels: the transform keeps lengths
+    return bool(off.min() > (2 * _EXACT) ** 2)
+
+
 def _cut_quality(blocks: NDArray[np.uint8], steps: Levels) -> int | None:
     """The quality of which what is seen of `blocks` is, whatever was cut off at black and white, as beside letters.
 
@@ -211,10 +234,10 @@ def _cut_quality(blocks: NDArray[np.uint8], steps: Levels) -> int | None:
     white, black = (blocks == 255).any(2), (blocks == 0).any(2)
     most, least = (np.where(cut, side, 0).astype(np.float32) for cut, side in ((white, np.inf), (black, -np.inf)))
     seen = grey.size - np.count_nonzero(white | black)
-    waves, step = np.kron(_WAVES, _WAVES), steps[:, None]
+    step = steps[:, None]
     guess = np.zeros(1, np.float32)
     for _ in range(_AGAIN if seen < grey.size else 1):
-        more = (np.rint((grey + guess) @ waves.T / step) * step) @ waves - grey  # (qualities, blocks, 64)
+        more = (np.rint((grey + guess) @ _BOTH.T / step) * step) @ _BOTH - grey  # (qualities, blocks, 64)
         beyond = np.minimum(np.maximum(more, least), most)
         guess = guess + _ONWARD * (beyond - guess)
     off = np.sqrt(np.square(more - beyond).sum((1, 2)) / seen)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
+from gancam.vision import blocks
 from gancam.vision.blocks import deblocked, saved_quality
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
@@ -100,6 +101,15 @@ def test_what_has_no_blocks_stays(name: str) -> None:
         assert deblocked(each, 1.0) is each
     for each in (image, np.asarray(smaller, np.uint8)):
         assert deblocked(each, 1.0, sharpened=True) is each
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_photo_that_is_no_jpeg_is_not_looked_at_closely(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closely(*rest: object) -> None:
+        pytest.fail("the search that is for pages of letters, and takes longest")
+
+    monkeypatch.setattr(blocks, "_cut_quality", closely)
+    assert saved_quality(still(name), 90) is None
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 30), (8, 8), (64, 3), (200, 201)])
