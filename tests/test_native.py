@@ -277,7 +277,7 @@ def test_bundled_models_give_the_same_with_denormal_numbers(path: Path) -> None:
     if isinstance(network, ImageNetwork):
         network._blocks.clear()
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("network.contract", "layouts"):
+        for module in ("network.contract", "network.image"):
             patch.setattr(f"gancam.inference.{module}.denormals_as_zero", nullcontext)
         theirs = network(*arrays)
     assert network._session is plain
