@@ -31,10 +31,8 @@ _GREY, _COLOURED, _FEW = 4.0, 12.0, 99.0  # levels between channels of a picture
 _DEEP, _MIDDLE = 25.0, 90.0  # levels up to which and from which on what is dark is clear and is not
 
 _WITHIN, _SOFTLY = np.ones((5, 5), np.uint8), (3, 3)  # of half the size: what is around, and how softly that begins
-_DIM, _LEAST = (
-    (70.0, 120.0),
-    0.85,
-)  # levels up to which all around is dark, and from which on not; share that stays
+_DIM = 70.0, 120.0  # levels up to which all around is dark, and from which on it is not
+_LEAST = 0.85  # of what is seen there, as which a drawing is at least as light
 _UNBLOTTED = np.rint(255 * _LEAST * np.clip((_DIM[1] - np.arange(256)) / (_DIM[1] - _DIM[0]), 0, 1)).astype(np.uint8)
 
 _THIN = 0.25  # how far washes are too light: of a middle tone, half of that
