@@ -25,7 +25,7 @@ _DITHER = np.array([[-0.375, 0.125], [0.375, -0.125]], np.float32)  # levels, so
 _LEAST = 6.0  # levels: a deviation of what is seen that a drawing need not follow
 _LEVEL = 40.0  # levels by which the tones are apart at which a drawing is compared with what is seen
 _OTHER = 16.0  # levels by which colours of those vary where they are of several surfaces, that tell a quarter as much
-_FEWEST = 0.003  # share of a picture that plain places of a level are, to be compared
+_FEWEST = 0.0005, 0.006  # share of a picture that plain places of a level are, to be compared, and in full
 _FEW = 0.02, 0.08  # shares of places around that are plain and as light, from which on they say something, and in full
 _RIM = 8.0  # levels by which the light side of an edge may be lighter than its surface is elsewhere
 _LEFT = 4.0  # levels by which a surface may be uneven
@@ -194,8 +194,9 @@ def _follow(made: MatLike, seen: MatLike, plain: Plane, out: Plane, planes: Plan
     found, (least, most, _, _) = np.zeros(sums.shape, np.float32), cv2.minMaxLoc(level)
     for place in range(int(least), int(most) + 2):
         alike = np.maximum(1 - np.abs(level - np.float32(place)), 0)
-        if float(np.vdot(alike, weight)) > _FEWEST * weight.size:
-            each = cv2.merge([alike] * (1 + len(told)))
+        many = float(ramp(np.vdot(alike, weight) / weight.size, *_FEWEST))  # softly: a video would blink
+        if many > 0:
+            each = cv2.merge([alike * np.float32(many)] * (1 + len(told)))
             cv2.add(found, cv2.multiply(_mean(cv2.multiply(sums, each), _REACH), each), dst=found)
     sure, *means = cv2.split(found)
     whole = 1 / np.maximum(sure, np.float32(1e-3))

@@ -26,6 +26,7 @@ _EDGE = 3, 3  # the same, by which that ends before the edge of skin: nothing be
 _OVAL = 0.42, 0.52, 0.15  # half of how wide and how tall a face is, in widths of it, and how soft its edge
 _BODY, _BELOW_FACE, _FADES = (4.5, 5.0), 2.5, 1.4  # the same of who has it, how far below, and times that to no more
 _HANDS = 2.2, 3.2  # the same of hands that are surely theirs
+_CHIN = 0.2, 0.5  # widths of a face below its middle from which on, and in full, there are necks and hands
 _THIN = np.ones((4, 4), np.uint8)  # of half of the small picture: what no such square fits into
 _COARSE = 8  # times smaller, again, is that told
 _TIMES, _UNIT = (0.35, 1.98), 128.0  # at least and at most; of the table of factors
@@ -94,6 +95,8 @@ def of_faces(there: Image, faces: Sequence[Features], shrink: float) -> Plane:
         add_oval(oval, face, _OVAL, 1.0, shrink)
         inside, body = (oval > 0.5) & (skin > 0.5), _bodies([face], (there.shape[1], there.shape[0]), shrink, _HANDS)
         if body is not None and inside.any():
+            below = (np.arange(len(body), dtype=np.float32) * shrink - face.middle[1]) / face.width
+            body *= ramp(below, *_CHIN)[:, None]  # what is beside a head is a wall or a curtain rather than a hand
             apart = np.hypot(red - np.median(red[inside]), blue - np.median(blue[inside]))
             np.maximum(found, skin * body * ramp(-apart, -_ALIKE[1], -_ALIKE[0]), out=found)
     thick = cv2.morphologyEx(found, cv2.MORPH_OPEN, _THIN)  # along an edge a mix of two colours may be as skin

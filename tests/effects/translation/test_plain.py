@@ -82,6 +82,20 @@ def noisy_wall(seed: int) -> Image:
     return np.asarray((wall + np.random.default_rng(seed).normal(0, 4, wall.shape)).clip(0, 255).round(), np.uint8)
 
 
+def test_a_plain_place_that_grows_is_evened_out_more_and_more_rather_than_at_once() -> None:
+    """From a share of the picture on it was, so that frames of a video blinked by 11 levels of 18."""
+    around = np.random.default_rng(0).integers(0, 60, (120, 213, 3), dtype=np.uint8)
+    seen = np.asarray(cv2.resize(around, (1280, 720), interpolation=cv2.INTER_NEAREST), np.uint8)
+    spots = []
+    for right in range(700, 900, 4):
+        seen[320:400, 600:right] = 200
+        drawn = seen.copy()
+        drawn[350:370, 630:650] = 235
+        spots.append(int(evened(drawn, seen)[360, 640, 0]))
+    assert spots[0] - spots[-1] > 10
+    assert max(-np.diff(spots)) <= 4
+
+
 def test_noise_is_taken_off_a_wall_so_that_a_step_between_two_tones_is_a_clean_line_that_does_not_boil() -> None:
     def steps(image: Image) -> np.ndarray:
         """How a network draws a step, whose place noise moves."""

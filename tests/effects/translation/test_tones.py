@@ -211,6 +211,15 @@ def test_hands_of_the_skin_of_a_face_keep_their_colours_before_a_pen_and_wood_do
     assert np.ptp(for_pen(image, [face._replace(seen=0.0)]), axis=2).max() == 0
 
 
+def test_a_curtain_of_the_colour_of_skin_behind_a_head_is_no_hand_before_a_pen() -> None:
+    """It was left blank, and a head before it had no outline."""
+    image = np.full((240, 320, 3), (130, 160, 210), np.uint8)
+    face = Features((160.0, 100.0), 60.0, np.tile((160.0, 100.0), (5, 1)))
+    apart = np.ptp(for_pen(image, [face]), axis=2)
+    assert apart[40:101, [80, 110, 210, 240]].max() <= 2
+    assert apart[[100, 150], 160].min() > 70  # a face, and a neck
+
+
 def test_red_around_a_face_is_shown_to_a_pen_as_red_or_grey_and_hardly_as_what_lies_between() -> None:
     image = np.full((240, 320, 3), (30, 25, 180), np.uint8)  # a mix of it and its grey has a hue of skin
     face = Features((160.0, 110.0), 90.0, np.tile((160.0, 110.0), (5, 1)))
