@@ -362,6 +362,8 @@ def people(options: argparse.Namespace) -> None:
             mirrored = exact.opacity(np.ascontiguousarray(image[:, ::-1]))[:, ::-1]
             truth = np.maximum(exact.opacity(image), mirrored) > 127
             mask = person(image, time=index / 30) > 0
+            if not truth.any():
+                continue
             shown.append((truth & ~mask).sum() / truth.sum())
             more.append(mask.sum() / truth.sum())
         print(f"people {name}: {np.mean(shown):.2%} shows, {np.mean(more):.2f} times as much marked")
