@@ -1,5 +1,6 @@
 """Where what was drawn on one frame of a video is in its others."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -72,6 +73,12 @@ class FollowPlan:
     def track(self) -> Path:
         """The mask track that will come of it."""
         return self.path.with_suffix(".json")
+
+    def delete(self) -> None:
+        """Delete it, and what came of it."""
+        for path in (self.path, self.track, self.path.with_suffix(".png")):
+            with contextlib.suppress(OSError):  # a file that stays is no reason to keep a job in the list
+                path.unlink(missing_ok=True)
 
     def adapted(self, text: str) -> str:
         """Give an option that names the track as it is to be, once the plan is carried out."""

@@ -163,7 +163,7 @@ class JobQueue:
                 self._begin()
 
     def remove(self, number: str) -> None:
-        """Forget a job, and delete what it made unless it is done. Raises ``NotFound``.
+        """Forget a job, with its plan if no other has it, and what it made unless it is done. Raises ``NotFound``.
 
         One that runs is stopped first, which takes as long as what it began, up to about 20 s.
         """
@@ -173,6 +173,8 @@ class JobQueue:
             del self._jobs[number]  # before anything is waited for: so nobody resumes it, and nothing keeps it again
             (self._folder / f"{number}.json").unlink(missing_ok=True)
             self._ended.wait_for(lambda: self._running is not job, 2 * _PATIENCE)
+            if job.plan and all(other.plan != job.plan for other in self._jobs.values()):
+                FollowPlan(Path(job.plan)).delete()
         if job.state != "done" or job.trial:
             shutil.rmtree(self._out(job), ignore_errors=True)
 

@@ -24,6 +24,7 @@ from gancam.errors import NotFound
 from gancam.frame import Image
 from gancam.sources import TestPattern
 from gancam.studio import jobs as module
+from gancam.studio.following import FollowPlan
 from gancam.studio.jobs import Job, JobQueue
 from gancam.studio.media import facts, frame_at, strip
 from tests.helpers.clips import make_clip
@@ -189,6 +190,23 @@ def test_a_running_job_that_is_removed_does_not_come_back(
         assert list((tmp_path / "jobs").iterdir()) == []
         assert list((tmp_path / "results").iterdir()) == []
         assert not children_of("time.sleep(300)")
+
+
+def test_what_was_to_be_followed_is_deleted_with_the_last_job_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_instead(monkeypatch, _SLEEPING)
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name in ("a.marks", "a.json", "another.marks"):
+        (masks / name).touch()
+    with queue_of(tmp_path) as queue:
+        plan = FollowPlan(masks / "a.marks")
+        runs, waits = (queue.add(tmp_path / "a.mp4", [], 1, plan=plan) for _ in range(2))
+        queue.remove(waits.number)
+        assert {path.name for path in masks.iterdir()} == {"a.marks", "a.json", "another.marks"}
+        queue.remove(runs.number)
+        assert [path.name for path in masks.iterdir()] == ["another.marks"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
