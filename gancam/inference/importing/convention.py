@@ -185,7 +185,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "effect": get_args(Kind), "layout": get_args(Layout), "output_layout": get_args(Layout), "order": get_args(Order),
     "output_order": get_args(Order), "range": tuple(RANGES), "output_range": tuple(RANGES),
     "mask_one": get_args(MaskOne), "mask_range": ("0..1", "0..255", "-0.5..0.5", "-1..1"),
-    "hole": ("any", "zero", "black"), "mask_layout": ("nchw", "nhwc", "nhw"),
+    "hole": ("any", "zero", "black"), "mask_layout": ("nchw", "nhwc", "nhw", "hw"),
 }  # fmt: skip
 
 

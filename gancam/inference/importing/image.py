@@ -292,7 +292,8 @@ def _refuse_garbage(graph: Foreign, best: _Candidate, tried: list[_Candidate], i
     if _is_like(graph, best, image):
         return
     if {"range", "order"} <= set(answers):
-        a, cure = best.convention, "Leave out what was said of it, and it is found by trying"
+        a = best.convention
+        cure = "Weights that learnt nothing do so; of others leave out what was said, and it is found by trying"
         raise refuse(graph, f"{a.range} in, {a.output_range} out: all of a photo becomes the same grey", cure)
     like = pictures.alike(best.made, _inner(image, best.convention.cut))
     likeliest = sorted(tried, key=lambda one: one.off)[:2]

@@ -109,8 +109,8 @@ def encode_masked(image: Image, hole: Hole, convention: Convention) -> dict[str,
         return {convention.image: shaped(np.concatenate(planes, axis=2), convention)}
     if convention.dtype == "uint8":
         pixels = np.clip(np.round(pixels), 0, 255)
-    shape = {"nchw": mask[None, None], "nhwc": mask[None, ..., None], "nhw": mask[None]}[convention.mask_layout]
-    given = np.ascontiguousarray(shape, np.dtype(convention.mask_dtype))
+    axes = {"nchw": (0, 1), "nhwc": (0, 3), "nhw": (0,), "hw": ()}[convention.mask_layout]
+    given = np.ascontiguousarray(np.expand_dims(mask, axes), np.dtype(convention.mask_dtype))
     return {convention.image: shaped(pixels, convention), convention.mask: given}
 
 
@@ -145,7 +145,7 @@ def _shapes(
         )  # fmt: skip
         if mask is not None:
             last = mask.shape[-1] == 1 and mask.shape[1] != 1
-            layouts_of = {3: "nhw", 4: "nhwc" if last or (layout == "nhwc" and mask.shape[1] != 1) else "nchw"}
+            layouts_of = {2: "hw", 3: "nhw", 4: "nhwc" if last or (layout == "nhwc" and mask.shape[1] != 1) else "nchw"}
             base = replace(base, mask=mask.name, mask_layout=layouts_of[len(mask.shape)], mask_dtype=mask.dtype)
         yield with_answers(base, answers)
 
@@ -356,6 +356,8 @@ def _enter(writer: Writer, x: str, hole: str, convention: Convention) -> None:
         mask = writer.add("Transpose", mask, perm=[0, 2, 3, 1])
     elif convention.mask_layout == "nhw":
         mask = writer.add("Squeeze", mask, writer.numbers(1))
+    elif convention.mask_layout == "hw":
+        mask = writer.add("Squeeze", mask, writer.numbers(0, 1))
     writer.add("Identity", mask, name=INNER + convention.mask)
 
 

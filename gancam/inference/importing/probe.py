@@ -117,12 +117,14 @@ def _is_mask(port: Port, answers: Answers) -> bool:
     """Whether an input is a mask of the picture: one plane of its size, or a name that says so."""
     if port.name == answers.get("mask"):
         return True
-    if not port.dtype or len(port.shape) not in (3, 4) or port.dtype.startswith("int"):
+    if not port.dtype or len(port.shape) not in (2, 3, 4):
         return False
-    if is_level(port.name) or is_state(port.name, []) or "noise" in port.name.lower():
+    name = port.name.lower()
+    if is_level(port.name) or is_state(port.name, []) or "noise" in name or "attention" in name:
         return False
     wide = sum(side == 0 or side > 8 for side in port.shape) >= 2
-    return wide and (1 in port.shape[1:] or any(word in port.name.lower() for word in _MASKS))
+    usual = len(port.shape) > 2 and not port.dtype.startswith("int") and 1 in port.shape[1:]
+    return wide and (usual or any(word in name for word in _MASKS))
 
 
 def _ports(graph: Foreign, answers: Answers) -> tuple[Port, list[Port]]:

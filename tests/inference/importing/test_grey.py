@@ -47,7 +47,9 @@ def test_edges_behind_a_sigmoid(said: str, edges: Path) -> None:
 
 def test_the_same_grey_everywhere_is_refused(edges: Path) -> None:
     edges.with_suffix(".toml").write_text(SAID + 'output_range = "0..255"\n')
-    with pytest.raises(ModelError, match=r"imagenet255 in, 0..255 out: all of a photo becomes the same grey\. Leave"):
+    with pytest.raises(
+        ModelError, match=r"imagenet255 in, 0..255 out: all of a photo becomes the same grey\. .* leave"
+    ):
         adapted(edges)
 
 

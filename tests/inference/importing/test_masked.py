@@ -50,6 +50,36 @@ def test_holes(case: HoleCase, tmp_path: Path) -> None:
     assert error < 1.3 * usual + 4
 
 
+@pytest.mark.parametrize(
+    ("layout", "dtype"), [("hw", "float32"), ("nhw", "float32"), ("nhwc", "float32"), ("nchw", "int64"), ("hw", "bool")]
+)
+def test_masks_of_any_axes_and_type(layout: str, dtype: str, tmp_path: Path) -> None:
+    path = write_holes(TWO, tmp_path / "a.onnx")
+    model = onnx.load(path)
+    graph, helper = model.graph, onnx.helper
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    del graph.input[1]
+    graph.input.append(
+        helper.make_tensor_value_info("mask", kind, [{"n": 1, "c": 1}.get(axis, axis) for axis in layout])
+    )
+    shape = helper.make_tensor("axes", onnx.TensorProto.INT64, [4 - len(layout)], [0, 1][len(layout) - 2 :])
+    graph.initializer.append(shape)
+    whole = helper.make_node("Transpose" if layout == "nhwc" else "Unsqueeze", ["cast"], ["m"], name="whole")
+    if layout == "nhwc":
+        whole.attribute.append(helper.make_attribute("perm", [0, 3, 1, 2]))
+    elif len(layout) < 4:
+        whole.input.append("axes")
+    else:
+        whole.op_type = "Identity"
+    graph.node.insert(0, whole)
+    graph.node.insert(0, helper.make_node("Cast", ["mask"], ["cast"], to=onnx.TensorProto.FLOAT))
+    onnx.save(model, path)
+    found = adapt(path, tmp_path / "b.onnx")
+    convention = found.convention
+    assert (convention.effect, convention.mask_layout, convention.mask_dtype) == ("inpaint", layout, dtype)
+    assert found.psnr >= 60
+
+
 def test_a_fixed_size_fills_frames_of_any(tmp_path: Path) -> None:
     path = write_holes(replace(TWO, fixed=True), tmp_path / "a.onnx")
     effect = gancam.load(path)
