@@ -2,8 +2,7 @@
 
 spandrel (https://github.com/chaiNNer-org/spandrel) knows which network they are of. Nothing in such a file is ever
 executed: PyTorch reads tensors and nothing else (``weights_only``), and objects of other classes become empty ones. The
-packages are imported when first needed; none
-is used at run time.
+packages are imported when first needed; none is used at run time.
 """
 
 import logging
