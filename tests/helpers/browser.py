@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,3 +46,16 @@ def chromium() -> Iterator["Browser"]:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=fake)
         yield browser
         browser.close()
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag over the picture of a studio's page; places are shares of its width and height."""
+    box = page.locator("#picture").bounding_box()
+
+    def at(share: tuple[float, float]) -> tuple[float, float]:
+        return box["x"] + share[0] * box["width"], box["y"] + share[1] * box["height"]
+
+    page.mouse.move(*at(start))
+    page.mouse.down()
+    page.mouse.move(*at(end), steps=5)
+    page.mouse.up()

@@ -7,6 +7,7 @@ import cv2
 import pytest
 
 from gancam.sources import TestPattern
+from tests.helpers.browser import drag
 from tests.helpers.studio import wait_for
 
 pytestmark = pytest.mark.browser
@@ -98,11 +99,7 @@ def test_a_frame_of_a_video_is_drawn_on_and_what_is_drawn_can_be_kept_in_its_pla
     page.wait_for_selector("#picture:not([hidden])")
     page.wait_for_selector("#tools:not([hidden])")
     page.click("[data-tool=box]")
-    box = page.locator("#picture").bounding_box()
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.6 * box["height"], steps=4)
-    page.mouse.up()
+    drag(page, (0.3, 0.3), (0.6, 0.6))
     drawn = "fetch('/api/state').then((answer) => answer.json()).then((state) => state.drawnOn)"
     wait_for(lambda: page.evaluate(drawn) == [{"reference": "uploads/clip.mp4", "at": 0.4}])
     page.click("#tab-files")

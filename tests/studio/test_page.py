@@ -13,6 +13,7 @@ import pytest
 import gancam.effects
 from gancam.effects import declared
 from gancam.params import Parameter
+from tests.helpers.browser import drag
 from tests.helpers.command import video
 from tests.helpers.small import translator_network, write_translator
 from tests.helpers.studio import wait_for
@@ -191,15 +192,7 @@ def test_a_region_is_dragged_on_the_picture(page: Any) -> None:
     add(page, "mnist")
     play(page)
     page.get_by_role("button", name="Place it on the picture").click()
-    box = page.locator("#picture").bounding_box()
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-    page.mouse.move(*at(0.8, 0.2))
-    page.mouse.down()
-    page.mouse.move(*at(0.5, 0.4), steps=4)
-    page.mouse.up()
+    drag(page, (0.8, 0.2), (0.5, 0.4))
     until(page, "async () => (await (await fetch('/api/state')).json()).effects[0].values.region.startsWith('0.44')")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Escape")
@@ -211,11 +204,7 @@ def test_what_is_drawn_on_the_picture_is_filled_and_undone(page: Any) -> None:
     play(page)
     page.locator('[data-parameter="draw"]').get_by_role("switch").click()
     page.wait_for_selector("#tools:not([hidden])")
-    box = page.locator("#picture").bounding_box()
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.33 * box["width"], box["y"] + 0.32 * box["height"], steps=5)
-    page.mouse.up()
+    drag(page, (0.3, 0.3), (0.33, 0.32))
     wait_for(lambda: effects(page)[0]["drawn"] > 0)
     page.keyboard.press("u")
     wait_for(lambda: effects(page)[0]["drawn"] == 0)
@@ -332,11 +321,7 @@ def test_a_photo_is_drawn_on_and_erased_in_its_file_and_all_results_come_at_once
     page.locator('[data-parameter="draw"]').get_by_role("switch").click()
     page.wait_for_selector("#tools:not([hidden])")
     page.get_by_role("button", name="Box (x)").click()
-    box = page.locator("#picture").bounding_box()
-    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"], steps=4)
-    page.mouse.up()
+    drag(page, (0.25, 0.25), (0.75, 0.75))
     wait_for(lambda: effects(page)[0]["drawn"] > 0)
     page.click("#tab-files")
     page.click("#prepare-all")
