@@ -147,7 +147,7 @@ class JobsApi:
 
         def refused(reference: str) -> dict[str, str] | None:
             try:
-                self._order(reference, Message({}))
+                self._order(reference, Message({"follow": "off"}))  # no plan is kept for what is asked alone
             except GancamError as error:
                 return {"reference": reference, "error": self._storage.hide_paths(str(error))}
             return None

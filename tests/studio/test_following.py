@@ -149,6 +149,7 @@ def test_files_of_another_shape_are_told_before_anything_begins(tmp_path: Path, 
         (refused,) = client.post("/api/jobs/check", json={"references": names}).json()["refused"]
         assert refused["reference"] == names[1]
         assert "60x90" in refused["error"]
+        assert not list((tmp_path / "kept").rglob("*.marks"))  # that is asked alone
         assert client.post("/api/jobs", json={"reference": names[1]}).json()["error"] == refused["error"]
         assert client.get("/api/jobs").json()["jobs"] == []
         client.patch("/api/controls", json={"inpaint.draw": False})
