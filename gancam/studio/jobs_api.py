@@ -228,15 +228,10 @@ class JobsApi:
             return self._storage.hide_paths(text).replace(f".{job.number}/", "").replace(f"{job.number}/", "")
 
         told = {key: value for key, value in asdict(job).items() if key != "plan"}
-        told |= {"name": Path(job.source).name, "source": self._named(job.source)}
+        name = self._storage.reference_or_nothing
+        told |= {"name": Path(job.source).name, "source": name(job.source), "target": name(job.target)}
         told |= {"error": hide(job.error), "notes": [hide(note) for note in job.notes]}
-        return {**told, "target": self._named(job.target), "options": [hide(option) for option in job.options]}
-
-    def _named(self, path: str) -> str:
-        try:
-            return self._storage.reference(Path(path)) if path else ""
-        except GancamError:
-            return ""
+        return {**told, "options": [hide(option) for option in job.options]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,13 +220,7 @@ class Session:
         pads = [link.slot.pad for link in self.chain.links if link.slot.on]
         strokes = [one for pad in pads if pad is not None and pad.brushes for one in pad.strokes]
         found = dict.fromkeys((one.scene.path, one.time) for one in map(_as_in_file, strokes))
-        return [{"reference": self._reference(path), "at": time} for path, time in found]
-
-    def _reference(self, path: str) -> str:
-        try:
-            return self.storage.reference(Path(path)) if path else ""
-        except GancamError:
-            return ""
+        return [{"reference": self.storage.reference_or_nothing(path), "at": time} for path, time in found]
 
     # What is told
 

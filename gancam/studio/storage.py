@@ -138,6 +138,13 @@ class Storage:
                 return f"{name}/{real.relative_to(root).as_posix()}"
         raise InputError(f"{path}: outside the folders that the studio was given")
 
+    def reference_or_nothing(self, path: str) -> str:
+        """Name a path as the page does; empty where it is, or has no such name."""
+        try:
+            return self.reference(Path(path)) if path else ""
+        except GancamError:
+            return ""
+
     def hide_paths(self, text: str) -> str:
         """Write a message without the paths of the roots, and of the user's models.
 
