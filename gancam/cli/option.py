@@ -206,9 +206,9 @@ Stats: TypeAlias = Annotated[
 Control: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="FILE|PORT|mic",
-        help="Change parameters while it plays: from a file that is watched, a TCP port of this machine, or a "
-        "microphone. Repeat it for several.",
+        metavar="FILE|PORT|osc:PORT|mic",
+        help="Change parameters while it plays: from a file that is watched, a TCP port of this machine, OSC "
+        "(TouchOSC, Max), or a microphone. Repeat it for several.",
     ),
 ]
 RecordParams: TypeAlias = Annotated[
