@@ -128,7 +128,11 @@ Paths: TypeAlias = Annotated[
     ),
 ]
 Encoder: TypeAlias = Annotated[
-    str | None, typer.Option(help="Encode video on this: cpu (default), or nvenc (an NVIDIA GPU).")
+    str | None,
+    typer.Option(
+        help="Encode video on this: cpu (default), auto (hardware that works here, else the CPU), or hardware: nvenc "
+        "(NVIDIA), qsv (Intel), amf (AMD), videotoolbox (Apple), mediafoundation (Windows)."
+    ),
 ]
 Deinterlace: TypeAlias = Annotated[bool, typer.Option("--deinterlace", help="Make whole frames of interlaced video.")]
 Bob: TypeAlias = Annotated[
