@@ -24,6 +24,7 @@ COMMANDS = {  # in the order of the help: those that everybody uses first
     "train": ("training", "Train a GAN of your own, or go on with one."),
     "export": ("training", "Make model files of a training run."),
     "import": ("importing", "Add somebody else's model to your own, under a name."),
+    "compare": ("compare", "Show before and after, in one picture or video with labels."),
     "verify": ("inspect", "Show what a file kept of the one that it was made from."),
     "bench": ("bench", "Measure how fast models are on this machine."),
     "doctor": ("inspect", "Check what works on this machine, and say what would do."),
@@ -34,6 +35,7 @@ _EXAMPLES = {  # a whole call, by the name of the command
     "sample": "gancam sample morph-fruits grid.png",
     "morph": "gancam morph morph-fruits loop.mp4",
     "import": "gancam import model.onnx --name mine",
+    "compare": "gancam compare in.mp4 out.mp4 both.png",
     "verify": "gancam verify in.mp4 out.mp4",
 }
 _VALUES = {"effect": "sr-x2", "start": "10s", "stop": "20s", "to": "window", "size": "1280x720"}  # by parameter

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import cv2
-import numpy as np
 import typer
 
 from gancam.cli.app import Command, app
@@ -18,7 +16,7 @@ from gancam.jobs.spec import ProcessOptions
 from gancam.media.images import write_image
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
-from gancam.vision.text import draw_lines
+from gancam.vision.comparison import Sheet, detail_size, differing, filled
 
 
 @app.command(cls=Command)
@@ -53,26 +51,12 @@ def demo(
 def _comparison(image: Image, effect: ModelEffect) -> Image:
     """Draw the frame enlarged by bicubic interpolation (left) and by the effect (right).
 
-    Below it is the same detail of each, three times larger again.
+    Below it is the same detail of each, where they differ most, three times larger again.
     """
     sharp = effect(image)
-    height, width = sharp.shape[:2]
-    plain = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC)
-    top = np.concatenate([plain[:, : width // 2], sharp[:, width // 2 :]], axis=1)
-    top[:, width // 2 - 1 : width // 2 + 1] = 255
-    tall, wide = height // 4, width // 6
-    busy = cv2.boxFilter(np.abs(sharp.astype(np.float32) - plain).sum(2), -1, (wide, tall))
-    inner = busy[tall // 2 : height - tall // 2, wide // 2 : width - wide // 2]
-    y, x = np.unravel_index(int(inner.argmax()), inner.shape)  # the detail where the two differ most
-    details = [
-        cv2.resize(picture[y : y + tall, x : x + wide], (width // 2, tall * 3), interpolation=cv2.INTER_NEAREST)
-        for picture in (plain, sharp)
-    ]
-    sheet = np.concatenate([top, np.concatenate(details, axis=1)])
-    sheet[height:, width // 2 - 1 : width // 2 + 1] = 255
-    for half, text in ((sheet[:, : width // 2], "bicubic"), (sheet[:, width // 2 :], f"gancam {effect.card.name}")):
-        draw_lines(half, [text], "top left", height=20)
-    return sheet
+    size = sharp.shape[1], sharp.shape[0]
+    detail = differing([filled(image, size), sharp], detail_size(size, 2, beside=False))
+    return Sheet(size, size, ["bicubic", f"gancam {effect.card.name}"], 0, detail).draw([image, sharp])
 
 
 def _sample(name: str) -> Path:

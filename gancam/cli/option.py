@@ -78,6 +78,45 @@ Class: TypeAlias = Annotated[
     typer.Option("--class", metavar="NAME", help="Make samples of this class only, of a generator that has classes."),
 ]
 
+# gancam compare
+Compared: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IN... OUT",
+        help="The files to compare, images or videos, and last the file to write: an image (.png, .jpg, .webp) or, of "
+        "videos, a video (.mp4, .webm, .gif).",
+    ),
+]
+Layout: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Draw them so: side (one beside the other), split (one picture, cut by a bar), or wipe (a video in which "
+        "the bar moves, also of images)."
+    ),
+]
+Columns: TypeAlias = Annotated[
+    int | None, typer.Option(help="Pictures in a row, with --layout side. Default: up to 3.", min=1)
+]
+Label: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="TEXT", help="The label of a file; once for each, in order. Default: the files' names."),
+]
+Detail: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="BOX",
+        help="Show a part of each again, enlarged: auto (where they differ most), or left/top/width/height in pixels "
+        "of the first.",
+    ),
+]
+At: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Make an image of videos at this time, as in 10s. Default: their middle."),
+]
+Width: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="PIXELS", help="Make the result at most this wide.", min=16)
+]
+
 # gancam process
 Paths: TypeAlias = Annotated[
     list[str],
@@ -89,7 +128,11 @@ Paths: TypeAlias = Annotated[
     ),
 ]
 Encoder: TypeAlias = Annotated[
-    str | None, typer.Option(help="Encode video on this: cpu (default), or nvenc (an NVIDIA GPU).")
+    str | None,
+    typer.Option(
+        help="Encode video on this: cpu (default), auto (hardware that works here, else the CPU), or hardware: nvenc "
+        "(NVIDIA), qsv (Intel), amf (AMD), videotoolbox (Apple), mediafoundation (Windows)."
+    ),
 ]
 Deinterlace: TypeAlias = Annotated[bool, typer.Option("--deinterlace", help="Make whole frames of interlaced video.")]
 Bob: TypeAlias = Annotated[
@@ -206,9 +249,9 @@ Stats: TypeAlias = Annotated[
 Control: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="FILE|PORT|mic",
-        help="Change parameters while it plays: from a file that is watched, a TCP port of this machine, or a "
-        "microphone. Repeat it for several.",
+        metavar="FILE|PORT|osc:PORT|mic",
+        help="Change parameters while it plays: from a file that is watched, a TCP port of this machine, OSC "
+        "(TouchOSC, Max), or a microphone. Repeat it for several.",
     ),
 ]
 RecordParams: TypeAlias = Annotated[

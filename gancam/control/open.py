@@ -6,6 +6,7 @@ from typing import Protocol
 from gancam.control.controls import Controls, Warn
 from gancam.control.file import ControlFile
 from gancam.control.menu import EffectMenu
+from gancam.control.osc import OscServer, check_osc
 from gancam.control.server import ControlServer, check_port
 from gancam.control.syntax import short
 from gancam.errors import InputError
@@ -29,9 +30,10 @@ def open_control(where: str, controls: Controls, warn: Warn, menu: EffectMenu | 
 
     Args:
         where: a port for a `ControlServer`; ``mic`` or ``mic:NAME`` for a ``gancam.media.audio.Microphone`` that turns
-            each `level` among the parameters; else the path of a `ControlFile`.
+            each `level` among the parameters; ``osc:PORT`` or ``osc:HOST:PORT`` for an `OscServer`; else the path of a
+            `ControlFile`.
         controls: what is turned.
-        menu: what a socket can have play.
+        menu: what a socket and OSC can have play.
         warn: takes one line for the user whenever something goes wrong, from a thread of the remote control.
 
     Raises:
@@ -47,6 +49,8 @@ def open_control(where: str, controls: Controls, warn: Warn, menu: EffectMenu | 
                 controls.request(dict.fromkeys(_levels(controls), round(level, 3)))
 
         return Microphone(turn, name=name, warn=warn)
+    if kind == "osc":
+        return OscServer(name, controls, warn, menu)
     if (port := _port(where)) is not None:
         return ControlServer(port, controls, menu)
     return ControlFile(where, controls, warn)
@@ -62,10 +66,13 @@ def check_control(where: str, *, levels: bool) -> None:
     Raises:
         InputError: It cannot be had.
     """
-    if where.partition(":")[0] == "mic":
+    kind, _, name = where.partition(":")
+    if kind == "mic":
         if not levels:
             raise InputError(_NO_LEVEL)
         import_sounddevice()
+    elif kind == "osc":
+        check_osc(name)
     elif (port := _port(where)) is not None:
         check_port(port)
     elif Path(where).exists() and not Path(where).is_file():

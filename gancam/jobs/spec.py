@@ -17,7 +17,7 @@ class ProcessOptions:
 
     Attributes:
         codec: Name of a video codec; None for the container's usual.
-        encoder: ``cpu`` or ``nvenc``; None for ``cpu``.
+        encoder: ``cpu``, ``auto``, or hardware (``nvenc``, ``qsv`` ...); None for ``cpu``.
         quality: 0 (small) to 100 (best); None for what is usual.
         chroma: Sampling of chroma: ``420``, ``422`` or ``444``; None for what is usual.
         first: Seconds of the input's clock before which frames are left out; None for none.

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import av
@@ -14,10 +15,11 @@ from gancam.errors import InputError, SinkError, did_you_mean, nearest
 from gancam.media.colour import sampling
 from gancam.media.info import VideoInfo
 from gancam.media.paths import OTHER_VIDEOS
+from gancam.sinks._hardware import HARDWARE
 from gancam.sinks._tracks import AudioRule
+from gancam.sinks.trial import try_encoder
 
 DEFAULT_QUALITY = 80.0
-QUIET = {"SVT_LOG": "0"}  # while libsvtav1 opens: it writes a page to stderr otherwise; its errors reach us anyway
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ class Codec:
         alpha: The pixel format that holds opacity too; empty: there is none.
         chroma: The sampling of chroma that `pixels` has; empty for animated pictures, which have no choice.
         finer: The pixel formats of other samplings, and what copies may have instead.
-        nvenc: Whether an NVIDIA GPU encodes.
+        hardware: Which hardware encodes, by the word of --encoder; empty: the CPU.
+        feeds: The pixel format that pictures are repacked to for the encoder; empty: `pixels`.
     """
 
     name: str
@@ -90,7 +93,8 @@ class Codec:
     alpha: str = ""
     chroma: str = "4:2:0"
     finer: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    nvenc: bool = False
+    hardware: str = ""
+    feeds: str = ""
 
 
 def _animated(name: str) -> Codec:
@@ -173,24 +177,36 @@ _RAW = Codec(
 )  # fmt: skip
 _BGR = Codec("bgr24", "rawvideo", lambda q: {}, lossless=True, pixels="bgr24", keeps=("bgr24",), chroma="4:4:4")
 _KNOWN = CODECS | {codec.name: codec for codec in (_RAW, _BGR, *map(_animated, ("gif", "apng", "webp")))}
+ENCODERS = ("cpu", "auto", *HARDWARE)
 
 
-def _nvenc(name: str, encoder: str) -> Codec:
-    fixed = {"preset": "p5", "rc": "vbr", "b": "0"}
-    return Codec(name, encoder, lambda q: {**fixed, "cq": f"{max(49 - 0.4 * q, 1):g}"}, nvenc=True)
+def _in_hardware(word: str) -> dict[str, Codec]:
+    """The codecs of a kind of hardware, by name."""
+    made = HARDWARE[word]
+
+    def codec(name: str) -> Codec:
+        ffmpeg = f"{'hevc' if name == 'h265' else name}_{made.ending}"
+        return Codec(name, ffmpeg, lambda q: made.options(name, q), hardware=word, feeds=made.feeds)
+
+    return {name: codec(name) for name in made.codecs}
 
 
-_GPU = [_nvenc("h264", "h264_nvenc"), _nvenc("h265", "hevc_nvenc"), _nvenc("av1", "av1_nvenc")]
-_NVENC = {codec.name: codec for codec in _GPU}
+_MADE = {word: _in_hardware(word) for word in HARDWARE}  # by the word of --encoder, and by name
+_ENDINGS = {made.ending: word for word, made in HARDWARE.items()}
 _ALIASES = {"avc": "h264", "x264": "h264", "hevc": "h265", "x265": "h265", "vp09": "vp9", "svtav1": "av1"}
+
+
+def hardware_codecs() -> list[Codec]:
+    """List all codecs that hardware may make, whether it is here or not."""
+    return [codec for made in _MADE.values() for codec in made.values()]
 
 
 def choose_codec(codec: str | None, encoder: str | None, container: Container, ending: str) -> Codec:
     """Find the codec that a user's words mean.
 
     Args:
-        codec: Its name or an alias, or FFmpeg's name of an NVENC encoder; None for the container's usual.
-        encoder: "cpu" or "nvenc"; None for "cpu".
+        codec: Its name or an alias, or FFmpeg's name of an encoder in hardware; None for the container's usual.
+        encoder: One of `ENCODERS`; None for "cpu". "auto" takes the first hardware whose trial succeeds, else the CPU.
         container: What is to hold it.
         ending: How the container's files end, for messages.
 
@@ -198,11 +214,13 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
         InputError: There is no such codec or encoder.
         SinkError: It cannot be had here, or the container does not hold it.
     """
-    if encoder not in (None, "cpu", "nvenc"):
-        raise InputError(f"no encoder {encoder!r}{did_you_mean(encoder, ['cpu', 'nvenc'])}")
+    if encoder not in (None, *ENCODERS):
+        meant = did_you_mean(encoder or "", ENCODERS)
+        raise InputError(f"no encoder {encoder!r}{meant}; there are {', '.join(ENCODERS)}")
     name = container.codecs[0] if codec is None else codec.lower().replace(".", "")
-    if name.endswith("_nvenc"):
-        name, encoder = name.removesuffix("_nvenc"), "nvenc"
+    before, _, last = name.rpartition("_")
+    if before and last in _ENDINGS:
+        name, encoder = before, _ENDINGS[last]
     name = _ALIASES.get(name, name)
     have = [known for known, made in _KNOWN.items() if _has_encoder(made.encoder)]
     if name not in _KNOWN:
@@ -216,14 +234,35 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
         others = others or [f"--format {'y4m' if name == 'rawvideo' else 'rawvideo'} to stdout"]
         holds_these = ", ".join(container.codecs)
         raise SinkError(f"{ending} cannot hold {name}; it holds {holds_these} (for {name}: {', '.join(others)})")
-    if encoder != "nvenc":
-        beside = name == "vp9" and container.format not in ("webm", "matroska")  # it has its opacity beside the picture
-        return replace(_KNOWN[name], alpha="") if beside else _KNOWN[name]
-    if name not in _NVENC:
-        raise SinkError(f"NVENC encodes {', '.join(_NVENC)}, not {name}")
-    if not _has_encoder(_NVENC[name].encoder):
-        raise SinkError(f"this build of PyAV has no {_NVENC[name].encoder}; --encoder cpu works everywhere")
-    return _NVENC[name]
+    if encoder == "auto":
+        for made in _MADE.values():
+            if name in made and not trouble(made[name]):
+                return made[name]
+    elif encoder not in (None, "cpu"):
+        return _proven(encoder, name)
+    beside = name == "vp9" and container.format not in ("webm", "matroska")  # it has its opacity beside the picture
+    return replace(_KNOWN[name], alpha="") if beside else _KNOWN[name]
+
+
+def _proven(word: str, name: str) -> Codec:
+    """The codec `name` made by hardware, which a trial has shown to work. Raises ``SinkError``."""
+    made = _MADE[word]
+    if name not in made:
+        raise SinkError(f"--encoder {word}: makes {', '.join(made)}, not {name}; --encoder cpu makes it")
+    if wrong := trouble(made[name]):
+        cure = f"that takes {HARDWARE[word].needs}; --encoder cpu works everywhere"
+        raise SinkError(f"--encoder {word}: {made[name].encoder} does not work here ({wrong}): {cure}")
+    return made[name]
+
+
+@cache
+def _trial(encoder: str, pixels: str, options: tuple[tuple[str, str], ...]) -> str:
+    return try_encoder(encoder, pixels, dict(options))
+
+
+def trouble(codec: Codec) -> str:
+    """Say what goes wrong where `codec` makes a few frames here; empty where nothing does. Tried once in a process."""
+    return _trial(codec.encoder, codec.feeds or codec.pixels, tuple(codec.options(DEFAULT_QUALITY).items()))
 
 
 def parse_chroma(text: str | None) -> str | None:
@@ -245,7 +284,7 @@ def with_chroma(codec: Codec, chroma: str | None) -> Codec:
     if chroma not in codec.finer:
         have = " or ".join([codec.chroma, *codec.finer])
         others = [name for name, made in CODECS.items() if chroma == made.chroma or chroma in made.finer]
-        of = f"{codec.name} on NVENC" if codec.nvenc else codec.name
+        of = f"{codec.name} by {codec.hardware}" if codec.hardware else codec.name
         raise InputError(f"{of} is written as {have}, not as {chroma}, which {', '.join(others)} can be")
     formats = codec.finer[chroma]
     alpha = "" if codec.name == "vp9" else codec.alpha  # libvpx takes opacity beside 4:2:0 alone

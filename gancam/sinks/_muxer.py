@@ -13,11 +13,12 @@ from gancam._native import environment
 from gancam.errors import OutputExists, SinkError
 from gancam.files import check_target, give_name, lock_file, partial_path, unlock_file
 from gancam.media.messages import cause
-from gancam.sinks._codecs import QUIET, container_of
+from gancam.sinks._codecs import container_of
 from gancam.sinks._matroska import set_aspect
 from gancam.sinks._settings import BEFORE_ALL, MOST_TICKS, EncoderSettings, VideoOptions, has_head, prepare
 from gancam.sinks._sound import SoundTrack
 from gancam.sinks._tracks import Packet, Tracks, needs_keys
+from gancam.sinks.trial import QUIET
 
 _FLUSHED = {"flush_packets": "1"}
 _FRAGMENTS, _CLUSTERS = {**_FLUSHED, "frag_duration": "250000"}, {**_FLUSHED, "cluster_time_limit": "250"}

@@ -22,7 +22,6 @@ from gancam.sinks._canvas import Canvas
 from gancam.sinks._codecs import (
     CODECS,
     DEFAULT_QUALITY,
-    QUIET,
     Codec,
     Container,
     check_quality,
@@ -31,6 +30,7 @@ from gancam.sinks._codecs import (
     with_chroma,
 )
 from gancam.sinks.contract import SinkContext
+from gancam.sinks.trial import QUIET
 from gancam.units import rate_of
 
 BEFORE_ALL = -(1 << 62)  # a tick before any
@@ -54,8 +54,9 @@ class VideoOptions:
         size: (width, height) of the frames to come. 4:2:0 needs even numbers, so an odd picture gets its last row or
             column twice, which a note says.
         codec: "h264", "h265", "vp9", "av1", "prores" or "ffv1" (lossless); None: the container's usual (VP9 for WebM,
-            else H.264). FFmpeg's name of an NVENC encoder ("h264_nvenc") means that one.
-        encoder: "cpu" (the default) or "nvenc", an NVIDIA GPU's encoder of that codec.
+            else H.264). FFmpeg's name of an encoder in hardware ("h264_nvenc") means that one.
+        encoder: "cpu" (the default), hardware ("nvenc", "qsv", "amf", "videotoolbox", "mediafoundation"), or "auto":
+            the first hardware that makes a few frames right, else the CPU.
         quality: 0 (small) to 100 (as good as it gets), the same look on every codec.
         chroma: How finely colour is sampled: "420" (what every player takes; the usual of all but ProRes, 4:2:2, and
             FFV1, 4:4:4), "422" or "444", where the codec has that.
@@ -188,6 +189,7 @@ class EncoderSettings:
     def describe(self, context: av.VideoCodecContext) -> None:
         """Tell an encoder what comes, before it is opened."""
         self.canvas.describe(context)
+        context.pix_fmt = self.codec.feeds or context.pix_fmt  # PyAV repacks pictures of another format
         context.time_base = self.time_base
         context.thread_count = self.threads
         if self.canvas.fields:
@@ -212,9 +214,9 @@ class EncoderSettings:
     def cannot_open(self, error: Exception) -> SinkError:
         """Make the error to raise when the output could not be opened."""
         what = f"{self.codec.encoder} at {self.canvas.size[0]}x{self.canvas.size[1]}"
-        if self.codec.nvenc:
-            need = "that takes an NVIDIA GPU that encodes, and its driver; --encoder cpu works everywhere"
-            return SinkError(f"{self.path}: {what} cannot be opened ({cause(error)}): {need}")
+        if self.codec.hardware:  # which made frames of another size
+            cure = "--encoder cpu works everywhere"
+            return SinkError(f"{self.path}: {what} cannot be opened ({cause(error)}); {cure}")
         most = _MOST_SIDE.get(self.codec.encoder)
         if most is not None and max(self.canvas.even) > most:
             cure = f"it takes sides of up to {most} pixels; --codec ffv1 (.mkv) takes more"
@@ -242,7 +244,7 @@ def prepare(
     """
     codec = choose_codec(options.codec, options.encoder, container, path.suffix or container.format)
     codec = with_chroma(codec, options.chroma)
-    notes: list[str] = []
+    notes = _chosen(codec) if options.encoder == "auto" else []
     info, name = options.info, container.format
     carried = codec.name in ("h264", "h265") or name in ("mp4", "mov", "yuv4mpegpipe", "rawvideo")
     if info.aspect != 1 and not carried and not (seekable and has_head(container)):
@@ -282,6 +284,12 @@ def prepare(
         mastering=info.mastering,
     )
     return settings, notes
+
+
+def _chosen(codec: Codec) -> list[str]:
+    """Say which encoder was chosen by itself."""
+    where = codec.hardware or f"the CPU, as no hardware that makes {codec.name} works here"
+    return [f"--encoder auto: {codec.encoder} ({where})"]
 
 
 def has_head(container: Container) -> bool:
@@ -335,7 +343,7 @@ def _coarser_chroma(container: Container, codec: Codec, info: VideoInfo, canvas:
     was = "RGB" if av.VideoFormat(info.pixels, 16, 16).is_rgb else _SAMPLINGS.get((across, down), "finer")
     option = f"--chroma {wanted.replace(':', '')}"
     others = [name for name in container.codecs if name in CODECS and wanted in CODECS[name].finer]
-    if codec.nvenc:
+    if codec.hardware:
         option = f"--encoder cpu {option}"
     elif wanted not in codec.finer and others:
         option = f"--codec {others[0]} {option}"

@@ -15,7 +15,17 @@ from gancam.files import check_target, give_name
 from gancam.frame import Frame
 from gancam.media.live_sound import heard
 from gancam.sinks._animation import WholeAnimation
-from gancam.sinks._codecs import ANIMATIONS, CONTAINERS, DEFAULT_QUALITY, check_codec, check_quality, holds, keeps
+from gancam.sinks._codecs import (
+    ANIMATIONS,
+    CONTAINERS,
+    DEFAULT_QUALITY,
+    check_codec,
+    check_quality,
+    hardware_codecs,
+    holds,
+    keeps,
+    trouble,
+)
 from gancam.sinks._encoder import EncodedSink, EncoderOutput
 from gancam.sinks._muxer import OutputFile, WholeVideo, claim, claim_file
 from gancam.sinks._settings import BEFORE_ALL, EncoderSettings, VideoOptions
@@ -32,9 +42,11 @@ __all__ = [
     "check_codec",
     "check_output",
     "check_quality",
+    "hardware_codecs",
     "holds",
     "keeps",
     "open",
+    "trouble",
 ]  # fmt: skip
 _PLAYS_FROM = Fraction(2, 5)  # seconds after which the first piece of every container is on the disk
 

@@ -66,10 +66,10 @@ def open_live(
         elif not is_device(text) and not Path(text).exists() and (named := camera_called(text)) is not None:
             source = named
         elif not is_device(text):
-            film = _film(text, deinterlace=deinterlace)
+            film = open_film(text, deinterlace=deinterlace)
             if isinstance(film, VideoFile):
                 film.look_for_fields()
-            again = (lambda: _film(text, deinterlace=deinterlace)) if loop else None
+            again = (lambda: open_film(text, deinterlace=deinterlace)) if loop else None
             return _realtime(film, Path(text).name, patience, again, square=square)
     if isinstance(source, int | str | os.PathLike) and not isinstance(source, bool):
         return Camera(source, size=size, patience=patience, reconnect=reconnect)
@@ -99,12 +99,24 @@ def _realtime(
     return live
 
 
-def _film(path: str, *, deinterlace: Deinterlace) -> VideoFile | AnimatedImage | ImageFiles:
-    """Open a video file, in SDR, an animated WebP, or numbered images."""
+def open_film(
+    path: str | os.PathLike[str],
+    *,
+    deinterlace: Deinterlace = False,
+    first: Fraction | None = None,
+    end: Fraction | None = None,
+) -> VideoFile | AnimatedImage | ImageFiles:
+    """Open a video file, in SDR, an animated picture, or numbered images; the arguments are those of a `VideoFile`.
+
+    Raises:
+        InputError: For a range without a frame, and for no `deinterlace`.
+        NotFound: For the path of no file.
+        SourceError: For what cannot be read.
+    """
     if isinstance(classify(path), SequencePath):
-        return ImageFiles(path)
+        return ImageFiles(path, first=first, end=end)
     if Path(path).suffix.lower() == ".webp" and is_animated(Path(path)):
-        return AnimatedImage(path)
-    video = VideoFile(path, deinterlace=deinterlace)
+        return AnimatedImage(path, first=first, end=end)
+    video = VideoFile(path, deinterlace=deinterlace, first=first, end=end)
     video.tone_map()
     return video

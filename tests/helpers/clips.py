@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gancam._native import environment
 from gancam.frame import Frame, Image
-from gancam.sinks._codecs import QUIET
+from gancam.sinks.trial import QUIET
 from gancam.sources import TestPattern
 
 _MILLI = Fraction(1, 1000)

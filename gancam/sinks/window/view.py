@@ -9,6 +9,7 @@ import numpy as np
 
 from gancam.control import Controls
 from gancam.frame import Frame, Image
+from gancam.vision.comparison import cut
 
 
 class Comparison:
@@ -33,9 +34,7 @@ class Comparison:
         size, before = (place.shape[1], place.shape[0]), self.before(frame)
         place[:] = _scaled(before if before is not None and self.held else frame.image, size)
         if before is not None and not self.held:
-            bar = min(max(round(self.bar * size[0]), 0), size[0])
-            place[:, :bar] = _scaled(before, size)[:, :bar]
-            place[:, max(bar - 1, 0) : bar + 1] = 255
+            cut(place, _scaled(before, size), self.bar)
 
     def as_shown(self, frame: Frame) -> Image:
         """Return the picture, or the comparison, at its own size: an array that is not changed any more."""

@@ -4,7 +4,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -13,13 +12,14 @@ import numpy as np
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from gancam.inference.packages import installed
+from gancam.sinks.trial import MISSING, try_encoder
+from gancam.sinks.video import hardware_codecs, trouble
 from gancam.tools.doctor.checks import OPENCV, Check, in_child
 
 ENCODERS = {  # what gancam writes with
     "h264": "libx264", "h265": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1", "ffv1": "ffv1",
     "prores": "prores_ks",
 }  # fmt: skip
-_HARDWARE = ("h264_nvenc", "hevc_nvenc", "av1_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox", "h264_mf")
 _DECODERS = ("cuda", "qsv", "amf", "vaapi", "videotoolbox", "d3d11va")  # FFmpeg's devices; cuda is NVIDIA's NVDEC
 
 
@@ -66,11 +66,11 @@ def codec_checks() -> Iterator[Check]:
     decoders = {item["decoder"]: item["state"] for item in items if "decoder" in item}
     good = [codec for codec, encoder in ENCODERS.items() if states.get(encoder) == "works"]
     bad = [f"{encoder} {states.get(encoder, 'not tried')}" for codec, encoder in ENCODERS.items() if codec not in good]
-    fast = [name for name in _HARDWARE if states.get(name) == "works"]
+    fast = [codec.encoder for codec in hardware_codecs() if states.get(codec.encoder) == "works"]
     reading = [name for name in _DECODERS if decoders.get(name) == "works"]
     details = {"encoders": states, "decoders": decoders, "codecs": good}
     hardware = f"encoders: {', '.join(fast) or 'none'}, decoders: {', '.join(reading) or 'none'}"
-    seen = f"writes {', '.join(good) or 'nothing'}; in hardware (not needed, not used) {hardware}"
+    seen = f"writes {', '.join(good) or 'nothing'}; in hardware (not needed) {hardware}"
     seen += "".join(f"; {text}" for text in bad) + (f"; the trial {trouble}" if trouble else "")
     cure = "pip install --force-reinstall --only-binary av av"
     if "h264" not in good:
@@ -83,33 +83,17 @@ def codec_checks() -> Iterator[Check]:
 
 def _probe_encoders() -> Iterator[dict[str, Any]]:
     """Encode three small frames with each encoder, and decode some; gancam's first, since hardware ones may crash."""
-    for name in (*ENCODERS.values(), *_HARDWARE):
-        yield {"encoder": name, "state": _encode(name)}
+    for name in ENCODERS.values():
+        yield {"encoder": name, "state": _state(try_encoder(name, "yuv422p10le" if name == "prores_ks" else "yuv420p"))}
+    for codec in hardware_codecs():
+        yield {"encoder": codec.encoder, "state": _state(trouble(codec))}
     for name in _DECODERS:
         yield {"decoder": name, "state": _decode(name)}
 
 
-def _encode(name: str) -> str:
-    """Encode three frames: ``works``, ``missing`` from this build of FFmpeg, or ``fails``."""
-    pixels = "nv12" if name.endswith(("_qsv", "_mf")) else "yuv422p10le" if name == "prores_ks" else "yuv420p"
-    try:
-        encoder = av.CodecContext.create(name, "w")
-    except ValueError:  # UnknownCodecError
-        return "missing"
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = 256, 144, pixels
-    encoder.framerate, encoder.time_base = Fraction(30), Fraction(1, 30)
-    size = 0
-    try:
-        for index in range(3):
-            picture = np.full((144, 256, 3), 60 * index, np.uint8)
-            frame = av.VideoFrame.from_ndarray(picture, "bgr24").reformat(format=pixels)
-            frame.pts = index
-            size += sum(packet.size for packet in encoder.encode(frame))
-        size += sum(packet.size for packet in encoder.encode(None))
-    except (av.FFmpegError, OSError, ValueError):
-        return "fails"
-    return "works" if size else "fails"
+def _state(wrong: str) -> str:
+    """``works``, ``missing`` from this build of FFmpeg, or ``fails``."""
+    return "works" if not wrong else "missing" if wrong == MISSING else "fails"
 
 
 def _decode(device: str) -> str:
