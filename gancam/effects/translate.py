@@ -11,7 +11,7 @@ import numpy as np
 from gancam import masks
 from gancam.effects._contract import Effect, ModelEffect
 from gancam.effects._told import Told
-from gancam.effects.translation import glass, plain, strokes, tones
+from gancam.effects.translation import brush, glass, plain, strokes, tones
 from gancam.effects.translation.clarity import Outlined, with_clarity
 from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
 from gancam.effects.translation.legible import legible
@@ -251,8 +251,7 @@ class Translate(ModelEffect):
     def _legible(self, image: Image, drawn: Image, *, inked: bool = True) -> Image:
         """Let `drawn` recede where there is writing in `image`; of ink, `inked`, or in its own colours."""
         seen = self._memory.writing.shown((image.shape[1], image.shape[0]))
-        hatched = self.card.strokes == "hatched"
-        return legible(image, drawn, seen, self._planes, hatched=hatched, inked=inked)
+        return legible(image, drawn, seen, self._planes, hatched=self.card.strokes == "hatched", inked=inked)
 
     def _shrunk(self, image: Image) -> tuple[Image, float]:
         """`image` as the network is shown it, and how many times as large that is."""
@@ -267,13 +266,12 @@ class Translate(ModelEffect):
         return small, shrink
 
     def _translated(self, image: Image) -> Image:
-        height, width = image.shape[:2]
         small, shrink = self._shrunk(image)
         if self.card.keeps == "luma":
             return self._memory.tint(image, small, self._network, self.params.stabilise)
         found = self._faced(even(small) if self._draws and shrink <= 1.0 else small)
         if shrink > 1.0:
-            found = np.asarray(cv2.resize(found, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+            found = np.asarray(cv2.resize(found, image.shape[1::-1], interpolation=cv2.INTER_AREA), np.uint8)
         elif shrink < 1.0:
             out = self._buffers.take(image.shape)
             fine = self.params.scale <= 1
@@ -327,6 +325,8 @@ class Translate(ModelEffect):
             return tones.clear_darks(tones.strengthened(found), seen, planes, _WASHED)
         if self.card.strokes == "panes":
             return glass.as_glass(found, seen, planes)
+        if whole and self.card.strokes == "laid":  # faces from nearer would be rough
+            return brush.brushed(found, seen, faces, self._begins, self.model.texture_step, planes)
         return tones.without_blots(found, seen, planes) if self.card.strokes == "lines" else found
 
     def _toned(self, found: Image, seen: Image, faces: Sequence[Features], planes: Planes) -> Image:

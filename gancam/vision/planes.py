@@ -7,7 +7,7 @@ import numpy as np
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-T = TypeVar("T", np.uint8, np.uint16, np.int16, np.float32)
+T = TypeVar("T", np.uint8, np.uint16, np.int16, np.int32, np.float32)
 
 
 class Planes:

@@ -30,8 +30,8 @@ _DARK = 100.0  # mean level under which lines are light
 _SEEN, _BUSY, _WIDE = 160, 60.0, 9  # detail: on how many pixels, from which slope on it is full, its neighbourhood
 _SOFT, _GAIN = 0.35, 3.0  # of an enlarged edge: how far its steps are smoothed, and how steep it is made again
 
-# of hatching: how far it is smoothed, how much of what that takes away is added, and grey levels of it that are none
-_THIN, _CRISP, _LATTICE = 0.6, 0.8, 5
+# of hatching: how far it is smoothed, how steep it is made again, and grey levels of what that takes away that are none
+_THIN, _CRISP, _LATTICE = 0.85, 2.0, 9
 
 
 def fine_lines(found: Image, small: Image, image: Image, planes: Planes) -> NDArray[np.int16]:
@@ -219,14 +219,22 @@ def enlarged_levels(drawn: Image, size: tuple[int, int], planes: Planes) -> NDAr
         size: Of what is given: width and height.
         planes: Where it is written, until the next call with these.
     """
-    factor = max(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
     calm, soft = (planes(name, drawn.shape, np.float32) for name in ("calm", "soft"))
     np.copyto(soft, cv2.GaussianBlur(drawn, (3, 3), 0))  # networks leave their own grid, two pixels long
     cv2.GaussianBlur(soft, (3, 3), _SOFT, dst=calm)
+    return _steep(calm, drawn, _GAIN, size, planes)
+
+
+def _steep(
+    calm: NDArray[np.float32], drawn: Image, gain: float, size: tuple[int, int], planes: Planes
+) -> NDArray[np.int16]:
+    """Enlarge `calm`, what `drawn` is without a network's grid: edges are steeper by `gain`, and nothing is beyond."""
+    factor = max(size[0] / drawn.shape[1], size[1] / drawn.shape[0])
+    soft = planes("soft", drawn.shape, np.float32)
     reach = max((2 * round(0.75 * factor) + 1) / factor, 1.0)  # as two means over so many pixels
     cv2.GaussianBlur(calm, (7, 7), reach / 6**0.5, dst=soft)
     steep = planes("steep", drawn.shape, np.int16)
-    np.copyto(steep, cv2.addWeighted(calm, 1 + _GAIN, soft, -_GAIN, 0, dst=soft), casting="unsafe")
+    np.copyto(steep, cv2.addWeighted(calm, 1 + gain, soft, -gain, 0, dst=soft), casting="unsafe")
     shape, window = (size[1], size[0], drawn.shape[2]), np.ones((3, 3), np.uint8)
     large = planes("large", shape, np.int16)  # what is linear is faster in the small picture
     cv2.resize(steep, size, dst=large, interpolation=cv2.INTER_CUBIC)
@@ -249,8 +257,5 @@ def enlarged_hatching(drawn: Image, size: tuple[int, int], planes: Planes) -> ND
     soft = cv2.GaussianBlur(drawn, (3, 3), _THIN, dst=planes("thin", drawn.shape, np.uint8))
     fine = np.asarray(cv2.subtract(drawn, soft, dtype=cv2.CV_16S), np.int16)
     fine -= np.clip(fine, -_LATTICE, _LATTICE)  # networks leave their own grid
-    crisp = planes("crisp", drawn.shape, np.int16)
-    cv2.addWeighted(soft, 1, fine, 1 + _CRISP, 0, dst=crisp, dtype=cv2.CV_16S)
-    large = planes("large", (size[1], size[0], drawn.shape[2]), np.int16)
-    cv2.resize(crisp, size, dst=large, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(cv2.threshold(large, 0, 0, cv2.THRESH_TOZERO, dst=large)[1], np.int16)
+    calm = cv2.add(soft, fine, dst=planes("calm", drawn.shape, np.float32), dtype=cv2.CV_32F)
+    return _steep(np.asarray(calm, np.float32), drawn, _CRISP, size, planes)
