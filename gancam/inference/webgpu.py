@@ -5,6 +5,7 @@ most powerful GPU by itself, so these have no numbers here.
 """
 
 import ctypes
+import logging
 import os
 import platform
 import struct
@@ -29,6 +30,7 @@ from gancam.inference.packages import (
     runtime_version,
 )
 
+log = logging.getLogger(__name__)
 PLUGIN = "onnxruntime-ep-webgpu"
 ALLOW_SOFTWARE = "ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER"  # the plugin's environment variable: "1" lets it do without GPU
 _MODULE = "onnxruntime_ep_webgpu"
@@ -85,6 +87,7 @@ def plugin_device() -> object:
     if not (found := _known(onnxruntime)):
         why = "ONNX Runtime sees no GPU" + (" in /sys/class/drm" if sys.platform == "linux" else "")
         raise DeviceError("webgpu", why, f"load the GPU's kernel driver; in a container, pass /dev/dri in; {OR_CPU}")
+    _tell_of_software()
     device: object = found[0]
     return device
 
@@ -109,6 +112,13 @@ def explain_webgpu(text: str, *, full: bool) -> DeviceError:
 def plugin_version() -> str:
     """Give the version of the plugin; "" where it is not installed."""
     return installed([PLUGIN]).get(PLUGIN, "")
+
+
+@lru_cache
+def _tell_of_software() -> None:
+    if all(one.software for one in adapters()):
+        names = listed(one.name for one in adapters())
+        log.warning("WebGPU finds no GPU, but %s: software, slower than --device cpu", names)
 
 
 def _check_plugin() -> None:
