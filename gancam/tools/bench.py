@@ -280,10 +280,11 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
 
 
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:
-    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where it is not shown whole frames."""
+    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where that is not known."""
     layout = model.card.layout
     if (
         layout not in ("image", "blocks")
+        or model.device == "webgpu"  # which is timed as long as it takes to ask for a convolution
         or model.card.work_size
         or any(s % model.card.multiple for s in image.shape[:2])
     ):
