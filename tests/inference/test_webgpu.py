@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,31 @@ def test_doctor_says_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None
     check = devices._webgpu()
     assert (check.name, check.verdict) == ("webgpu", "absent")
     assert 'pip install "gancam[webgpu]"' in check.cure
+
+
+@pytest.mark.parametrize(
+    ("items", "trouble", "verdict", "seen"),
+    [
+        ([{"chosen": "fp32", "auto": "webgpu"}, {"run": {"precision": "fp32", "ms": 4.0, "psnr": 70.0}}], "", "ok",
+         "Radeon of a test: fp32 4 ms"),
+        ([{"chosen": "fp32", "auto": "cpu"}, {"run": {"precision": "fp32", "ms": 4.0, "psnr": 70.0}},
+          {"run": {"precision": "fp16", "error": "no 16-bit numbers"}}], "", "warning", "not faster than the CPU"),
+        ([{"chosen": "fp32", "auto": "cpu"}, {"run": {"precision": "fp32", "ms": 4.0, "psnr": 7.0}}], "", "problem",
+         "inaccurate here"),
+        ([{"lack": ["sees no GPU", "a driver"]}], "", "problem", "sees no GPU"),
+        ([], "", "absent", "software: Radeon of a test"),
+        ([], "crashed (SIGABRT)", "problem", "the trial crashed"),
+    ],
+)  # fmt: skip
+def test_doctor_judges_what_it_saw(
+    items: list[dict[str, Any]], trouble: str, verdict: str, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "plugin_version", lambda: "0.4.0")
+    monkeypatch.setattr(devices, "in_child", lambda *_: ([{"gpus": [asdict(GPU)]}, *items], trouble))
+    check = devices._webgpu()
+    assert check.verdict == verdict
+    assert seen in check.seen
+    assert check.cure or verdict == "ok"
 
 
 # What is chosen

@@ -210,7 +210,7 @@ def _webgpu() -> Check:
         return Check("webgpu", "absent", f"there is no GPU, but software: {names}", unneeded, details)
     runs = [item["run"] for item in items if "run" in item]
     found = _judge("webgpu", runs, said["chosen"], {**details, "auto": said["auto"]})
-    if found.verdict == "ok" and said["auto"] == "cpu":
+    if found.verdict != "problem" and said["auto"] == "cpu":
         return Check("webgpu", "warning", f"{found.seen}; not faster than the CPU", "use --device cpu", found.details)
     return found
 
