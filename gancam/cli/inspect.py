@@ -66,7 +66,8 @@ def doctor(
     device: Annotated[
         str | None,
         typer.Option(
-            help="Exit with 0 if networks run on this device, else with 2: auto, cpu, cuda or tensorrt. Default: cpu."
+            help="Exit with 0 if networks run on this device, else with 2: auto, cpu, cuda, tensorrt or webgpu. "
+            "Default: cpu."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON object on stdout.")] = False,

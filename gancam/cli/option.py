@@ -36,7 +36,10 @@ Chroma: TypeAlias = Annotated[
 ]
 Device: TypeAlias = Annotated[
     str,
-    typer.Option(help="Run networks on this device: auto, cpu, cuda or tensorrt; cuda:1 is the second NVIDIA GPU."),
+    typer.Option(
+        help="Run networks on this device: auto, cpu, cuda or tensorrt (cuda:1 is the second NVIDIA GPU), or webgpu (a "
+        "GPU of any maker)."
+    ),
 ]
 Precision: TypeAlias = Annotated[
     str, typer.Option(help="Precision of networks: auto (the fastest that is accurate here), fp32, fp16 or int8.")
@@ -306,7 +309,9 @@ BenchSizes: TypeAlias = Annotated[
 ]
 BenchDevices: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Device to measure on: auto, cpu, cuda or tensorrt; repeat it for several. Default: auto."),
+    typer.Option(
+        help="Device to measure on: auto, cpu, cuda, tensorrt or webgpu; repeat it for several. Default: auto."
+    ),
 ]
 BenchPrecisions: TypeAlias = Annotated[
     list[str] | None,

@@ -106,7 +106,7 @@ class Effect(ABC):
 
     @property
     def device(self) -> str:
-        """Where it computes: "cpu", "cuda" or "tensorrt"."""
+        """Where it computes: "cpu", "cuda", "tensorrt" or "webgpu"."""
         return "cpu"
 
     @property
@@ -374,7 +374,7 @@ class ModelEffect(Effect):
 
     @property
     def device(self) -> str:
-        """Where its network runs: "cpu", "cuda" or "tensorrt"."""
+        """Where its network runs: "cpu", "cuda", "tensorrt" or "webgpu"."""
         model: Model = self.model
         return model.device
 

@@ -102,7 +102,8 @@ def load(
         kind: The class that it must be, ``gancam.Morph`` say; type checkers then know it of a file of yours, too, and
             of an effect that another package registered, which is no ``ModelEffect``, and may have other parameters
             than those of gancam's effects.
-        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N. It, precision and threads are a model's.
+        device: auto, cpu, cuda, tensorrt or webgpu; cuda:N is the NVIDIA GPU number N. It, precision and threads are a
+            model's.
         precision: auto, fp32, fp16 or int8.
         threads: Those of one call on the CPU; None for what is fastest.
         **params: The effect's own declared parameters; where none is given, what the model's card says suits it.

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from gancam.errors import DeviceError, GancamError, ModelError, first_line
 from gancam.frame import Image
-from gancam.inference.hardware import is_x86, saturates_bytes, thread_counts
+from gancam.inference.hardware import is_x86, saturates_bytes, thread_counts, usable_cores
 from gancam.inference.network import GeneratorNetwork, MaskedNetwork, Network, open_network
 from gancam.inference.packages import USE_CPU
 from gancam.inference.providers import GpuOptions, kind_of, ways
-from gancam.inference.trials import LEAST_PSNR, TILED_ON_GPU, Trial, name_of, recall, remember
+from gancam.inference.trials import LEAST_PSNR, Trial, name_of, recall, remember, tiles_on
 from gancam.inference.variants import is_made
 from gancam.units import milliseconds
 
@@ -34,7 +34,8 @@ _ALIKE = 1.05  # times the least: fewer threads that take no more leave cores to
 _HOPELESS = 3.0  # times the fastest so far: timed once only
 _TILED = 3  # times as wide and high as the bundled picture: what threads are tried on
 _FASTER_ON_GPU = 1.05  # times that another way to run it there must be faster than the plain one
-_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32")}
+_PREFERRED = {"cpu": ("int8", "fp32", "fp16"), "cuda": ("fp16", "fp32"), "tensorrt": ("fp16", "fp32"),
+              "webgpu": ("fp16", "fp32")}  # fmt: skip
 _PICTURE = Path(__file__).parent.parent / "models" / "autotune.jpg"
 Run = Callable[[], NDArray[np.uint8]]
 
@@ -56,19 +57,21 @@ def choose(files: Mapping[str, Path], device: str, *, precision: str = "auto", t
 
     Args:
         files: By precision, as ``variants`` gives them; at least one.
-        device: "cpu", "cuda" or "tensorrt", with the number of a GPU or without.
+        device: "cpu", "cuda", "tensorrt" or "webgpu", the second and third with the number of a GPU or without.
         precision: One of `files`, or "auto": the fastest that is exact. Tried here where nothing is remembered.
         threads: 1 or more; None: the fewest that are as fast as any, tried where there is a choice.
 
     Raises:
-        DeviceError: The device fails where threads are tried, or it is a GPU and there is int8 alone; a file that does
-            not run is only not chosen.
+        DeviceError: The device fails where threads are tried, or it is a GPU and there is int8 alone; it is WebGPU and
+            gives another picture than the CPU; a file that does not run is only not chosen.
         ModelError: A damaged file where threads are tried; int8 was asked for, saturates here, and fp32 is beside it.
     """
     counts = [threads] if threads is not None else thread_counts()
     compared = precision == "auto" and "fp32" in files
     if precision == "auto":
         precision = usable(files, device, counts[0])[0]
+    elif device == "webgpu":
+        usable({precision: files[precision]}, device, counts[0])
     wide_sums = precision == "int8" and not compared and _needs_wide_sums(files, device, counts[0])
     count = thread_count(files, precision, counts) if device == "cpu" else counts[0]
     gpu = _gpu_options(files, precision, device, exact=not compared) if kind_of(device) == "cuda" else None
@@ -115,7 +118,10 @@ def saturation(files: Mapping[str, Path], opened: Callable[[str], Run]) -> float
 
 
 def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
-    """List the precisions of `files` that `device` does exactly, the one to play first in front, the others by time."""
+    """List the precisions of `files` that `device` does exactly, the one to play first in front, the others by time.
+
+    Of WebGPU, whose drivers are many, each is compared with the CPU. Raises ``DeviceError`` where none is exact there.
+    """
     if os.environ.get(NO_INT8, "0") not in ("", "0"):
         files = {kind: path for kind, path in files.items() if kind != "int8"} or files
     usual = [kind for kind in _PREFERRED[kind_of(device)] if kind in files]
@@ -123,11 +129,42 @@ def usable(files: Mapping[str, Path], device: str, threads: int) -> list[str]:
         usual = [kind for kind in usual if not is_made(files[kind], kind)]
     if not usual and device != "cpu":
         raise DeviceError(device, f"of {name_of(files)} there is int8 alone, which is for the CPU", USE_CPU)
+    opened = lambda kind: _run(files[kind], device, threads, precision=kind, times=tiles_on(device))
+    if device == "webgpu":
+        return _right_on_webgpu(files, usual, opened)
     if len(usual) < 2 or "fp32" not in usual or kind_of(device) == "tensorrt":  # which takes minutes for each
         return usual or list(files)
-
-    opened = lambda kind: _run(files[kind], device, threads, precision=kind, times=_times(device))
     return [one.precision for one in ranked(files, device, usual, opened)] or ["fp32"]
+
+
+def _right_on_webgpu(files: Mapping[str, Path], usual: Sequence[str], opened: Callable[[str], Run]) -> list[str]:
+    kind = usual[-1]  # fp32 where there is a file of it
+    truth = lambda: _run(files[kind], "cpu", usable_cores(), precision=kind, times=tiles_on("webgpu"))()
+    trials = ranked(files, "webgpu", usual, opened, truth)
+    if not trials and (known := remembered(files, "webgpu")):
+        raise DeviceError("webgpu", f"{name_of(files)}: {'; '.join(notes(known, 'webgpu'))}", USE_CPU)
+    return [one.precision for one in trials] or [kind]  # which fails, and says why
+
+
+def beats_cpu(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> bool:
+    """Whether a GPU makes a picture in much less time than the CPU, each as `choose` has it played there.
+
+    Tried where nothing is remembered. Raises as `choose` does.
+    """
+    more = {"beside": "cpu", "precision": precision, "threads": threads}
+    trials = recall(files, device, more, {"cpu", device})
+    if trials is None:
+        runs: dict[str, Run] = {}
+        for where in ("cpu", device):
+            choice = choose(files, where, precision=precision, threads=threads)
+            runs[where] = _run(choice.path, where, choice.threads, precision=choice.precision,
+                               wide_sums=choice.wide_sums, times=tiles_on(device), gpu=choice.gpu)  # fmt: skip
+        trials = [Trial(where, round(1000 * taken, 3), 100.0) for where, taken in _least(runs).items()]
+        kept = remember(files, device, trials, more)
+        said = ", ".join(f"{one.precision} {milliseconds(one.ms)}" for one in trials)
+        log.info("%s: which device: %s%s", name_of(files), said, "; remembered" if kept else "")
+    times = {one.precision: one.ms for one in trials}
+    return times[device] * _FASTER < times["cpu"]
 
 
 def thread_count(files: Mapping[str, Path], precision: str, counts: Sequence[int]) -> int:
@@ -188,14 +225,21 @@ def picture() -> Image:
     return np.concatenate([photos, noise])
 
 
-def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
+def ranked(
+    files: Mapping[str, Path],
+    device: str,
+    usual: Sequence[str],
+    opened: Callable[[str], Run],
+    truth: Run | None = None,
+) -> list[Trial]:
     """List the variants of `files` on `device` that give what fp32 gives, the one to play first, the others by time.
 
     Args:
         files: By precision.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda" or "webgpu".
         usual: Precisions, of which the first is played unless another is a quarter faster.
         opened: Opens a precision and gives what makes its picture; called only where nothing is remembered.
+        truth: Makes the picture to compare with; None: that of fp32 there.
 
     Returns:
         Trials; none when there is nothing to compare, or nothing is exact.
@@ -203,8 +247,8 @@ def ranked(files: Mapping[str, Path], device: str, usual: Sequence[str], opened:
     trials = remembered(files, device)
     if trials is None:
         began = time.perf_counter()
-        trials = _try(usual, opened)
-        if next((one.error for one in trials if one.precision == "fp32"), ""):
+        trials = _try(usual, opened, truth)
+        if next((one.error for one in trials if one.precision == "fp32"), "") or all(one.error for one in trials):
             return []  # not this one's fault alone: nothing is known
         kept = remember(files, device, trials, {})
         said = ", ".join(
@@ -250,14 +294,8 @@ def fastest(
     more = {"threads": list(counts), "precision": precision}
     trials = recall(files, device, more, {str(count) for count in counts})
     if trials is None:
-        runs = {count: opened(count) for count in counts}
-        times: dict[int, list[float]] = {count: [] for count in counts}
-        for run in runs.values():
-            run()
-        for _ in range(_ROUNDS):
-            for count, run in runs.items():
-                times[count].append(_timed(run))
-        trials = [Trial(str(count), round(1000 * min(times[count]), 3), 100.0) for count in counts]
+        times = _least({str(count): opened(count) for count in counts})
+        trials = [Trial(count, round(1000 * taken, 3), 100.0) for count, taken in times.items()]
         kept = remember(files, device, trials, more)
         said = ", ".join(f"{one.precision}: {milliseconds(one.ms)}" for one in trials)
         log.info("%s %s: threads tried: %s%s", name_of(files), precision, said, "; remembered" if kept else "")
@@ -267,7 +305,7 @@ def fastest(
 def _gpu_options(files: Mapping[str, Path], precision: str, device: str, *, exact: bool) -> GpuOptions:
     """How `precision` is run on a GPU; `exact` leaves out what rounds more than fp32 does."""
     opened = lambda way: _run(
-        files[precision], device, 1, precision=precision, times=_times(device), gpu=GpuOptions.named(way)
+        files[precision], device, 1, precision=precision, times=tiles_on(device), gpu=GpuOptions.named(way)
     )
     return best_way(files, device, precision, ways(precision, exact=exact), opened)
 
@@ -308,8 +346,15 @@ def best_way(
     return GpuOptions.named(_order(trials, _FASTER_ON_GPU)[0].precision)
 
 
-def _times(device: str) -> int:
-    return 1 if device == "cpu" else TILED_ON_GPU
+def _least(runs: Mapping[str, Run]) -> dict[str, float]:
+    """The least seconds of each, which were run in turn."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    for _ in range(_ROUNDS):
+        for name, run in runs.items():
+            times[name].append(_timed(run))
+    return {name: min(taken) for name, taken in times.items()}
 
 
 def _fewest(trials: Sequence[Trial]) -> int:
@@ -327,8 +372,8 @@ def _order(trials: Sequence[Trial], faster: float = _FASTER) -> list[Trial]:
     return [chosen, *(one for one in ordered if one is not chosen)]
 
 
-def _try(kinds: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
-    """fp32 first, to compare with; then all in turn."""
+def _try(kinds: Sequence[str], opened: Callable[[str], Run], truth: Run | None = None) -> list[Trial]:
+    """`truth` or fp32 first, to compare with; then all in turn."""
     runs: dict[str, Run] = {}
     shown: dict[str, NDArray[np.uint8]] = {}
     errors: dict[str, str] = {}
@@ -340,13 +385,14 @@ def _try(kinds: Sequence[str], opened: Callable[[str], Run]) -> list[Trial]:
             times[kind] = [_timed(runs[kind])]
         except (GancamError, MemoryError) as error:
             errors[kind] = first_line(error) or "no memory"
-    for _ in range(_ROUNDS - 1):
+    right = truth() if truth is not None and times else shown.get("fp32")
+    for _ in range(_ROUNDS - 1 if len(times) > 1 else 0):
         for kind, run in runs.items():
             if kind in times and times[kind][0] < _HOPELESS * min(min(other) for other in times.values()):
                 times[kind].append(_timed(run))
     return [
         Trial(kind, 0.0, 0.0, errors[kind]) if kind in errors
-        else Trial(kind, round(1000 * min(times[kind]), 3), round(_psnr(shown[kind], shown.get("fp32")), 2))
+        else Trial(kind, round(1000 * min(times[kind]), 3), round(_psnr(shown[kind], right), 2))
         for kind in kinds
     ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gancam.inference.cuda import copy_to_host
 from gancam.inference.packages import runtime
-from gancam.inference.providers import kind_of, number_of
+from gancam.inference.providers import is_cuda, number_of
 
 SKIP = -1  # as a capture: none, and none is replayed
 
@@ -23,7 +23,7 @@ class Tensor:
 
     Attributes:
         shape: Its sides.
-        place: "cpu", or the number of the GPU.
+        place: "cpu", or the number of the NVIDIA GPU.
     """
 
     def __init__(self, value: Any, shape: tuple[int, ...], place: str) -> None:
@@ -37,7 +37,7 @@ class Tensor:
     @classmethod
     def on(cls, device: str, shape: tuple[int, ...]) -> "Tensor":
         """Make one, uint8 and of unknown content, in the memory of `device`; ONNX Runtime raises where that is full."""
-        where = "cpu" if kind_of(device) == "cpu" else "cuda"
+        where = "cuda" if is_cuda(device) else "cpu"
         value = runtime().OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, where, number_of(device))
         return cls(value, shape, place_of(device))
 
@@ -132,8 +132,11 @@ class Binding:
 
 
 def place_of(device: str) -> str:
-    """Name the memory that a device computes in: "cpu", or the number of the GPU."""
-    return "cpu" if kind_of(device) == "cpu" else str(number_of(device))
+    """Name the memory that a device is given and gives arrays in: "cpu", or the number of an NVIDIA GPU.
+
+    That of WebGPU is out of reach: what it is given and gives, ONNX Runtime copies.
+    """
+    return str(number_of(device)) if is_cuda(device) else "cpu"
 
 
 def _captured(number: int) -> Any:

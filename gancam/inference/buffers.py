@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.inference.cuda import page_locked
-from gancam.inference.providers import kind_of, number_of
+from gancam.inference.providers import is_cuda, number_of
 
 _MOST = 7  # arrays of a pool beside the newest
 _SMALL = 1 << 21  # bytes of an array that is kept when others are taken: parts of a picture come by turns with it
@@ -19,8 +19,8 @@ class BufferPool:
     as long as any reference is left.
 
     Args:
-        device: Where pictures come from. For a GPU they lie in page-locked memory, which it writes to by itself, at the
-            speed of the bus.
+        device: Where pictures come from. For an NVIDIA GPU they lie in page-locked memory, which it writes to by
+            itself, at the speed of the bus.
     """
 
     def __init__(self, device: str = "cpu") -> None:
@@ -32,7 +32,7 @@ class BufferPool:
         for array in self._arrays:
             if array.shape == shape and sys.getrefcount(array) <= _UNHELD:
                 return array
-        locked = None if kind_of(self._device) == "cpu" else page_locked(shape, number_of(self._device))
+        locked = page_locked(shape, number_of(self._device)) if is_cuda(self._device) else None
         made = np.empty(shape, np.uint8) if locked is None else locked
         kept = [old for old in self._arrays if old.shape == shape or old.nbytes <= _SMALL]
         self._arrays = [*kept[-_MOST:], made]

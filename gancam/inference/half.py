@@ -19,7 +19,7 @@ from gancam.inference.protobuf import Value, read_fields, read_text, write_field
 RULES = 1  # another number where another graph is made of the same file
 _FLOAT, _INT64, _FLOAT16 = 1, 7, 10  # of TensorProto.DataType
 _SAFE = {  # operators that compute in 16 bits
-    "Add", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "DepthToSpace", "Gather", "Gemm", "HardSigmoid",
+    "Add", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "DepthToSpace", "Floor", "Gather", "Gemm", "HardSigmoid",
     "HardSwish", "Identity", "LeakyRelu", "MatMul", "Max", "Min", "Mul", "PRelu", "Pad", "Relu", "Reshape", "Resize",
     "Round", "Shape", "Sigmoid", "Slice", "SpaceToDepth", "Split", "Squeeze", "Sub", "Tanh", "Tile", "Transpose",
     "Unsqueeze",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from gancam.errors import DeviceError, ModelError, NotFound, OutOfMemory, ParameterError, did_you_mean, shown
 from gancam.files import check_path
 from gancam.frame import is_whole
-from gancam.inference.autotune import Choice, choose, usable
+from gancam.inference.autotune import Choice, beats_cpu, choose, usable
 from gancam.inference.black import BlackGuard
 from gancam.inference.card import ModelCard, Precision
 from gancam.inference.cuda import cuda_is_likely
@@ -26,10 +26,11 @@ from gancam.inference.network import GeneratorNetwork, ImageNetwork, MaskedNetwo
 from gancam.inference.place import Place
 from gancam.inference.providers import GpuOptions, check_device, kind_of, number_of
 from gancam.inference.variants import file_digest, variants
+from gancam.inference.webgpu import webgpu_is_likely
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-_WORDS = {"cpu": "the CPU", "cuda": "CUDA"}
+_WORDS = {"cpu": "the CPU", "cuda": "CUDA", "tensorrt": "CUDA", "webgpu": "WebGPU"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,10 @@ class Playing:
 class Model:
     """A model file that runs.
 
-    ``card``, ``device`` ("cpu", "cuda" or "tensorrt": what it really runs on), ``precision`` and ``threads`` tell what
-    was chosen. With ``device="auto"`` CUDA is used where it works; where it gives up later, the CPU goes on and the log
-    says so. TensorRT has to be asked for: on first use it builds an engine for minutes. What it refuses CUDA does.
+    ``card``, ``device`` ("cpu", "cuda", "tensorrt" or "webgpu": what it really runs on), ``precision`` and ``threads``
+    tell what was chosen. With ``device="auto"`` CUDA is used where it works, else WebGPU where its plugin is installed
+    and it proved itself right and faster than the CPU; where either gives up later, the CPU goes on and the log says
+    so. TensorRT has to be asked for: on first use it builds an engine for minutes. What it refuses CUDA does.
     With ``precision="auto"`` it is the variant that proved itself the fastest of those that the device does exactly
     (``gancam.inference.autotune``; on first use that takes a moment): as a rule int8 on a CPU with 8-bit dot products,
     fp16 on CUDA, else fp32. `threads` are those of one call on the CPU (default: as many as this process may use cores,
@@ -62,14 +64,14 @@ class Model:
 
     Calls are safe from several threads; they queue. A copy (``copy.deepcopy``), and what ``pickle`` makes of it in
     another process, opens the same file anew, with what was asked for here. In a forked process it is opened anew at
-    the first call, but for one on CUDA, which does not survive a fork.
+    the first call, but for one on a GPU, which does not survive a fork.
 
     `ImageModel`, `MaskedModel` and `Generator` are the models of one kind each, with what only that kind can; this
     class opens a model of any.
 
     Args:
         path: The .onnx file. One without a precision in its name stands for the variants beside it, too.
-        device: auto, cpu, cuda or tensorrt; cuda:N is the GPU number N.
+        device: auto, cpu, cuda, tensorrt or webgpu; cuda:N is the NVIDIA GPU number N.
         precision: auto, fp32, fp16 or int8.
         threads: 1 to 1024.
 
@@ -125,7 +127,7 @@ class Model:
 
     @property
     def device(self) -> str:
-        """What it runs on now: "cpu", "cuda" or "tensorrt"."""
+        """What it runs on now: "cpu", "cuda", "tensorrt" or "webgpu"."""
         return self._playing.network.device
 
     @property
@@ -164,7 +166,7 @@ class Model:
             InputError: A shape or dtype that it does not take; of images, the ``ImageError`` among them.
             ModelError: The graph cannot run, or its output is not what its card says.
             OutOfMemory: Memory is full.
-            DeviceError: CUDA gave up. Where "auto" had chosen it, the CPU goes on instead and the log says so.
+            DeviceError: A GPU gave up. Where "auto" had chosen it, the CPU goes on instead and the log says so.
         """
         return (self._guarded(lambda playing: playing.run(*arrays, **named)),)
 
@@ -198,7 +200,8 @@ class Model:
             if playing.network.device != "cpu":
                 raise DeviceError(
                     playing.network.device,
-                    f"{self.card.name} was loaded before this process was forked, which CUDA does not survive",
+                    f"{self.card.name} was loaded before this process was forked, which "
+                    f"{_WORDS[playing.network.device]} does not survive",
                     "load it in the new process, or start that by spawn",
                 )
             self._lock, self._process = threading.Lock(), os.getpid()
@@ -355,7 +358,7 @@ def _open(files: Mapping[str, Path], device: str, precision: str, threads: int |
     """What is chosen of `files`, open on `device` or, where that is "auto", on the first that works."""
     devices = [device]
     if device == "auto":
-        devices = ["cuda", "cpu"] if precision != "int8" and cuda_is_likely() else ["cpu"]  # int8 is for the CPU
+        devices = [*_gpus_for(files, precision, threads), "cpu"]
     elif kind_of(device) == "tensorrt":
         devices = [device, f"cuda:{number_of(device)}"]
     for one, following in zip(devices, [*devices[1:], ""], strict=True):
@@ -366,6 +369,19 @@ def _open(files: Mapping[str, Path], device: str, precision: str, threads: int |
                 raise
             log.warning("%s; running on %s instead", error, _WORDS[kind_of(following)])
     raise AssertionError
+
+
+def _gpus_for(files: Mapping[str, Path], precision: str, threads: int | None) -> list[str]:
+    """The GPU that "auto" tries before the CPU, if any."""
+    if precision == "int8":  # which is for the CPU
+        return []
+    if cuda_is_likely():
+        return ["cuda"]
+    try:
+        return ["webgpu"] if webgpu_is_likely() and beats_cpu(files, "webgpu", precision, threads) else []
+    except DeviceError as error:
+        log.warning("%s; running on the CPU instead", error)
+        return []
 
 
 def _playing(choice: Choice, spent: dict[str, float] | None = None) -> Playing:

@@ -1,6 +1,7 @@
 """What ONNX Runtime's execution providers are told: each choice typed, with its why, and told apart by device.
 
-A device is written "cpu", "cuda" or "tensorrt", the latter two with ":N" for a GPU other than the first.
+A device is written "cpu", "cuda", "tensorrt" or "webgpu"; "cuda" and "tensorrt" with ":N" for a GPU other than the
+first.
 """
 
 import os
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from gancam.errors import ParameterError
 from gancam.inference.packages import PROVIDERS
 
-DEVICES = "auto, cpu, cuda, tensorrt, or cuda:N for the GPU number N"  # as messages name them
+DEVICES = "auto, cpu, cuda, tensorrt, webgpu, or cuda:N for the NVIDIA GPU number N"  # as messages name them
 MEMORY = "GANCAM_GPU_MEMORY"  # an environment variable: gigabytes of a GPU that one network may take, at most
 _SHARE = 0.9  # of what is free on a GPU that one network may take: the desktop and others need some, too
 
@@ -58,6 +59,11 @@ def kind_of(device: str) -> str:
     return device.partition(":")[0]
 
 
+def is_cuda(device: str) -> bool:
+    """Whether a device is an NVIDIA GPU by its own driver, of which CUDA's memory, graphs and options are."""
+    return kind_of(device) in ("cuda", "tensorrt")
+
+
 def number_of(device: str) -> int:
     """Give the number of a GPU: 1 of "cuda:1", 0 of "cuda" and of "cpu"."""
     number = device.partition(":")[2]
@@ -68,7 +74,7 @@ def check_device(device: str) -> None:
     """Refuse what is no device. Raises ``ParameterError``."""
     kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
     plain = kind in ("auto", *PROVIDERS) and not colon
-    if not plain and not (kind in ("cuda", "tensorrt") and number.isdecimal()):
+    if not plain and not (is_cuda(kind) and number.isdecimal()):
         raise ParameterError(f"device {device!r} must be {DEVICES}")
 
 
@@ -120,6 +126,8 @@ def provider_list(
 ) -> list[tuple[str, dict[str, str]]]:
     """List the providers of a session on `device`, the first choice first, each with its options.
 
+    None of a plugin, which a session is told of in another way.
+
     Args:
         device: Where it is to run; single nodes that cannot fall to the next of the list.
         gpu: What is decided by trial.
@@ -128,7 +136,7 @@ def provider_list(
     """
     kind, number = kind_of(device), number_of(device)
     listed: list[tuple[str, dict[str, str]]] = [(PROVIDERS["cpu"], {})]
-    if kind != "cpu":
+    if is_cuda(device):
         listed.insert(0, (PROVIDERS["cuda"], cuda_options(number, gpu, limit)))
     if kind == "tensorrt":
         listed.insert(0, (PROVIDERS["tensorrt"], dict(engines())))

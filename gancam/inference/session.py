@@ -31,13 +31,16 @@ from gancam.inference.packages import (
     use_device,
 )
 from gancam.inference.place import with_place
-from gancam.inference.providers import GpuOptions, kind_of, memory_limit, number_of, provider_list
+from gancam.inference.providers import GpuOptions, is_cuda, kind_of, memory_limit, number_of, provider_list
+from gancam.inference.rounding import with_floor
 from gancam.inference.tensorrt import engine_options
 from gancam.inference.variants import is_made
+from gancam.inference.webgpu import ONE_AT_A_TIME, explain_webgpu, plugin_device
 
 _LEAST_DRIVER = {12: "525", 13: "580"}  # NVIDIA's driver by CUDA major; within one major any minor will do
 _LEAST_CAPABILITY = {12: (5, 0), 13: (7, 5)}  # of the GPU, by CUDA major: 13 dropped Maxwell, Pascal and Volta
 _PLACES = "session.record_ep_graph_assignment_info"  # the option that lets a session tell which device does a node
+_BESIDE = "session.model_external_initializers_file_folder_path"  # for a model that is no file, but has some
 _SHAPES = ("Shape", "Size")
 _CUDA_12 = 'pip install "onnxruntime-gpu[cuda,cudnn]<1.27"'  # 1.27 was the first that is built with CUDA 13
 
@@ -106,14 +109,11 @@ def open_session(
     onnxruntime = runtime()
     options = _options(threads, optimise, profile, wide_sums)
     prepare(device)
-    limit = None
-    if device != "cpu":
-        options.add_session_config_entry(_PLACES, "1")
-        limit = memory_limit(free_memory(number_of(device)))
-    listed = provider_list(device, gpu or GpuOptions(), limit, lambda: _engines(path, device, precision))
+    listed = _providers(options, path, device, precision, gpu or GpuOptions())
     try:
-        file = _content(path, precision, placed=placed) if placed or is_made(path, precision) else path
-        opened = apart(lambda: onnxruntime.InferenceSession(file, options, providers=listed, enable_fallback=0))
+        file = _content(path, precision, device, placed=placed)
+        with ONE_AT_A_TIME if device == "webgpu" else contextlib.nullcontext():
+            opened = apart(lambda: onnxruntime.InferenceSession(file, options, providers=listed, enable_fallback=0))
     except GancamError:
         raise
     except Exception as error:
@@ -126,9 +126,28 @@ def open_session(
     return opened
 
 
-def _content(path: Path, precision: str, *, placed: bool) -> bytes:
-    """What is opened instead of the file `path`; see `open_session`."""
+def _providers(
+    options: Any, path: Path, device: str, precision: str, gpu: GpuOptions
+) -> list[tuple[str, dict[str, str]]] | None:
+    """The providers of a session; None where `options`, of which some are set here, have them."""
+    if device != "cpu":
+        options.add_session_config_entry(_PLACES, "1")
+    if device == "webgpu":
+        options.add_provider_for_devices([plugin_device()], {})
+        options.add_session_config_entry(_BESIDE, str(path.parent.absolute()))
+        return None
+    limit = memory_limit(free_memory(number_of(device))) if is_cuda(device) else None
+    return provider_list(device, gpu, limit, lambda: _engines(path, device, precision))
+
+
+def _content(path: Path, precision: str, device: str, *, placed: bool) -> bytes | Path:
+    """What is opened for the file `path`: that, or what is made of it; see `open_session`."""
+    floors = device == "webgpu" and not path.name.endswith(".fp16.onnx")  # in which other numbers are rounded
+    if not (floors or placed or is_made(path, precision)):
+        return path
     data = path.read_bytes()
+    if floors:
+        data = with_floor(data)
     if is_made(path, precision):
         data = to_fp16(data, str(path))
     return with_place(data) if placed else data
@@ -202,6 +221,9 @@ def prepare(device: str) -> None:
     Raises ``DeviceError`` for what certainly cannot work, before ONNX Runtime is asked.
     """
     kind, number = kind_of(device), number_of(device)
+    if kind == "webgpu":
+        plugin_device()
+        return
     if PROVIDERS[kind] not in runtime().get_available_providers():
         raise DeviceError(device, *_no_provider(kind))
     if kind == "cpu":
@@ -242,6 +264,8 @@ def explain(device: str, failure: Exception | None) -> DeviceError:
         failure: What it raised; None: it raised nothing and chose the CPU.
     """
     text = " ".join(str(failure or "").split())
+    if device == "webgpu":
+        return explain_webgpu(text, full=is_full(text))
     if is_full(text):
         return OutOfMemory(
             device, "the GPU's memory is full", f"smaller frames, close what else uses it (see `nvidia-smi`), {OR_CPU}"

@@ -11,7 +11,7 @@ from gancam.errors import OutOfMemory
 from gancam.frame import Image
 from gancam.inference.cuda import free_memory
 from gancam.inference.hardware import memory
-from gancam.inference.providers import kind_of, number_of
+from gancam.inference.providers import is_cuda, kind_of, number_of
 
 _MOST = 4  # an overlap is at most this part of a side
 log = logging.getLogger(__name__)
@@ -130,8 +130,8 @@ def pixels_for(device: str, free: int | None = None, *, whole: int = 0) -> int:
     """
     if kind_of(device) == "cpu":
         free, most = memory()[1] if free is None else free, LIMIT
-    else:
-        free, most = free_memory(number_of(device)) if free is None else free, LIMIT_ON_GPU
+    else:  # of other GPUs nothing tells
+        free, most = free_memory(number_of(device)) if free is None and is_cuda(device) else free, LIMIT_ON_GPU
     if free is None:
         return LIMIT
     if whole:

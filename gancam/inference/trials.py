@@ -19,6 +19,7 @@ from gancam.inference.hardware import cpu_model, instructions, usable_cores
 from gancam.inference.packages import runtime_version
 from gancam.inference.providers import number_of
 from gancam.inference.variants import file_digest
+from gancam.inference.webgpu import adapters, plugin_version
 from gancam.units import is_finite
 
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
@@ -87,7 +88,7 @@ def _case(files: Mapping[str, Path], device: str) -> dict[str, Any]:
         "device": device, "hardware": hardware(device), "instructions": list(instructions()),
         "cores": usable_cores(),
         "onnxruntime": runtime_version(),
-        **({"shown": TILED_ON_GPU} if device != "cpu" else {}),
+        **({"shown": tiles_on(device)} if device != "cpu" else {}),
     }  # fmt: skip
 
 
@@ -95,11 +96,20 @@ def _key(case: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(case, sort_keys=True).encode()).hexdigest()[:32]
 
 
+def tiles_on(device: str) -> int:
+    """Say how often the bundled picture stands beside and below itself where files are tried on `device`."""
+    if device == "cpu" or (device == "webgpu" and all(one.software for one in adapters())):
+        return 1
+    return TILED_ON_GPU
+
+
 @lru_cache
 def hardware(device: str) -> str:
     """Name the processor, or the GPU and its driver. Raises ``DeviceError``."""
     if device == "cpu":
         return cpu_model()
+    if device == "webgpu":
+        return f"{'; '.join(map(str, adapters()))}, plugin {plugin_version()}"
     found, knows = gpus()
     return f"{found[number_of(device)].name}, driver for CUDA {knows[0]}.{knows[1]}{driver_version()}"
 

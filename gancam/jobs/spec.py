@@ -57,7 +57,7 @@ class EffectChainSpec:
 
     Attributes:
         specs: The effects, in the order in which they are applied.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda``, ``tensorrt`` or ``webgpu``.
         precision: ``auto``, ``fp32``, ``fp16`` or ``int8``.
         threads: CPU threads of a network; None for what is fastest.
     """

@@ -32,6 +32,7 @@ from gancam.inference.hardware import cpu_name, instructions, kernel_instruction
 from gancam.inference.packages import runtime
 from gancam.inference.session import open_session
 from gancam.inference.variants import variants
+from gancam.inference.webgpu import adapters, webgpu_is_likely
 from gancam.sources import TestPattern
 from gancam.units import is_finite
 from gancam.vision.text import draw_text, text_width
@@ -51,7 +52,7 @@ class Case:
     Attributes:
         model: Its name, or the path of an .onnx file.
         size: (width, height) of the frames.
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda``, ``tensorrt`` or ``webgpu``.
         precision: ``auto``, ``fp32``, ``fp16`` or ``int8``.
         threads: CPU threads of the network; None for what is fastest.
     """
@@ -187,6 +188,8 @@ def machine() -> dict[str, object]:
     try:
         if cuda_is_likely():
             gpu = gpus()[0][0].name
+        elif webgpu_is_likely():
+            gpu = adapters()[0].name
     except GancamError:
         pass
     return {
@@ -277,10 +280,11 @@ def _run(case: Case, seconds: float) -> dict[str, Any]:
 
 
 def _convolutions(model: Any, threads: int, image: Image) -> float | None:
-    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where it is not shown whole frames."""
+    """Time all convolutions on `image` by ONNX Runtime, in seconds; None where that is not known."""
     layout = model.card.layout
     if (
         layout not in ("image", "blocks")
+        or model.device == "webgpu"  # which is timed as long as it takes to ask for a convolution
         or model.card.work_size
         or any(s % model.card.multiple for s in image.shape[:2])
     ):

@@ -45,7 +45,8 @@ class ModelEntry:
     def read(cls, name: str, path: Path, *, own: bool = False) -> Self:
         """Read the cards of the model in `path`, and what is remembered of it. Raises ``ModelError``."""
         files = variants(path)
-        trials = {device: found for device in ("cpu", "cuda") if (found := remembered(files, device)) is not None}
+        trials = {device: found for device in ("cpu", "cuda", "webgpu")
+                  if (found := remembered(files, device)) is not None}  # fmt: skip
         return cls(
             name, files, {precision: read_card(file, precision) for precision, file in files.items()}, trials, own
         )

@@ -30,8 +30,8 @@ from gancam.tools.doctor.display import ENCODERS, _probe_encoders, display_check
 from gancam.tools.doctor.report import examine
 from tests.helpers.small import STILLS
 
-NAMES = ["system", "versions", "packages", "cpu", "cuda", "tensorrt", "auto", "cameras", "virtual-camera", "display",
-         "codecs", "temp"]  # fmt: skip
+NAMES = ["system", "versions", "packages", "cpu", "cuda", "tensorrt", "webgpu", "auto", "cameras", "virtual-camera",
+         "display", "codecs", "temp"]  # fmt: skip
 HAS_CUDA = PROVIDERS["cuda"] in runtime().get_available_providers()
 FAKE_DRIVER = r"""
 #include <stdlib.h>

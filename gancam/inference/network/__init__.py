@@ -10,7 +10,7 @@ from gancam.inference.network.generator import GeneratorNetwork
 from gancam.inference.network.image import ImageNetwork, MaskedNetwork
 from gancam.inference.network.recurrent import RecurrentNetwork
 from gancam.inference.place import has_place
-from gancam.inference.providers import GpuOptions, kind_of
+from gancam.inference.providers import GpuOptions, is_cuda, kind_of
 from gancam.inference.session import OpenFile, open_session
 from gancam.inference.variants import read_card
 
@@ -33,7 +33,8 @@ def open_network(
 
     Args:
         path: A model file, of whatever precision.
-        device: "cpu", "cuda" or "tensorrt", with the number of a GPU or without; another is never used instead.
+        device: "cpu", "cuda", "tensorrt" or "webgpu", the second and third with the number of a GPU or without; another
+            is never used instead.
         threads: Those of one call on the CPU, 1 or more.
         spent: Where seconds are added up, of a network that this one replaces; new without.
         precision: That wanted, where the file may stand for two, as `open_session` takes it.
@@ -60,5 +61,6 @@ def open_network(
     network = kinds.get(card.layout, ImageNetwork)(opened)
     if network.fallen:
         said = ", ".join(f"{count} {kind}" for kind, count in network.fallen.items())
-        log.warning("%s: %s has no kernels for some of its nodes, the CPU does them: %s", path.name, device, said)
+        level = logging.WARNING if is_cuda(device) else logging.INFO  # WebGPU lacks some of nearly every network
+        log.log(level, "%s: %s has no kernels for some of its nodes, the CPU does them: %s", path.name, device, said)
     return network

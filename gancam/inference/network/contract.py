@@ -16,6 +16,7 @@ from gancam.inference.binding import Binding, Tensor
 from gancam.inference.buffers import BufferPool
 from gancam.inference.providers import kind_of
 from gancam.inference.session import OpenFile, explain, fallen, is_full
+from gancam.inference.webgpu import ONE_AT_A_TIME
 
 
 class Network(ABC):
@@ -25,7 +26,7 @@ class Network(ABC):
 
     Attributes:
         path: The file that is open.
-        device: "cpu", "cuda" or "tensorrt".
+        device: "cpu", "cuda", "tensorrt" or "webgpu".
         place: The same, with the number of a GPU that is not the first: "cuda:1".
         gpu: How it is run on a GPU.
         fallen: Nodes of it that a GPU cannot do, so that the CPU does them, by kind.
@@ -43,7 +44,12 @@ class Network(ABC):
         self._binding = Binding(opened.session, opened.device)
         self._buffers = BufferPool(opened.device)
         keep_after_fork(opened.session)
-        self._lock = threading.Lock()
+        self._lock = ONE_AT_A_TIME if self.device == "webgpu" else threading.RLock()
+
+    def __del__(self) -> None:
+        if vars(self).get("device") == "webgpu":  # where a session must not be freed while another runs
+            with ONE_AT_A_TIME:
+                vars(self).clear()
 
     @abstractmethod
     def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -66,7 +72,7 @@ class Network(ABC):
 
     @property
     def crossed(self) -> int:
-        """Bytes of all calls so far that went from the host to its device or back; 0 on the CPU."""
+        """Bytes of all calls so far that went from the host to its NVIDIA GPU or back; 0 elsewhere."""
         return self._binding.crossed
 
     @contextmanager

@@ -17,10 +17,11 @@ from gancam.inference.cuda import cuda_is_likely, gpus, nvidia_traces
 from gancam.inference.hardware import usable_cores
 from gancam.inference.model import Model
 from gancam.inference.network import open_network
-from gancam.inference.packages import RUNTIME
+from gancam.inference.packages import RUNTIME, listed
 from gancam.inference.session import prepare
 from gancam.inference.trials import LEAST_PSNR, folder
 from gancam.inference.variants import variants
+from gancam.inference.webgpu import PLUGIN, adapters, plugin_version, webgpu_is_likely
 from gancam.tools.doctor.checks import Check, Verdict, in_child
 from gancam.units import milliseconds
 
@@ -39,7 +40,7 @@ def _prove(device: str) -> Iterator[dict[str, Any]]:
     image = np.random.default_rng(0).integers(96, 256, (1, SIZE[1], SIZE[0], 3), dtype=np.uint8)  # hard for 8 bits
     truth = Model(path, device="cpu", precision="fp32")(image)[0]
     for precision, file in variants(path).items():
-        if (device, precision) == ("tensorrt", "int8"):
+        if device in ("tensorrt", "webgpu") and precision == "int8":
             continue  # for the CPU
         try:
             run: Callable[[Any], Any] = (
@@ -91,19 +92,38 @@ def _prove_tensorrt() -> Iterator[dict[str, Any]]:
         yield {"run": run}
 
 
+def _prove_webgpu() -> Iterator[dict[str, Any]]:
+    try:
+        yield {"gpus": [asdict(one) for one in adapters()]}
+        prepare("webgpu")
+        if not webgpu_is_likely():
+            return
+        chosen = Model(find(_NETWORK), device="webgpu")
+    except GancamError as error:
+        lack = (error.why, error.cure) if isinstance(error, DeviceError) else (str(error), "use --device cpu")
+        yield {"lack": lack}
+        return
+    yield {"chosen": chosen.precision, "auto": Model(find(_NETWORK)).device}
+    for run in _prove("webgpu"):
+        yield {"run": run}
+
+
 def device_checks() -> Iterator[Check]:
-    """Check CPU, CUDA and TensorRT, and what ``--device auto`` uses."""
+    """Check CPU, CUDA, TensorRT and WebGPU, and what ``--device auto`` uses."""
     cpu, runs = _cpu()
     yield cpu
     cuda = _cuda(_fastest(runs))
     yield cuda
     yield _tensorrt(cuda)
+    webgpu = _webgpu()
+    yield webgpu
     # What `Model` does: CUDA wherever it opens, right or wrong. Where only the trial crashed, `auto` would as well.
-    used = cuda if "chosen" in cuda.details else cpu
+    used = cuda if "chosen" in cuda.details else webgpu if webgpu.details.get("auto") == "webgpu" else cpu
     if used.verdict == "problem":
         yield Check("auto", "problem", f"uses {used.name}: {used.seen}", used.cure, {"device": used.name})
         return
     because = {"absent": "there is no CUDA", "problem": "CUDA does not work"}.get(cuda.verdict, "CUDA works")
+    because = "faster than the CPU" if used is webgpu else because
     details = {"device": used.name, "precision": used.details["chosen"]}
     seen = f"runs {_NETWORK} on {used.name} in {used.details['chosen']}: {because}"
     if cuda.verdict == "problem":
@@ -168,6 +188,31 @@ def _tensorrt(cuda: Check) -> Check:
     if trouble or not runs:
         return Check("tensorrt", "warning", f"the trial run {trouble or 'gave nothing'}", unneeded, {"runs": runs})
     return _judge("tensorrt", runs, "fp16" if any(run["precision"] == "fp16" for run in runs) else "fp32", {})
+
+
+def _webgpu() -> Check:
+    """Check WebGPU, but not on a driver that computes on the CPU: that takes minutes, and is slower than the CPU."""
+    unneeded = "nothing; gancam does not need it"
+    if not plugin_version():
+        cure = f'{unneeded}; for a GPU of AMD, Intel or Apple: pip install "gancam[webgpu]"'
+        return Check("webgpu", "absent", f"{PLUGIN} is not installed", cure)
+    items, trouble = in_child(_prove_webgpu, 240)
+    said = {key: value for item in items for key, value in item.items()}
+    details: dict[str, Any] = {"plugin": plugin_version(), "gpus": said.get("gpus", [])}
+    if "lack" in said:
+        why, cure = said["lack"]
+        return Check("webgpu", "problem", why, cure, details)
+    if trouble:
+        cure = "update the GPU's driver, or use --device cpu"
+        return Check("webgpu", "problem", f"the trial {trouble}", cure, details)
+    if "chosen" not in said:
+        names = listed(one["name"] for one in details["gpus"])
+        return Check("webgpu", "absent", f"there is no GPU, but software: {names}", unneeded, details)
+    runs = [item["run"] for item in items if "run" in item]
+    found = _judge("webgpu", runs, said["chosen"], {**details, "auto": said["auto"]})
+    if found.verdict != "problem" and said["auto"] == "cpu":
+        return Check("webgpu", "warning", f"{found.seen}; not faster than the CPU", "use --device cpu", found.details)
+    return found
 
 
 def _likely() -> bool:

@@ -29,7 +29,7 @@ def works(device: str, findings: list[Check]) -> Check:
     """Find the check that shows that networks run rightly on a device.
 
     Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
+        device: ``auto``, ``cpu``, ``cuda``, ``tensorrt`` or ``webgpu``.
         findings: What ``examine`` found.
 
     Raises:
