@@ -214,6 +214,13 @@ def test_the_browsers_camera_is_played(page: Any) -> None:
     page.get_by_role("button", name="Browser camera").first.click()
     page.wait_for_selector("#picture:not([hidden])")
     wait_for(lambda: "ms" in page.inner_text("#figures"))
+    page.reload()  # which sends it again
+    page.wait_for_selector("#picture:not([hidden])")
+    page.evaluate("sessionStorage.clear()")  # as of another page
+    page.reload()
+    page.get_by_text("Browser camera has ended.").wait_for()
+    page.get_by_role("button", name="Test pattern").click()
+    page.wait_for_selector("#picture:not([hidden])")
 
 
 def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None:
@@ -229,6 +236,17 @@ def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None
     with page.expect_download() as download:
         page.locator(".job").get_by_role("link", name="Download").click()
     assert video(Path(download.value.path()))[0] == 12
+
+
+def test_an_upload_is_stopped_with_those_after_it(page: Any, clip: Path) -> None:
+    asked: list[str] = []
+    page.route("**/api/uploads*", lambda route: asked.append(route.request.url))  # which never answers
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files([clip, clip])
+    page.get_by_role("button", name="Stop the upload of clip.mp4").click()
+    page.get_by_text("clip.mp4: its upload was stopped").wait_for()
+    assert page.locator("#files-sending li").count() == 0
+    assert len(asked) == 1
 
 
 def test_a_file_that_waits_stands_in_the_queue(page: Any, clip: Path) -> None:

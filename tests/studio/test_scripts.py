@@ -22,6 +22,7 @@ const element = () => ({
   classList: { toggle() {}, add() {}, remove() {} },
 })
 globalThis.document = { getElementById: element, createElement: element, createElementNS: element }
+globalThis.sessionStorage = { getItem: () => null, setItem() {}, removeItem() {} }
 const headers = { "Content-Type": "application/json" }
 const answer = (said) => async () => new Response(JSON.stringify(said), { headers })
 const down = async () => { throw new Error("gone") }
@@ -148,6 +149,7 @@ def test_a_camera_that_went_with_the_studio_plays_again_once_it_is_back() -> Non
       const state = async (kind) => { api.tell("state", { source: { kind } }); await settle() }
       const counts = []
       const count = () => counts.push(sockets.length)
+      await state(null)
       await sendCamera({ width: 960 })
       sockets[0].onclose({ code: 1006 })  // by itself: the studio goes on
       await state("browser"); back(); await state("browser"); count()
@@ -287,6 +289,25 @@ def test_lists_are_read_anew_once_the_studio_is_back() -> None:
       tell([first, said])
     """
     assert told(STAGE + code) == [[], ["back"]]
+
+
+def test_that_the_studio_does_not_answer_is_said_for_as_long_as_it_is_so() -> None:
+    code = """
+      const { answers, attempt } = await load("api.js")
+      const gone = document.getElementById("gone")
+      gone.hidden = true
+      const found = []
+      const look = () => found.push([!gone.hidden, shown()])
+      document.getElementById("toasts")
+      globalThis.fetch = down
+      await attempt("GET", "/api/jobs"); look()
+      answers("socket", false); look()
+      globalThis.fetch = answer({})
+      await attempt("GET", "/api/jobs"); look()
+      answers("socket", true); look()
+      tell(found)
+    """
+    assert told(TOASTS + code) == [[True, []], [True, []], [True, []], [False, []]]
 
 
 def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:

@@ -37,18 +37,18 @@ export function dress(target, name, text) {
 }
 
 /** Lay a part of the page over sheets that are open and over a picture that fills the screen. */
-function raise(part) {
+export function raise(part) {
   if (!part.showPopover) return // an older browser, where it lies below them
   if (part.matches(":popover-open")) part.hidePopover()
   part.showPopover()
 }
 
-/** Tell the user something for a while; with a `bar` of progress until the function that is given is called. */
-export function toast(text, kind = "note", bar = null) {
+/** Tell the user something for a while; with a `bar` of progress until the function that is given is called, or `stop`. */
+export function toast(text, kind = "note", bar = null, stop = null) {
   if (kind === "error" && [...$("toasts").children].some((one) => one.textContent === text)) return // it is still there to read
   const box = el("div", { class: `toast ${kind}` }, el("span", {}, text, bar))
   const gone = () => box.remove()
-  box.append(iconButton("close", "Dismiss", { onclick: gone }))
+  box.append(iconButton("close", stop ? "Stop" : "Dismiss", { onclick: stop ?? gone }))
   $("toasts").append(box)
   raise($("toasts"))
   while ($("toasts").children.length > 4) $("toasts").firstChild.remove()

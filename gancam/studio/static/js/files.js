@@ -1,5 +1,5 @@
 // The Files page: choose, look, process, fetch.
-import { attempt, listen, request, TITLES, upload } from "./api.js"
+import { about, attempt, listen, request, TITLES, upload } from "./api.js"
 import { $, button, dress, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { startJobs, watchJobs } from "./jobs.js"
@@ -67,22 +67,26 @@ export function startFiles() {
   opened(!panel.hidden)
 }
 
-/** Send files to the server one after the other; show the first that it takes. */
+/** Send files to the server one after the other, until the user stops it; show the first that it takes. */
 async function take(files) {
   const stored = []
+  const stop = new AbortController()
   for (const [place, file] of files.entries()) {
     const bar = el("progress", { max: 1, value: 0, "aria-label": file.name })
+    const far = el("small", {}, "0 %")
     const among = files.length > 1 ? `${place + 1} of ${files.length}: ` : ""
-    const line = el("li", { class: "sending" }, el("span", {}, `${among}${file.name}`), bar)
+    const line = el("li", { class: "sending" }, el("span", {}, `${among}${file.name}`), far,
+      iconButton("close", `Stop the upload of ${file.name}`, { class: "icon-button small", onclick: () => stop.abort() }), bar)
     $("files-sending").append(line)
     try {
-      stored.push(await upload(file, (share) => { bar.value = share }, "media"))
+      stored.push(await upload(file, (share) => { bar.value = share; far.textContent = `${Math.round(100 * share)} %` }, "media", stop.signal))
       if (stored.length === 1) choose(stored[0])
       list()
     } catch (error) {
-      toast(`${file.name}: ${error.message}`, "error")
+      toast(about(file, error), stop.signal.aborted ? "note" : "error")
     }
     line.remove()
+    if (stop.signal.aborted) break
   }
   if (stored.length) together = stored
   offerAll()

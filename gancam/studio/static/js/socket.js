@@ -1,5 +1,5 @@
 // The WebSocket that brings pictures, the state and figures.
-import { tell, told } from "./api.js"
+import { answers, tell, told } from "./api.js"
 import { showPicture, lost } from "./stage.js"
 
 let socket = null
@@ -32,6 +32,7 @@ export function connect() {
   socket.onopen = () => {
     if (gone) dispatchEvent(new Event("back")) // what the server has may be other than it was
     gone = false
+    answers("socket", true)
     if (wants) send({ compare: true })
     if (room) send({ room })
   }
@@ -46,6 +47,7 @@ export function connect() {
   }
   socket.onclose = () => {
     gone = true
+    answers("socket", false)
     lost()
     told.state = null
     setTimeout(connect, 1000)
