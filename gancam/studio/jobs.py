@@ -47,7 +47,7 @@ class Job:
         notes: What the user should know.
         seconds: How long it took, since it went on last.
         plan: The path of what is to be followed in it first; empty where nothing is.
-        trial: Whether it is a part, to see what will become of the whole: it goes before what waits.
+        trial: Whether it is a part, to see what will become of the whole: it goes before all that is none.
         doing: What it does before frames are made.
     """
 
@@ -137,7 +137,7 @@ class JobQueue:
             options: Of ``gancam process``.
             frames: How many frames there will be, about.
             plan: What is to be followed in it first.
-            trial: Whether it goes before those that wait.
+            trial: Whether it goes before all others, of which the one that runs waits meanwhile.
         """
         with self._lock:
             number = f"{max([int(name.partition('-')[0]) for name in self._jobs], default=0) + 1:04d}"
@@ -145,13 +145,15 @@ class JobQueue:
             job.plan, job.trial = "" if plan is None else str(plan.path), trial
             self._jobs[job.number] = job
             self._keep(job)
+            if trial and self._running is not None and not self._running.trial:
+                self._stop(self._running, "waiting")
             self._begin()
         return job
 
     def pause(self, number: str) -> None:
         """Stop a job, which keeps what it made. Raises ``NotFound``."""
         with self._lock:
-            self._pause(self.job(number))
+            self._stop(self.job(number), "paused")
 
     def resume(self, number: str) -> None:
         """Have a job go on, or try again. Raises ``NotFound``."""
@@ -169,7 +171,7 @@ class JobQueue:
         """
         with self._lock:
             job = self.job(number)
-            self._pause(job)
+            self._stop(job, "paused")
             del self._jobs[number]  # before anything is waited for: so nobody resumes it, and nothing keeps it again
             (self._folder / f"{number}.json").unlink(missing_ok=True)
             self._ended.wait_for(lambda: self._running is not job, 2 * _PATIENCE)
@@ -184,7 +186,7 @@ class JobQueue:
             self._over = True
             thread = self._thread
             if self._running is not None:
-                self._pause(self._running)
+                self._stop(self._running, "paused")
         if thread is not None:
             thread.join()
 
@@ -196,9 +198,9 @@ class JobQueue:
             with suppress(OSError):  # a full disk: the job itself will tell
                 replace_file(self._folder / f"{job.number}.json", json.dumps(asdict(job)).encode())
 
-    def _pause(self, job: Job) -> None:
+    def _stop(self, job: Job, state: State) -> None:
         if job.state in ("waiting", "running"):
-            job.state, job.eta = "paused", None
+            job.state, job.eta = state, None
             self._keep(job)
         if job is self._running and self._process is not None:
             self._process.terminate()

@@ -192,6 +192,30 @@ def test_a_running_job_that_is_removed_does_not_come_back(
         assert not children_of("time.sleep(300)")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
+def test_a_trial_goes_before_what_runs_which_then_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def popen(command: list[str], **options: Any) -> "subprocess.Popen[str]":
+        return _POPEN([sys.executable, "-I", "-S", "-c", _MADE if "short" in command else _SLEEPING], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with queue_of(tmp_path) as queue:
+        long, waiting = (queue.add(tmp_path / name, [], 9) for name in ("long.mp4", "other.mp4"))
+        wait_for(lambda: long.state == "running")
+        trial = queue.add(tmp_path / "a.mp4", ["short"], 1, trial=True)
+        wait_for(lambda: trial.state == "done")
+        wait_for(lambda: long.state == "running")
+        assert waiting.state == "waiting"
+
+
+def test_what_is_told_of_a_job_names_buttons(tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    error = "writing failed after 11 frames (no room left); 11 are kept, --resume goes on"
+    job = Job("0001-ab", str(tmp_path / "uploads" / "a.mp4"), [], 9, "failed", error=error)
+    (tmp_path / "jobs" / "0001-ab.json").write_text(json.dumps(asdict(job)))
+    with studio(tmp_path) as client:
+        assert jobs(client)[0]["error"].endswith("; 11 are kept, Try again goes on")
+
+
 def test_what_was_to_be_followed_is_deleted_with_the_last_job_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

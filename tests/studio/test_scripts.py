@@ -498,7 +498,7 @@ def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goe
             document.getElementById("jobs-summary").textContent, document.getElementById("jobs-clear").hidden])
     """
     assert told(JOBS + code) == [
-        ["2", "4", "6", "5", "3", "1", "0"],
+        ["2", "4", "6", "1", "3", "5", "0"],
         ["POST /api/jobs/1/resume", "POST /api/jobs/3/resume"],
         "2 waiting · 1 processing · 2 paused · 1 done · 1 failed",
         True,

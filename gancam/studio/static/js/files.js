@@ -212,7 +212,7 @@ async function add() {
   if (job) { toast(`${job.name} is in the queue`); watchJobs(true) }
 }
 
-/** Process a few seconds around the frame that is shown, before all that waits. */
+/** Process a few seconds around the frame that is shown, before all that is in the queue. */
 async function tryOut() {
   const first = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
   const job = await queue(chosen, { first, end: first + TRIED }, { trial: true })

@@ -50,9 +50,9 @@ async function poll() {
   if (watching) timer = setTimeout(poll, busy ? 700 : 4000)
 }
 
-/** Those that are under way first, in their order; then the others, the newest first. */
+/** Those that are to be made first, in their order; then the others, the newest first. */
 function inOrder(jobs) {
-  const under = ["running", "waiting"]
+  const under = ["running", "waiting", "paused"]
   return [...under.flatMap((state) => jobs.filter((job) => job.state === state)),
           ...jobs.filter(({ state }) => !under.includes(state)).toReversed()]
 }
@@ -62,7 +62,7 @@ function summarise(jobs) {
   const count = (wanted) => jobs.filter(({ state }) => state === wanted).length
   const parts = Object.keys(WORDS).filter((state) => count(state)).map((state) => `${count(state)} ${WORDS[state].toLowerCase()}`)
   $("jobs-summary").textContent = jobs.length > 1 ? parts.join(" · ") : ""
-  $("jobs-fetch").hidden = count("done") < 2
+  $("jobs-fetch").hidden = jobs.filter(({ state, trial }) => state === "done" && !trial).length < 2
   $("jobs-pause").hidden = count("waiting") + count("running") < 2
   $("jobs-resume").hidden = count("paused") < 2
   $("jobs-clear").hidden = count("done") < 2
