@@ -238,6 +238,26 @@ def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None
     assert video(Path(download.value.path()))[0] == 12
 
 
+def test_back_leads_to_the_section_before(page: Any) -> None:
+    for name in ("files", "models"):
+        page.click(f"#tab-{name}")
+    for name in ("files", "live"):
+        page.go_back()
+        page.wait_for_selector(f"#panel-{name}:not([hidden])")
+    page.go_forward()
+    page.wait_for_selector("#panel-files:not([hidden])")
+
+
+def test_a_file_that_is_chosen_by_keyboard_is_where_the_keyboard_goes_on(page: Any, clip: Path) -> None:
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#prepare:not([hidden])")
+    page.focus(".file-row")
+    page.keyboard.press("Enter")
+    until(page, "document.activeElement.id === 'prepare-name'")
+    assert page.locator(".file-row[aria-current=true]").count() == 1
+
+
 def test_an_upload_is_stopped_with_those_after_it(page: Any, clip: Path) -> None:
     asked: list[str] = []
     page.route("**/api/uploads*", lambda route: asked.append(route.request.url))  # which never answers

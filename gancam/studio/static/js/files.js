@@ -154,7 +154,7 @@ function when(entry) {
 function row(entry, own, among) {
   const called = among ? `${entry.name}, ${when(entry)}` : entry.name
   return el("li", { "data-reference": entry.reference },
-    el("button", { type: "button", class: "file-row", onclick: () => choose(entry) },
+    el("button", { type: "button", class: "file-row", onclick: ({ detail }) => choose(entry, !detail) },
       icon(entry.kind === "video" ? "file" : "image"), el("span", { title: entry.name }, entry.name),
       el("small", {}, among ? `${when(entry)} · ${megabytes(entry.size)}` : megabytes(entry.size))),
     el("a", { class: "icon-button small", href: download(entry.reference), download: "", "aria-label": `Download ${called}`, title: "Download" }, icon("download")),
@@ -169,11 +169,14 @@ async function remove(entry, called) {
 }
 
 function mark() {
-  for (const one of rows())
+  for (const one of rows()) {
     one.classList.toggle("chosen", one.dataset.reference === chosen?.reference)
+    one.children[0].setAttribute("aria-current", one.dataset.reference === chosen?.reference)
+  }
 }
 
-async function choose(entry) {
+/** Look at a file; by the `keyboard`, which would else have to pass all files that are listed behind it. */
+async function choose(entry, keyboard = false) {
   chosen = entry
   mark()
   offerAll()
@@ -189,6 +192,7 @@ async function choose(entry) {
       facts.seconds && `${facts.seconds.toFixed(1)} s`].filter(Boolean).join(" · ")
     $("prepare-options").hidden = facts.kind !== "video"
     preview.show(entry.reference, facts)
+    if (keyboard) $("prepare-name").focus({ preventScroll: true })
     $("prepare").scrollIntoView({ behavior: "smooth", block: innerWidth > 1000 ? "nearest" : "start" })
   } catch (error) {
     if (chosen !== entry) return
