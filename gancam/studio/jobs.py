@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -302,7 +303,7 @@ class JobQueue:
         reader.join()
         process.stdout.close()
         errors.close()
-        last = said[-1].strip() if said else f"it ended with {process.returncode}"
+        last = said[-1].strip() if said else _ended(process.returncode)
         self._fail(job, last.removeprefix("gancam: "))
 
     def _hear(self, job: Job, event: Mapping[str, object]) -> None:
@@ -329,6 +330,14 @@ class JobQueue:
                     job.state, job.seconds, job.frame = "done", float(seconds), max(job.frame, 1)
                     if not job.target:  # an earlier process made it
                         job.target = next((str(path) for path in self._out(job).glob("[!.]*")), "")
+
+
+def _ended(code: int) -> str:
+    """Say what became of a process that said nothing."""
+    if code >= 0:
+        return f"it ended with {code}"
+    name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+    return f"the system ended it ({name}), as it does where memory runs out; --resume goes on"
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
