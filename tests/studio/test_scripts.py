@@ -238,6 +238,23 @@ def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> 
     assert told(code) == [[True, "none"], [True, "none"], [True, "copy"], [False, "copy"]]
 
 
+def test_a_folder_that_is_dropped_gives_its_videos_and_images() -> None:
+    code = """
+      const { droppedFiles } = await load("dom.js")
+      const file = (name, type) => ({ name, isFile: true, file: (done) => done({ name, type }) })
+      const reader = (rounds) => ({ readEntries: (done) => done(rounds.shift() ?? []) })
+      const folder = (name, ...rounds) => ({ name, createReader: () => reader(rounds) })
+      const inner = folder("inner", [file("d.png", "image/png")])
+      const outer = folder("outer", [file("c.jpg", "image/jpeg"), file(".DS_Store", "")],
+                           [file("b.mkv", ""), file("a.txt", "text/plain"), inner])
+      const getAsFile = () => null
+      const entries = [outer, file("z.txt", "text/plain"), null]
+      const items = entries.map((entry) => ({ webkitGetAsEntry: () => entry, getAsFile }))
+      tell((await droppedFiles({ items })).map(({ name }) => name))
+    """
+    assert told(code) == ["b.mkv", "c.jpg", "d.png", "z.txt"]
+
+
 STAGE = """
 let press = null  // a key, as the script that was started last hears it
 const named = new Map()
@@ -308,6 +325,28 @@ def test_that_the_studio_does_not_answer_is_said_for_as_long_as_it_is_so() -> No
       tell(found)
     """
     assert told(TOASTS + code) == [[True, []], [True, []], [True, []], [False, []]]
+
+
+def test_a_server_that_says_nothing_for_long_does_not_answer() -> None:
+    code = """
+      globalThis.location = { host: "here" }
+      globalThis.dispatchEvent = () => {}
+      let late = null
+      globalThis.setTimeout = (call) => { late = call }
+      let socket = null
+      globalThis.WebSocket = class { constructor() { socket = this } }
+      const { connect } = await load("socket.js")
+      const gone = document.getElementById("gone")
+      gone.hidden = true
+      const found = []
+      const look = () => found.push(!gone.hidden)
+      connect(); socket.onopen(); look()
+      late(); look()
+      socket.onmessage({ data: "{}" }); look()
+      socket.onclose(); look()
+      tell(found)
+    """
+    assert told(STAGE + code) == [False, True, False, True]
 
 
 def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:
@@ -595,7 +634,8 @@ def test_what_was_uploaded_at_once_is_processed_at_once(refused: list[str], agre
       }
       startFiles()
       const files = ["a.png", "b.pdf", "c.png"].map((name) => ({ name }))
-      panel.drop({ preventDefault() {}, dataTransfer: { files } })
+      const items = files.map((file) => ({ webkitGetAsEntry: () => null, getAsFile: () => file }))
+      panel.drop({ preventDefault() {}, dataTransfer: { items } })
       await settle()
       const all = document.getElementById("prepare-all")
       const offered = [all.hidden]

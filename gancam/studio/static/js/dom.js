@@ -65,6 +65,26 @@ export function ignoreStrayDrops() {
   })
 }
 
+/** The files that were dropped, of folders those that may be videos or images, by name. Only while the event is heard. */
+export function droppedFiles({ items }) {
+  const found = [...items].map((item) => {
+    const entry = item.webkitGetAsEntry()
+    return entry ? filesIn(entry) : item.getAsFile() // the second of what a script made, and null of a text
+  })
+  return Promise.all(found).then((files) => files.flat().filter(Boolean))
+}
+
+async function filesIn(entry) {
+  if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))]
+  const reader = entry.createReader()
+  const inside = []
+  for (let some = null; !some || some.length; inside.push(...some)) // which gives a hundred at a time
+    some = await new Promise((done, failed) => reader.readEntries(done, failed))
+  const seen = inside.filter(({ name }) => !name.startsWith(".")).sort((one, other) => (one.name < other.name ? -1 : 1))
+  const files = (await Promise.all(seen.map(filesIn))).flat()
+  return files.filter(({ type }) => /^(image|video)\/|^$/.test(type)) // browsers do not know all of them
+}
+
 /** Give an alert its text, if that is another: screen readers read it aloud whenever it is set. */
 export function say(target, text) {
   if (target.textContent !== text) target.textContent = text

@@ -1,6 +1,6 @@
 // The Files page: choose, look, process, fetch.
 import { about, attempt, listen, request, TITLES, upload } from "./api.js"
-import { $, button, dress, el, iconButton, toast } from "./dom.js"
+import { $, button, dress, droppedFiles, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { startJobs, watchJobs } from "./jobs.js"
 import { showMarks, startMarks } from "./marks.js"
@@ -22,14 +22,14 @@ export function startFiles() {
     input.value = ""
     take(files)
   } })
-  $("files-drop").append(icon("upload"), el("b", {}, "Drop videos or images here"), el("span", {}, "or click to choose"), input)
+  $("files-drop").append(icon("upload"), el("b", {}, "Drop videos or images here"), el("span", {}, "or a folder of them, or click to choose"), input)
   const panel = $("panel-files")
   panel.addEventListener("dragover", (event) => { event.preventDefault(); $("files-drop").classList.add("dropping") })
   panel.addEventListener("dragleave", () => $("files-drop").classList.remove("dropping"))
   panel.addEventListener("drop", (event) => {
     event.preventDefault()
     $("files-drop").classList.remove("dropping")
-    take([...event.dataTransfer.files])
+    droppedFiles(event.dataTransfer).then(take).catch((error) => toast(error.message, "error"))
   })
   $("files-filter").oninput = () => { shown.clear(); draw() }
   preview = startPreview()

@@ -26,17 +26,28 @@ function send(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
 }
 
+const SILENT = 10_000 // ms without a word of the server, which tells figures twice a second
+let silence = null
+
+/** Take note that the server answers, and say when it has not for too long: a network may be gone without a word. */
+function heard() {
+  answers("socket", true)
+  clearTimeout(silence)
+  silence = setTimeout(() => answers("socket", false), SILENT)
+}
+
 export function connect() {
   socket = new WebSocket(`ws://${location.host}/api/live`)
   socket.binaryType = "arraybuffer"
   socket.onopen = () => {
     if (gone) dispatchEvent(new Event("back")) // what the server has may be other than it was
     gone = false
-    answers("socket", true)
+    heard()
     if (wants) send({ compare: true })
     if (room) send({ room })
   }
   socket.onmessage = ({ data }) => {
+    heard()
     if (typeof data === "string") {
       const message = JSON.parse(data)
       if (message.state && !(told.state && told.state.version > message.state.version)) tell("state", message.state)
@@ -47,6 +58,7 @@ export function connect() {
   }
   socket.onclose = () => {
     gone = true
+    clearTimeout(silence)
     answers("socket", false)
     lost()
     told.state = null
