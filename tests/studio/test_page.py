@@ -219,6 +219,8 @@ def test_the_browsers_camera_is_played(page: Any) -> None:
     page.evaluate("sessionStorage.clear()")  # as of another page
     page.reload()
     page.get_by_text("Browser camera has ended.").wait_for()
+    add(page, "sketch")  # which tells the state again, now that the page has the last picture
+    assert page.get_by_text("Browser camera has ended.").is_visible()
     page.get_by_role("button", name="Test pattern").click()
     page.wait_for_selector("#picture:not([hidden])")
 

@@ -164,9 +164,9 @@ let said = null // how many lines about recordings were shown
 
 function showState(state) {
   const { source } = state
-  const playing = source.state === "playing" || (source.state === "ended" && now)
+  const playing = source.state === "playing"
   const chose = $("begin").contains(document.activeElement) // by the keyboard, say, whose focus would be nowhere
-  const over = source.state === "ended" && !now // of a page that was closed, or loaded anew
+  const over = source.state === "ended" // a stream, or the camera of a page that was closed
   const why = over ? `${source.label} has ended.` : source.error
   $("begin").hidden = !over && source.state !== "idle" && source.state !== "failed"
   if (chose && $("begin").hidden) $("source").focus({ preventScroll: true })
