@@ -260,13 +260,36 @@ def test_a_file_that_is_chosen_by_keyboard_is_where_the_keyboard_goes_on(page: A
     assert page.locator(".file-row[aria-current=true]").count() == 1
 
 
+def test_the_keyboard_stays_where_something_was_removed(page: Any, tmp_path: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((48, 64, 3), np.uint8))
+    add(page, "sr-x2-fast")
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files([tmp_path / "a.png", tmp_path / "b.png"])
+    page.wait_for_selector("#prepare-all:not([hidden])")
+    page.click("#prepare-all")
+    until(page, "document.querySelectorAll('.job.done').length === 2")
+    for left in (1, 0):
+        page.locator(".job [data-act=remove]").first.press("Enter")
+        until(page, "(left) => document.querySelectorAll('.job').length === left", left)
+        act = page.evaluate("document.activeElement.dataset.act ?? document.activeElement.type")
+        assert act == ("fetch" if left else "file")
+    for left in (3, 2, 1, 0):
+        page.locator(".file-rows [aria-label^=Delete]").first.press("Enter")
+        until(page, "(left) => document.querySelectorAll('.file-row').length === left", left)
+        label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        assert label.startswith("Delete" if left else "Choose")
+
+
 def test_an_upload_is_stopped_with_those_after_it(page: Any, clip: Path) -> None:
     asked: list[str] = []
     page.route("**/api/uploads*", lambda route: asked.append(route.request.url))  # which never answers
     page.click("#tab-files")
     page.locator("#files-drop input").set_input_files([clip, clip])
-    page.get_by_role("button", name="Stop the upload of clip.mp4").click()
+    page.get_by_role("button", name="Stop the upload of clip.mp4").press("Enter")
     page.get_by_text("clip.mp4: its upload was stopped").wait_for()
+    assert page.evaluate("document.activeElement.type") == "file"
     assert page.locator("#files-sending li").count() == 0
     assert len(asked) == 1
 

@@ -85,6 +85,7 @@ async function take(files) {
     } catch (error) {
       toast(about(file, error), stop.signal.aborted ? "note" : "error")
     }
+    if (line.contains(document.activeElement)) $("files-drop").querySelector("input").focus()
     line.remove()
     if (stop.signal.aborted) break
   }
@@ -114,6 +115,7 @@ async function list() {
 function draw() {
   const focused = document.activeElement?.closest?.("[data-reference]") // which is made anew
   const act = [...(focused?.children ?? [])].indexOf(document.activeElement)
+  const place = rows().indexOf(focused)
   const wanted = $("files-filter").value.trim().toLowerCase()
   const all = folders.reduce((sum, [, entries]) => sum + entries.length, 0)
   $("files-filter").hidden = all <= few() && !wanted
@@ -121,7 +123,9 @@ function draw() {
   const none = all ? "No file is called so." : "Nothing here yet."
   $("files-list").replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet-text" }, none)]))
   mark()
-  if (focused) rows().find(({ dataset }) => dataset.reference === focused.dataset.reference)?.children[act]?.focus()
+  if (!focused) return
+  const again = rows().find(({ dataset }) => dataset.reference === focused.dataset.reference) ?? rows()[Math.min(place, rows().length - 1)]
+  ;(again?.children[act] ?? again?.children[0] ?? $("files-drop").querySelector("input")).focus()
 }
 
 function group(root, entries, wanted) {
@@ -220,7 +224,7 @@ async function add() {
 async function tryOut() {
   const first = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
   const job = await queue(chosen, { first, end: first + TRIED }, { trial: true })
-  if (job) { toast(`${TRIED} seconds of ${job.name} are made: they are shown here then`); watchJobs(true) }
+  if (job) { toast(`Trying ${TRIED} seconds of ${job.name}: they are shown once they are done`); watchJobs(true) }
 }
 
 /** Of what was uploaded at once, what can be processed; the user is asked where that is not all. */

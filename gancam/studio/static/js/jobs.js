@@ -94,8 +94,10 @@ function show(jobs) {
   })
   if (rows.length === list.children.length && rows.every((row, place) => list.children[place] === row)) return
   const focused = document.activeElement // which moves with its row, and loses the focus by that
+  const place = [...list.children].findIndex((row) => row.contains(focused))
   list.replaceChildren(...rows)
   if (list.contains(focused)) focused.focus()
+  else if (place >= 0) (rows[Math.min(place, rows.length - 1)] ?? $("files-drop")).querySelector("[data-act], input").focus()
 }
 
 const WORDS = { waiting: "Waiting", running: "Processing", paused: "Paused", done: "Done", failed: "Failed" }
