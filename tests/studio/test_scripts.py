@@ -515,6 +515,20 @@ def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_poi
     assert told(JOBS + code) == [2, 2, "sketch · 5 of 9 frames"]
 
 
+@pytest.mark.parametrize("asked", ["1", None])
+def test_what_was_tried_is_shown_in_the_tab_that_asked_for_it(asked: str | None) -> None:
+    code = f"""
+      sessionStorage.getItem = () => {json.dumps(asked)}
+      document.querySelector = () => null
+      Object.assign(fixed, {{ state: "done", trial: true, source: "uploads/a.mp4", target: "results/.1/a.mp4" }})
+      sent.length = 0
+      jobs.watchJobs(true)
+      await settle()
+      tell(sent.length)
+    """
+    assert told(JOBS + code) == (3 if asked else 1)  # which asks for what it is to compare
+
+
 def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goes_on_at_once() -> None:
     code = """
       const states = ["done", "paused", "running", "paused", "waiting", "failed", "waiting"]

@@ -224,7 +224,10 @@ async function add() {
 async function tryOut() {
   const first = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
   const job = await queue(chosen, { first, end: first + TRIED }, { trial: true })
-  if (job) { toast(`Trying ${TRIED} seconds of ${job.name}: they are shown once they are done`); watchJobs(true) }
+  if (!job) return
+  sessionStorage.setItem("trial", job.number) // so that this tab shows it, though its page is loaded anew
+  toast(`Trying ${TRIED} seconds of ${job.name}: they are shown once they are done`)
+  watchJobs(true)
 }
 
 /** Of what was uploaded at once, what can be processed; the user is asked where that is not all. */

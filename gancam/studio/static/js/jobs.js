@@ -11,7 +11,6 @@ let done = new Set()
 let finished = () => {}
 let known = [] // as they were told last, the oldest first
 const opened = new Map() // tables of verify by job
-const trials = new Set() // that were seen under way: what they made is shown once it is there
 
 export function startJobs(onDone) {
   finished = onDone
@@ -73,10 +72,9 @@ function show(jobs) {
   summarise(jobs)
   const now = new Set(jobs.filter((job) => job.state === "done").map((job) => job.number))
   if ([...now].some((number) => !done.has(number))) finished()
-  const tried = jobs.find((job) => job.trial && now.has(job.number) && trials.has(job.number))
-  for (const job of jobs) if (job.trial && job.state !== "done") trials.add(job.number)
+  const tried = jobs.find((job) => now.has(job.number) && job.number === sessionStorage.getItem("trial"))
   if (tried) {
-    trials.delete(tried.number)
+    sessionStorage.removeItem("trial")
     if (watching && !document.querySelector("dialog[open]")) look(tried)
   }
   done = now
@@ -146,8 +144,9 @@ function make(job) {
   }
   acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",
     onclick: () => remove(job, row) }))
+  for (const one of acts) one.setAttribute("aria-describedby", `job-${job.number}`) // which file they are of
   const row = el("li", { class: `job ${job.state}`, "data-job": job.number },
-    el("header", {}, el("b", {}, job.trial ? `${job.name}, tried` : job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
+    el("header", {}, el("b", { id: `job-${job.number}` }, job.trial ? `${job.name}, tried` : job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
     job.state === "done" ? null : el("progress", { max: 1, value: share(job), "aria-label": `Progress of ${job.name}` }),
     job.error ? el("p", { class: "error" }, job.error) : null,
     ...job.notes.map((note) => el("p", { class: "quiet-text" }, note)),
