@@ -260,6 +260,22 @@ def test_a_file_that_is_chosen_by_keyboard_is_where_the_keyboard_goes_on(page: A
     assert page.locator(".file-row[aria-current=true]").count() == 1
 
 
+def test_a_model_is_imported_wherever_it_is_dropped(page: Any) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if "/api/uploads" in request.url else None)
+    page.route("**/api/uploads*", lambda route: route.fulfill(status=400, json={"error": "no model"}))
+    drop = """(id) => {
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(new File(["x"], "a.onnx"))
+      const drop = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer })
+      document.getElementById(id).dispatchEvent(drop)
+    }"""
+    for place in ("stage", "panel-files", "panel-models"):
+        page.evaluate(drop, place)
+    wait_for(lambda: page.evaluate("true") and len(sent) == 3)
+    assert not [url for url in sent if "only=media" in url]  # which takes videos and images alone
+
+
 def test_the_keyboard_stays_where_something_was_removed(page: Any, tmp_path: Path) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
     for name in ("a.png", "b.png"):

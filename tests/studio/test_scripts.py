@@ -292,7 +292,7 @@ def test_lists_are_read_anew_once_the_studio_is_back() -> None:
     code = """
       const said = []
       globalThis.dispatchEvent = (event) => said.push(event.type)
-      globalThis.setTimeout = (call) => call()
+      globalThis.setTimeout = (call, after) => after === 1000 && call()
       globalThis.location = { host: "here" }
       let socket = null
       globalThis.WebSocket = class { constructor() { socket = this } }
@@ -334,7 +334,8 @@ def test_a_server_that_says_nothing_for_long_does_not_answer() -> None:
       let late = null
       globalThis.setTimeout = (call) => { late = call }
       let socket = null
-      globalThis.WebSocket = class { constructor() { socket = this } }
+      let closed = 0
+      globalThis.WebSocket = class { constructor() { socket = this } close() { closed += 1 } }
       const { connect } = await load("socket.js")
       const gone = document.getElementById("gone")
       gone.hidden = true
@@ -344,9 +345,9 @@ def test_a_server_that_says_nothing_for_long_does_not_answer() -> None:
       late(); look()
       socket.onmessage({ data: "{}" }); look()
       socket.onclose(); look()
-      tell(found)
+      tell([...found, closed])
     """
-    assert told(STAGE + code) == [False, True, False, True]
+    assert told(STAGE + code) == [False, True, False, True, 1]
 
 
 def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:

@@ -4,6 +4,7 @@ import { $, button, dress, droppedFiles, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { startJobs, watchJobs } from "./jobs.js"
 import { showMarks, startMarks } from "./marks.js"
+import { importModel, isModel } from "./models.js"
 import { startPreview } from "./preview.js"
 
 const few = () => (innerWidth > 1000 ? 10 : 5) // files of a folder that are shown at first
@@ -69,6 +70,7 @@ export function startFiles() {
 
 /** Send files to the server one after the other, until the user stops it; show the first that it takes. */
 async function take(files) {
+  if (files.length === 1 && isModel(files[0])) return importModel(files[0])
   const stored = []
   const stop = new AbortController()
   for (const [place, file] of files.entries()) {

@@ -29,11 +29,14 @@ function send(message) {
 const SILENT = 10_000 // ms without a word of the server, which tells figures twice a second
 let silence = null
 
-/** Take note that the server answers, and say when it has not for too long: a network may be gone without a word. */
+/** Take note that the server answers; where it has not for too long, say so, and have the socket opened anew. */
 function heard() {
   answers("socket", true)
   clearTimeout(silence)
-  silence = setTimeout(() => answers("socket", false), SILENT)
+  silence = setTimeout(() => {
+    answers("socket", false)
+    socket.close() // a network may be gone without a word, and its sockets for ever
+  }, SILENT)
 }
 
 export function connect() {
