@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -47,7 +48,7 @@ class Job:
         notes: What the user should know.
         seconds: How long it took, since it went on last.
         plan: The path of what is to be followed in it first; empty where nothing is.
-        trial: Whether it is a part, to see what will become of the whole: it goes before what waits.
+        trial: Whether it is a part, to see what will become of the whole: it goes before all that is none.
         doing: What it does before frames are made.
     """
 
@@ -137,7 +138,7 @@ class JobQueue:
             options: Of ``gancam process``.
             frames: How many frames there will be, about.
             plan: What is to be followed in it first.
-            trial: Whether it goes before those that wait.
+            trial: Whether it goes before all others, of which the one that runs waits meanwhile.
         """
         with self._lock:
             number = f"{max([int(name.partition('-')[0]) for name in self._jobs], default=0) + 1:04d}"
@@ -145,13 +146,15 @@ class JobQueue:
             job.plan, job.trial = "" if plan is None else str(plan.path), trial
             self._jobs[job.number] = job
             self._keep(job)
+            if trial and self._running is not None and not self._running.trial:
+                self._stop(self._running, "waiting")
             self._begin()
         return job
 
     def pause(self, number: str) -> None:
         """Stop a job, which keeps what it made. Raises ``NotFound``."""
         with self._lock:
-            self._pause(self.job(number))
+            self._stop(self.job(number), "paused")
 
     def resume(self, number: str) -> None:
         """Have a job go on, or try again. Raises ``NotFound``."""
@@ -169,7 +172,7 @@ class JobQueue:
         """
         with self._lock:
             job = self.job(number)
-            self._pause(job)
+            self._stop(job, "paused")
             del self._jobs[number]  # before anything is waited for: so nobody resumes it, and nothing keeps it again
             (self._folder / f"{number}.json").unlink(missing_ok=True)
             self._ended.wait_for(lambda: self._running is not job, 2 * _PATIENCE)
@@ -184,7 +187,7 @@ class JobQueue:
             self._over = True
             thread = self._thread
             if self._running is not None:
-                self._pause(self._running)
+                self._stop(self._running, "paused")
         if thread is not None:
             thread.join()
 
@@ -196,9 +199,9 @@ class JobQueue:
             with suppress(OSError):  # a full disk: the job itself will tell
                 replace_file(self._folder / f"{job.number}.json", json.dumps(asdict(job)).encode())
 
-    def _pause(self, job: Job) -> None:
+    def _stop(self, job: Job, state: State) -> None:
         if job.state in ("waiting", "running"):
-            job.state, job.eta = "paused", None
+            job.state, job.eta = state, None
             self._keep(job)
         if job is self._running and self._process is not None:
             self._process.terminate()
@@ -300,7 +303,7 @@ class JobQueue:
         reader.join()
         process.stdout.close()
         errors.close()
-        last = said[-1].strip() if said else f"it ended with {process.returncode}"
+        last = said[-1].strip() if said else _ended(process.returncode)
         self._fail(job, last.removeprefix("gancam: "))
 
     def _hear(self, job: Job, event: Mapping[str, object]) -> None:
@@ -327,6 +330,14 @@ class JobQueue:
                     job.state, job.seconds, job.frame = "done", float(seconds), max(job.frame, 1)
                     if not job.target:  # an earlier process made it
                         job.target = next((str(path) for path in self._out(job).glob("[!.]*")), "")
+
+
+def _ended(code: int) -> str:
+    """Say what became of a process that said nothing."""
+    if code >= 0:
+        return f"it ended with {code}"
+    name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
+    return f"the system ended it ({name}), as it does where memory runs out; --resume goes on"
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -33,6 +33,7 @@ from gancam.tools.verify import verify
 from gancam.vision.pad import Stroke
 
 _QUALITY = 88  # of JPEGs
+_SAID = (("the same command with --resume", "Try again"), ("--resume", "Try again"), ("the same command", "Try again"))
 _CODECS = ("", "h264", "h265", "vp9", "av1", "prores", "ffv1", "gif", "apng", "webp")
 
 
@@ -133,7 +134,7 @@ class JobsApi:
         """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page.
 
         ``"follow"`` says of what is drawn on this video whether it is followed: on, off, or auto, where it moves;
-        ``"trial"`` puts it before what waits.
+        ``"trial"`` puts it before all others.
         """
         message = await message_of(request)
         trial = "trial" in message.values and message.flag("trial")
@@ -225,6 +226,8 @@ class JobsApi:
 
     def _described(self, job: Job) -> dict[str, object]:
         def hide(text: str) -> str:  # the folder of the job's result, too
+            for command, button in _SAID:
+                text = text.replace(command, button)
             return self._storage.hide_paths(text).replace(f".{job.number}/", "").replace(f"{job.number}/", "")
 
         told = {key: value for key, value in asdict(job).items() if key != "plan"}

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -56,7 +57,16 @@ class MediaFacts:
 
 
 def facts(path: Path) -> MediaFacts:
-    """Look into a file. Raises ``SourceError`` for what is neither a video nor an image."""
+    """Look into a file, once until it changes. Raises ``SourceError`` for what is neither a video nor an image."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return _look_into(path, (0, 0))  # which raises what is told of it
+    return _look_into(path, (stat.st_mtime_ns, stat.st_size))
+
+
+@lru_cache(maxsize=1000)
+def _look_into(path: Path, _: tuple[int, int]) -> MediaFacts:
     if isinstance(classify(path), StillPath):
         image = read_image(path)[0]
         return MediaFacts("image", (image.shape[1], image.shape[0]), 0.0, 1)

@@ -254,9 +254,15 @@ class Storage:
 
     def _check_room(self, size: int, more: int) -> None:
         """Refuse an upload that has `size` bytes with the `more` that are not on the disk yet."""
-        room = max(shutil.disk_usage(self.folder).free - KEEP_FREE, 0) + size - more
-        if size > min(LARGEST, room):
-            raise InputError(f"{_amount(size)} are too much: up to {_amount(min(LARGEST, room))} are taken")
+        if size > LARGEST:
+            raise InputError(f"{_amount(size)} are too much: up to {_amount(LARGEST)} are taken")
+        free = shutil.disk_usage(self.folder).free
+        if more > max(free - KEEP_FREE, 0):
+            raise InputError(
+                f"{_amount(size)} do not fit on the disk: {_amount(free + size - more)} are free, and "
+                f"{_amount(KEEP_FREE)} of them are left so; delete files, or start gancam studio with --keep FOLDER on "
+                "another disk"
+            )
 
     async def save(self, name: str, chunks: AsyncIterator[bytes]) -> StoredFile:
         """Keep an upload; what fails leaves nothing.
@@ -334,7 +340,7 @@ def _kept(path: Path) -> Iterator[None]:
 
 
 def _amount(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def kind_of(path: Path) -> FileKind:

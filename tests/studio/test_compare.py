@@ -74,6 +74,9 @@ def test_a_picture_is_compared_by_key_by_finger_and_one_at_a_time(page: Any, tmp
         page.locator(f"#compare-show [value={value}]").check(force=True)
         assert (view.get_attribute("data-shown"), page.locator("#compare-split").input_value()) == (value, share)
     assert page.locator("#compare-time").is_hidden()
+    page.set_viewport_size({"width": 640, "height": 400})  # a page of 1280x800 at 200 %
+    box = view.bounding_box()
+    assert box["y"] + box["height"] <= page.locator("#compare-show").bounding_box()["y"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

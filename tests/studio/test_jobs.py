@@ -192,6 +192,39 @@ def test_a_running_job_that_is_removed_does_not_come_back(
         assert not children_of("time.sleep(300)")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="SIGTERM")
+def test_a_trial_goes_before_what_runs_which_then_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def popen(command: list[str], **options: Any) -> "subprocess.Popen[str]":
+        return _POPEN([sys.executable, "-I", "-S", "-c", _MADE if "short" in command else _SLEEPING], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    with queue_of(tmp_path) as queue:
+        long, waiting = (queue.add(tmp_path / name, [], 9) for name in ("long.mp4", "other.mp4"))
+        wait_for(lambda: long.state == "running")
+        trial = queue.add(tmp_path / "a.mp4", ["short"], 1, trial=True)
+        wait_for(lambda: trial.state == "done")
+        wait_for(lambda: long.state == "running")
+        assert waiting.state == "waiting"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_job_that_the_system_ends_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instead(monkeypatch, "import os; os.kill(os.getpid(), 9)")
+    with queue_of(tmp_path) as queue:
+        job = queue.add(tmp_path / "a.mp4", [], 9)
+        wait_for(lambda: job.state == "failed")
+    assert job.error == "the system ended it (SIGKILL), as it does where memory runs out; --resume goes on"
+
+
+def test_what_is_told_of_a_job_names_buttons(tmp_path: Path) -> None:
+    (tmp_path / "jobs").mkdir()
+    error = "writing failed after 11 frames (no room left); 11 are kept, --resume goes on"
+    job = Job("0001-ab", str(tmp_path / "uploads" / "a.mp4"), [], 9, "failed", error=error)
+    (tmp_path / "jobs" / "0001-ab.json").write_text(json.dumps(asdict(job)))
+    with studio(tmp_path) as client:
+        assert jobs(client)[0]["error"].endswith("; 11 are kept, Try again goes on")
+
+
 def test_what_was_to_be_followed_is_deleted_with_the_last_job_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,15 +360,18 @@ def test_a_frame_is_shown_before_and_after_and_the_timeline_in_thumbnails(tmp_pa
         assert client.get(f"/api/previews/{reference}?at=0.5").content[:2] == b"\xff\xd8"
 
 
-def test_what_is_drawn_on_a_photo_is_filled_in_its_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_what_is_drawn_on_a_photo_is_filled_in_its_file(tmp_path: Path, mirrored: bool) -> None:
     photo = np.full((120, 160, 3), 200, np.uint8)
-    photo[50:70, 60:100] = 0
+    photo[50:70, 20:60] = 0
     cv2.imwrite(str(tmp_path / "a.png"), photo)
     with studio(tmp_path / "kept") as client:
         reference = upload(client, tmp_path / "a.png")
         client.post("/api/effects", json={"model": "inpaint", "params": {"draw": "on"}})
         client.post("/api/source", json={"kind": "file", "value": reference})
-        stroke = {"act": "brush", "points": [[0.36, 0.5], [0.64, 0.5]], "radius": 0.15}
+        client.post("/api/mirror", json={"on": mirrored})
+        points = [[1 - x if mirrored else x, 0.5] for x in (0.11, 0.39)]
+        stroke = {"act": "brush", "points": points, "radius": 0.15}
         wait_for(lambda: client.post("/api/effects/inpaint/draw", json=stroke).status_code == 200)
         line = client.get("/api/command").json()["command"]
         assert line.startswith("gancam process ")
@@ -363,7 +399,10 @@ def test_files_of_all_kinds_are_looked_into(tmp_path: Path, clip: Path) -> None:
         "seconds": 0,
         "begins": 0.0,
     }
+    assert facts(tmp_path / "a.png") is facts(tmp_path / "a.png")  # not decoded again
     assert strip(tmp_path / "a.png", 9).shape == (72, 96, 3)
+    cv2.imwrite(str(tmp_path / "a.png"), TestPattern((96, 64)).image(0))
+    assert facts(tmp_path / "a.png").size == (96, 64)
     shown = strip(clip, 4)
     indices = [TestPattern.index_in(np.ascontiguousarray(part)) for part in np.split(shown, 4, axis=1)]
     assert indices == [0, 6, 12, 18]

@@ -214,6 +214,15 @@ def test_the_browsers_camera_is_played(page: Any) -> None:
     page.get_by_role("button", name="Browser camera").first.click()
     page.wait_for_selector("#picture:not([hidden])")
     wait_for(lambda: "ms" in page.inner_text("#figures"))
+    page.reload()  # which sends it again
+    page.wait_for_selector("#picture:not([hidden])")
+    page.evaluate("sessionStorage.clear()")  # as of another page
+    page.reload()
+    page.get_by_text("Browser camera has ended.").wait_for()
+    add(page, "sketch")  # which tells the state again, now that the page has the last picture
+    assert page.get_by_text("Browser camera has ended.").is_visible()
+    page.get_by_role("button", name="Test pattern").click()
+    page.wait_for_selector("#picture:not([hidden])")
 
 
 def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None:
@@ -229,6 +238,76 @@ def test_a_file_is_chosen_previewed_and_processed(page: Any, clip: Path) -> None
     with page.expect_download() as download:
         page.locator(".job").get_by_role("link", name="Download").click()
     assert video(Path(download.value.path()))[0] == 12
+
+
+def test_back_leads_to_the_section_before(page: Any) -> None:
+    for name in ("files", "models"):
+        page.click(f"#tab-{name}")
+    for name in ("files", "live"):
+        page.go_back()
+        page.wait_for_selector(f"#panel-{name}:not([hidden])")
+    page.go_forward()
+    page.wait_for_selector("#panel-files:not([hidden])")
+
+
+def test_a_file_that_is_chosen_by_keyboard_is_where_the_keyboard_goes_on(page: Any, clip: Path) -> None:
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files(clip)
+    page.wait_for_selector("#prepare:not([hidden])")
+    page.focus(".file-row")
+    page.keyboard.press("Enter")
+    until(page, "document.activeElement.id === 'prepare-name'")
+    assert page.locator(".file-row[aria-current=true]").count() == 1
+
+
+def test_a_model_is_imported_wherever_it_is_dropped(page: Any) -> None:
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if "/api/uploads" in request.url else None)
+    page.route("**/api/uploads*", lambda route: route.fulfill(status=400, json={"error": "no model"}))
+    drop = """(id) => {
+      const dataTransfer = new DataTransfer()
+      dataTransfer.items.add(new File(["x"], "a.onnx"))
+      const drop = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer })
+      document.getElementById(id).dispatchEvent(drop)
+    }"""
+    for place in ("stage", "panel-files", "panel-models"):
+        page.evaluate(drop, place)
+    wait_for(lambda: page.evaluate("true") and len(sent) == 3)
+    assert not [url for url in sent if "only=media" in url]  # which takes videos and images alone
+
+
+def test_the_keyboard_stays_where_something_was_removed(page: Any, tmp_path: Path) -> None:
+    page.on("dialog", lambda dialog: dialog.accept())
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((48, 64, 3), np.uint8))
+    add(page, "sr-x2-fast")
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files([tmp_path / "a.png", tmp_path / "b.png"])
+    page.wait_for_selector("#prepare-all:not([hidden])")
+    page.click("#prepare-all")
+    until(page, "document.querySelectorAll('.job.done').length === 2")
+    for left in (1, 0):
+        page.locator(".job [data-act=remove]").first.press("Enter")
+        until(page, "(left) => document.querySelectorAll('.job').length === left", left)
+        act = page.evaluate("document.activeElement.dataset.act ?? document.activeElement.type")
+        assert act == ("fetch" if left else "file")
+    for left in (3, 2, 1, 0):
+        page.locator(".file-rows [aria-label^=Delete]").first.press("Enter")
+        until(page, "(left) => document.querySelectorAll('.file-row').length === left", left)
+        label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        assert label.startswith("Delete" if left else "Choose")
+
+
+def test_an_upload_is_stopped_with_those_after_it(page: Any, clip: Path) -> None:
+    asked: list[str] = []
+    page.route("**/api/uploads*", lambda route: asked.append(route.request.url))  # which never answers
+    page.click("#tab-files")
+    page.locator("#files-drop input").set_input_files([clip, clip])
+    page.get_by_role("button", name="Stop the upload of clip.mp4").press("Enter")
+    page.get_by_text("clip.mp4: its upload was stopped").wait_for()
+    assert page.evaluate("document.activeElement.type") == "file"
+    assert page.locator("#files-sending li").count() == 0
+    assert len(asked) == 1
 
 
 def test_a_file_that_waits_stands_in_the_queue(page: Any, clip: Path) -> None:

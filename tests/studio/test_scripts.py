@@ -22,6 +22,7 @@ const element = () => ({
   classList: { toggle() {}, add() {}, remove() {} },
 })
 globalThis.document = { getElementById: element, createElement: element, createElementNS: element }
+globalThis.sessionStorage = { getItem: () => null, setItem() {}, removeItem() {} }
 const headers = { "Content-Type": "application/json" }
 const answer = (said) => async () => new Response(JSON.stringify(said), { headers })
 const down = async () => { throw new Error("gone") }
@@ -148,6 +149,7 @@ def test_a_camera_that_went_with_the_studio_plays_again_once_it_is_back() -> Non
       const state = async (kind) => { api.tell("state", { source: { kind } }); await settle() }
       const counts = []
       const count = () => counts.push(sockets.length)
+      await state(null)
       await sendCamera({ width: 960 })
       sockets[0].onclose({ code: 1006 })  // by itself: the studio goes on
       await state("browser"); back(); await state("browser"); count()
@@ -236,6 +238,23 @@ def test_a_file_that_is_dropped_beside_its_place_does_not_replace_the_page() -> 
     assert told(code) == [[True, "none"], [True, "none"], [True, "copy"], [False, "copy"]]
 
 
+def test_a_folder_that_is_dropped_gives_its_videos_and_images() -> None:
+    code = """
+      const { droppedFiles } = await load("dom.js")
+      const file = (name, type) => ({ name, isFile: true, file: (done) => done({ name, type }) })
+      const reader = (rounds) => ({ readEntries: (done) => done(rounds.shift() ?? []) })
+      const folder = (name, ...rounds) => ({ name, createReader: () => reader(rounds) })
+      const inner = folder("inner", [file("d.png", "image/png")])
+      const outer = folder("outer", [file("c.jpg", "image/jpeg"), file(".DS_Store", "")],
+                           [file("b.mkv", ""), file("a.txt", "text/plain"), inner])
+      const getAsFile = () => null
+      const entries = [outer, file("z.txt", "text/plain"), null]
+      const items = entries.map((entry) => ({ webkitGetAsEntry: () => entry, getAsFile }))
+      tell((await droppedFiles({ items })).map(({ name }) => name))
+    """
+    assert told(code) == ["b.mkv", "c.jpg", "d.png", "z.txt"]
+
+
 STAGE = """
 let press = null  // a key, as the script that was started last hears it
 const named = new Map()
@@ -273,7 +292,7 @@ def test_lists_are_read_anew_once_the_studio_is_back() -> None:
     code = """
       const said = []
       globalThis.dispatchEvent = (event) => said.push(event.type)
-      globalThis.setTimeout = (call) => call()
+      globalThis.setTimeout = (call, after) => after === 1000 && call()
       globalThis.location = { host: "here" }
       let socket = null
       globalThis.WebSocket = class { constructor() { socket = this } }
@@ -287,6 +306,48 @@ def test_lists_are_read_anew_once_the_studio_is_back() -> None:
       tell([first, said])
     """
     assert told(STAGE + code) == [[], ["back"]]
+
+
+def test_that_the_studio_does_not_answer_is_said_for_as_long_as_it_is_so() -> None:
+    code = """
+      const { answers, attempt } = await load("api.js")
+      const gone = document.getElementById("gone")
+      gone.hidden = true
+      const found = []
+      const look = () => found.push([!gone.hidden, shown()])
+      document.getElementById("toasts")
+      globalThis.fetch = down
+      await attempt("GET", "/api/jobs"); look()
+      answers("socket", false); look()
+      globalThis.fetch = answer({})
+      await attempt("GET", "/api/jobs"); look()
+      answers("socket", true); look()
+      tell(found)
+    """
+    assert told(TOASTS + code) == [[True, []], [True, []], [True, []], [False, []]]
+
+
+def test_a_server_that_says_nothing_for_long_does_not_answer() -> None:
+    code = """
+      globalThis.location = { host: "here" }
+      globalThis.dispatchEvent = () => {}
+      let late = null
+      globalThis.setTimeout = (call) => { late = call }
+      let socket = null
+      let closed = 0
+      globalThis.WebSocket = class { constructor() { socket = this } close() { closed += 1 } }
+      const { connect } = await load("socket.js")
+      const gone = document.getElementById("gone")
+      gone.hidden = true
+      const found = []
+      const look = () => found.push(!gone.hidden)
+      connect(); socket.onopen(); look()
+      late(); look()
+      socket.onmessage({ data: "{}" }); look()
+      socket.onclose(); look()
+      tell([...found, closed])
+    """
+    assert told(STAGE + code) == [False, True, False, True, 1]
 
 
 def test_what_a_model_was_imported_from_is_not_kept_among_the_uploads() -> None:
@@ -455,6 +516,20 @@ def test_a_job_that_goes_on_keeps_its_buttons_so_that_none_is_lost_under_the_poi
     assert told(JOBS + code) == [2, 2, "sketch · 5 of 9 frames"]
 
 
+@pytest.mark.parametrize("asked", ["1", None])
+def test_what_was_tried_is_shown_in_the_tab_that_asked_for_it(asked: str | None) -> None:
+    code = f"""
+      sessionStorage.getItem = () => {json.dumps(asked)}
+      document.querySelector = () => null
+      Object.assign(fixed, {{ state: "done", trial: true, source: "uploads/a.mp4", target: "results/.1/a.mp4" }})
+      sent.length = 0
+      jobs.watchJobs(true)
+      await settle()
+      tell(sent.length)
+    """
+    assert told(JOBS + code) == (3 if asked else 1)  # which asks for what it is to compare
+
+
 def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goes_on_at_once() -> None:
     code = """
       const states = ["done", "paused", "running", "paused", "waiting", "failed", "waiting"]
@@ -477,7 +552,7 @@ def test_what_is_under_way_stands_before_what_is_done_and_all_that_is_paused_goe
             document.getElementById("jobs-summary").textContent, document.getElementById("jobs-clear").hidden])
     """
     assert told(JOBS + code) == [
-        ["2", "4", "6", "5", "3", "1", "0"],
+        ["2", "4", "6", "1", "3", "5", "0"],
         ["POST /api/jobs/1/resume", "POST /api/jobs/3/resume"],
         "2 waiting · 1 processing · 2 paused · 1 done · 1 failed",
         True,
@@ -574,7 +649,8 @@ def test_what_was_uploaded_at_once_is_processed_at_once(refused: list[str], agre
       }
       startFiles()
       const files = ["a.png", "b.pdf", "c.png"].map((name) => ({ name }))
-      panel.drop({ preventDefault() {}, dataTransfer: { files } })
+      const items = files.map((file) => ({ webkitGetAsEntry: () => null, getAsFile: () => file }))
+      panel.drop({ preventDefault() {}, dataTransfer: { items } })
       await settle()
       const all = document.getElementById("prepare-all")
       const offered = [all.hidden]

@@ -151,10 +151,12 @@ def test_an_upload_may_take_all_that_is_free(tmp_path: Path, monkeypatch: pytest
         made = asyncio.run(one.save("a.mp4", chunks(mib)))
         assert made.size == mib * large
         one.delete(made.reference)
-    with pytest.raises(InputError, match=r"^10 MB are too much: up to 9 MB are taken"):
+    with pytest.raises(InputError, match=r"^10 MB do not fit on the disk: 10 MB are free, and 1 MB of them are left"):
         one.check_size(10 * large)
-    with pytest.raises(InputError, match="too much"):
+    with pytest.raises(InputError, match=r"^10 MB do not fit on the disk: 10 MB are free"):
         asyncio.run(one.save("a.mp4", chunks(10)))
+    with pytest.raises(InputError, match=r"^9\.7 GB are too much: up to 8\.6 GB are taken"):
+        one.check_size(9 << 30)
     assert list((tmp_path / "uploads").iterdir()) == []
 
 

@@ -1,7 +1,18 @@
 // Requests to the server, and what it tells by itself.
-import { el, toast } from "./dom.js"
+import { $, el, raise, toast } from "./dom.js"
 
 export class Refused extends Error {}
+class Unanswered extends Refused {}
+
+/** Say, as long as it is so, that the studio does not answer: its socket, or a request. */
+const silent = { socket: false, request: false }
+export function answers(by, yes) {
+  silent[by] = !yes
+  const gone = silent.socket || silent.request
+  if ($("gone").hidden !== gone) return
+  $("gone").hidden = !gone
+  if (gone) raise($("gone"))
+}
 
 /** Send a request; the JSON that answers it. Throws Refused with the server's own words. */
 export async function request(method, path, body, { raw = false, signal } = {}) {
@@ -15,8 +26,10 @@ export async function request(method, path, body, { raw = false, signal } = {}) 
     answer = await fetch(path, options)
   } catch (error) {
     if (error.name === "AbortError") throw error
-    throw new Refused("the studio does not answer: is it still running?")
+    answers("request", false)
+    throw new Unanswered("the studio does not answer: is it still running?")
   }
+  answers("request", true)
   if (!answer.ok) {
     const text = await answer.text()
     let said = text.trim()
@@ -26,12 +39,12 @@ export async function request(method, path, body, { raw = false, signal } = {}) 
   return (answer.headers.get("Content-Type") || "").includes("json") ? answer.json() : answer
 }
 
-/** The same, but an error is shown to the user and gives null. */
+/** The same, but an error is shown to the user and gives null; that there is no answer is shown already. */
 export async function attempt(method, path, body, options) {
   try {
     return await request(method, path, body, options)
   } catch (error) {
-    if (error.name !== "AbortError") toast(error.message, "error")
+    if (error.name !== "AbortError" && !(error instanceof Unanswered)) toast(error.message, "error")
     return null
   }
 }
@@ -47,9 +60,10 @@ function stay(event) {
 }
 
 /** Send a file to the server, with progress from 0 to 1; its description. Throws Refused; "media" is videos and images. */
-export function upload(file, progress = () => {}, only = "") {
+export function upload(file, progress, only, signal) {
   return new Promise((done, failed) => {
     const sending = new XMLHttpRequest()
+    signal.addEventListener("abort", () => sending.abort())
     sending.open("POST", `/api/uploads?name=${encodeURIComponent(file.name)}&only=${only}`)
     sending.upload.onprogress = (event) => { if (event.lengthComputable) progress(event.loaded / event.total) }
     sending.onload = () => {
@@ -59,6 +73,7 @@ export function upload(file, progress = () => {}, only = "") {
       else failed(new Refused(said.error || sending.responseText || `error ${sending.status}`))
     }
     sending.onerror = () => failed(new Refused("could not be sent"))
+    sending.onabort = () => failed(new Refused("its upload was stopped"))
     sending.onloadend = () => { if (!(sent -= 1)) removeEventListener("beforeunload", stay) }
     if (!sent) addEventListener("beforeunload", stay)
     sent += 1
@@ -66,14 +81,18 @@ export function upload(file, progress = () => {}, only = "") {
   })
 }
 
+/** What became of a file that was not taken, with its name once. */
+export const about = ({ name }, { message }) => (message.startsWith(name) ? message : `${name}: ${message}`)
+
 /** The same, while a toast shows how far it is; a refusal names the file. */
 export async function send(file, only = "") {
   const bar = el("progress", { max: 1, value: 0, "aria-label": `Upload of ${file.name}` })
-  const over = toast(`Uploading ${file.name} …`, "note", bar)
+  const stop = new AbortController()
+  const over = toast(`Uploading ${file.name} …`, "note", bar, () => stop.abort())
   try {
-    return await upload(file, (share) => { bar.value = share }, only)
+    return await upload(file, (share) => { bar.value = share }, only, stop.signal)
   } catch (error) {
-    throw new Refused(`${file.name}: ${error.message}`)
+    throw new Refused(about(file, error))
   } finally {
     over()
   }

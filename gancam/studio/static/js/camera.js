@@ -5,7 +5,8 @@ import { toast } from "./dom.js"
 const UNDERWAY = 2 // pictures that are sent and not taken yet
 let stop = () => {}
 let showing = null
-let lost = null // what was asked for, of a camera that went with the studio
+let lost = null // what was asked for, of a camera that went with the studio, or with this page when it was loaded anew
+const SENT = "camera" // what this tab sends, by which its page knows it again
 
 /** The video element that shows what the camera sees; null before `sendCamera`. */
 export const film = () => showing
@@ -38,6 +39,7 @@ export async function sendCamera(wanted = {}) {
   }
   stop() // what was begun meanwhile
   showing = film
+  sessionStorage.setItem(SENT, JSON.stringify(wanted))
   const socket = new WebSocket(`ws://${location.host}/api/camera?fps=${settings.frameRate ?? ""}`)
   let over = false
   stop = () => {
@@ -49,16 +51,17 @@ export async function sendCamera(wanted = {}) {
   socket.onclose = ({ code }) => {
     if (over) return
     end()
-    if (code === 4000) return
+    if (code === 4000) return sessionStorage.removeItem(SENT)
     lost = wanted
     toast("the browser's camera was ended")
   }
   pump(film, socket, () => over)
 }
 
-/** Have the camera play again that went when the studio did (the lid was closed, it was started anew), once it is back. */
+/** Have the camera play again that went when the studio did (the lid was closed, it was started anew), or this page. */
 export function startCamera() {
-  let back = false
+  lost = JSON.parse(sessionStorage.getItem(SENT))
+  let back = true
   addEventListener("back", () => { back = true })
   listen("state", ({ source }) => {
     const again = back && (source.kind ?? "browser") === "browser" ? lost : null

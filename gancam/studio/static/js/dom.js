@@ -37,18 +37,18 @@ export function dress(target, name, text) {
 }
 
 /** Lay a part of the page over sheets that are open and over a picture that fills the screen. */
-function raise(part) {
+export function raise(part) {
   if (!part.showPopover) return // an older browser, where it lies below them
   if (part.matches(":popover-open")) part.hidePopover()
   part.showPopover()
 }
 
-/** Tell the user something for a while; with a `bar` of progress until the function that is given is called. */
-export function toast(text, kind = "note", bar = null) {
+/** Tell the user something for a while; with a `bar` of progress until the function that is given is called, or `stop`. */
+export function toast(text, kind = "note", bar = null, stop = null) {
   if (kind === "error" && [...$("toasts").children].some((one) => one.textContent === text)) return // it is still there to read
   const box = el("div", { class: `toast ${kind}` }, el("span", {}, text, bar))
   const gone = () => box.remove()
-  box.append(iconButton("close", "Dismiss", { onclick: gone }))
+  box.append(iconButton("close", stop ? "Stop" : "Dismiss", { onclick: stop ?? gone }))
   $("toasts").append(box)
   raise($("toasts"))
   while ($("toasts").children.length > 4) $("toasts").firstChild.remove()
@@ -63,6 +63,26 @@ export function ignoreStrayDrops() {
     event.preventDefault()
     event.dataTransfer.dropEffect = "none"
   })
+}
+
+/** The files that were dropped, of folders those that may be videos or images, by name. Only while the event is heard. */
+export function droppedFiles({ items }) {
+  const found = [...items].map((item) => {
+    const entry = item.webkitGetAsEntry()
+    return entry ? filesIn(entry) : item.getAsFile() // the second of what a script made, and null of a text
+  })
+  return Promise.all(found).then((files) => files.flat().filter(Boolean))
+}
+
+async function filesIn(entry) {
+  if (entry.isFile) return [await new Promise((done, failed) => entry.file(done, failed))]
+  const reader = entry.createReader()
+  const inside = []
+  for (let some = null; !some || some.length; inside.push(...some)) // which gives a hundred at a time
+    some = await new Promise((done, failed) => reader.readEntries(done, failed))
+  const seen = inside.filter(({ name }) => !name.startsWith(".")).sort((one, other) => (one.name < other.name ? -1 : 1))
+  const files = (await Promise.all(seen.map(filesIn))).flat()
+  return files.filter(({ type }) => /^(image|video)\/|^$/.test(type)) // browsers do not know all of them
 }
 
 /** Give an alert its text, if that is another: screen readers read it aloud whenever it is set. */

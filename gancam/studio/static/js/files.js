@@ -1,9 +1,10 @@
 // The Files page: choose, look, process, fetch.
-import { attempt, listen, request, TITLES, upload } from "./api.js"
-import { $, button, dress, el, iconButton, toast } from "./dom.js"
+import { about, attempt, listen, request, TITLES, upload } from "./api.js"
+import { $, button, dress, droppedFiles, el, iconButton, toast } from "./dom.js"
 import { icon } from "./icons.js"
 import { startJobs, watchJobs } from "./jobs.js"
 import { showMarks, startMarks } from "./marks.js"
+import { importModel, isModel } from "./models.js"
 import { startPreview } from "./preview.js"
 
 const few = () => (innerWidth > 1000 ? 10 : 5) // files of a folder that are shown at first
@@ -22,14 +23,14 @@ export function startFiles() {
     input.value = ""
     take(files)
   } })
-  $("files-drop").append(icon("upload"), el("b", {}, "Drop videos or images here"), el("span", {}, "or click to choose"), input)
+  $("files-drop").append(icon("upload"), el("b", {}, "Drop videos or images here"), el("span", {}, "or a folder of them, or click to choose"), input)
   const panel = $("panel-files")
   panel.addEventListener("dragover", (event) => { event.preventDefault(); $("files-drop").classList.add("dropping") })
   panel.addEventListener("dragleave", () => $("files-drop").classList.remove("dropping"))
   panel.addEventListener("drop", (event) => {
     event.preventDefault()
     $("files-drop").classList.remove("dropping")
-    take([...event.dataTransfer.files])
+    droppedFiles(event.dataTransfer).then(take).catch((error) => toast(error.message, "error"))
   })
   $("files-filter").oninput = () => { shown.clear(); draw() }
   preview = startPreview()
@@ -67,22 +68,28 @@ export function startFiles() {
   opened(!panel.hidden)
 }
 
-/** Send files to the server one after the other; show the first that it takes. */
+/** Send files to the server one after the other, until the user stops it; show the first that it takes. */
 async function take(files) {
+  if (files.length === 1 && isModel(files[0])) return importModel(files[0])
   const stored = []
+  const stop = new AbortController()
   for (const [place, file] of files.entries()) {
     const bar = el("progress", { max: 1, value: 0, "aria-label": file.name })
+    const far = el("small", {}, "0 %")
     const among = files.length > 1 ? `${place + 1} of ${files.length}: ` : ""
-    const line = el("li", { class: "sending" }, el("span", {}, `${among}${file.name}`), bar)
+    const line = el("li", { class: "sending" }, el("span", {}, `${among}${file.name}`), far,
+      iconButton("close", `Stop the upload of ${file.name}`, { class: "icon-button small", onclick: () => stop.abort() }), bar)
     $("files-sending").append(line)
     try {
-      stored.push(await upload(file, (share) => { bar.value = share }, "media"))
+      stored.push(await upload(file, (share) => { bar.value = share; far.textContent = `${Math.round(100 * share)} %` }, "media", stop.signal))
       if (stored.length === 1) choose(stored[0])
       list()
     } catch (error) {
-      toast(`${file.name}: ${error.message}`, "error")
+      toast(about(file, error), stop.signal.aborted ? "note" : "error")
     }
+    if (line.contains(document.activeElement)) $("files-drop").querySelector("input").focus()
     line.remove()
+    if (stop.signal.aborted) break
   }
   if (stored.length) together = stored
   offerAll()
@@ -110,6 +117,7 @@ async function list() {
 function draw() {
   const focused = document.activeElement?.closest?.("[data-reference]") // which is made anew
   const act = [...(focused?.children ?? [])].indexOf(document.activeElement)
+  const place = rows().indexOf(focused)
   const wanted = $("files-filter").value.trim().toLowerCase()
   const all = folders.reduce((sum, [, entries]) => sum + entries.length, 0)
   $("files-filter").hidden = all <= few() && !wanted
@@ -117,7 +125,9 @@ function draw() {
   const none = all ? "No file is called so." : "Nothing here yet."
   $("files-list").replaceChildren(...(groups.length ? groups : [el("p", { class: "quiet-text" }, none)]))
   mark()
-  if (focused) rows().find(({ dataset }) => dataset.reference === focused.dataset.reference)?.children[act]?.focus()
+  if (!focused) return
+  const again = rows().find(({ dataset }) => dataset.reference === focused.dataset.reference) ?? rows()[Math.min(place, rows().length - 1)]
+  ;(again?.children[act] ?? again?.children[0] ?? $("files-drop").querySelector("input")).focus()
 }
 
 function group(root, entries, wanted) {
@@ -150,7 +160,7 @@ function when(entry) {
 function row(entry, own, among) {
   const called = among ? `${entry.name}, ${when(entry)}` : entry.name
   return el("li", { "data-reference": entry.reference },
-    el("button", { type: "button", class: "file-row", onclick: () => choose(entry) },
+    el("button", { type: "button", class: "file-row", onclick: ({ detail }) => choose(entry, !detail) },
       icon(entry.kind === "video" ? "file" : "image"), el("span", { title: entry.name }, entry.name),
       el("small", {}, among ? `${when(entry)} · ${megabytes(entry.size)}` : megabytes(entry.size))),
     el("a", { class: "icon-button small", href: download(entry.reference), download: "", "aria-label": `Download ${called}`, title: "Download" }, icon("download")),
@@ -165,11 +175,14 @@ async function remove(entry, called) {
 }
 
 function mark() {
-  for (const one of rows())
+  for (const one of rows()) {
     one.classList.toggle("chosen", one.dataset.reference === chosen?.reference)
+    one.children[0].setAttribute("aria-current", one.dataset.reference === chosen?.reference)
+  }
 }
 
-async function choose(entry) {
+/** Look at a file; by the `keyboard`, which would else have to pass all files that are listed behind it. */
+async function choose(entry, keyboard = false) {
   chosen = entry
   mark()
   offerAll()
@@ -185,6 +198,7 @@ async function choose(entry) {
       facts.seconds && `${facts.seconds.toFixed(1)} s`].filter(Boolean).join(" · ")
     $("prepare-options").hidden = facts.kind !== "video"
     preview.show(entry.reference, facts)
+    if (keyboard) $("prepare-name").focus({ preventScroll: true })
     $("prepare").scrollIntoView({ behavior: "smooth", block: innerWidth > 1000 ? "nearest" : "start" })
   } catch (error) {
     if (chosen !== entry) return
@@ -208,11 +222,14 @@ async function add() {
   if (job) { toast(`${job.name} is in the queue`); watchJobs(true) }
 }
 
-/** Process a few seconds around the frame that is shown, before all that waits. */
+/** Process a few seconds around the frame that is shown, before all that is in the queue. */
 async function tryOut() {
   const first = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
   const job = await queue(chosen, { first, end: first + TRIED }, { trial: true })
-  if (job) { toast(`${TRIED} seconds of ${job.name} are made: they are shown here then`); watchJobs(true) }
+  if (!job) return
+  sessionStorage.setItem("trial", job.number) // so that this tab shows it, though its page is loaded anew
+  toast(`Trying ${TRIED} seconds of ${job.name}: they are shown once they are done`)
+  watchJobs(true)
 }
 
 /** Of what was uploaded at once, what can be processed; the user is asked where that is not all. */

@@ -11,7 +11,6 @@ let done = new Set()
 let finished = () => {}
 let known = [] // as they were told last, the oldest first
 const opened = new Map() // tables of verify by job
-const trials = new Set() // that were seen under way: what they made is shown once it is there
 
 export function startJobs(onDone) {
   finished = onDone
@@ -50,9 +49,9 @@ async function poll() {
   if (watching) timer = setTimeout(poll, busy ? 700 : 4000)
 }
 
-/** Those that are under way first, in their order; then the others, the newest first. */
+/** Those that are to be made first, in their order; then the others, the newest first. */
 function inOrder(jobs) {
-  const under = ["running", "waiting"]
+  const under = ["running", "waiting", "paused"]
   return [...under.flatMap((state) => jobs.filter((job) => job.state === state)),
           ...jobs.filter(({ state }) => !under.includes(state)).toReversed()]
 }
@@ -62,7 +61,7 @@ function summarise(jobs) {
   const count = (wanted) => jobs.filter(({ state }) => state === wanted).length
   const parts = Object.keys(WORDS).filter((state) => count(state)).map((state) => `${count(state)} ${WORDS[state].toLowerCase()}`)
   $("jobs-summary").textContent = jobs.length > 1 ? parts.join(" · ") : ""
-  $("jobs-fetch").hidden = count("done") < 2
+  $("jobs-fetch").hidden = jobs.filter(({ state, trial }) => state === "done" && !trial).length < 2
   $("jobs-pause").hidden = count("waiting") + count("running") < 2
   $("jobs-resume").hidden = count("paused") < 2
   $("jobs-clear").hidden = count("done") < 2
@@ -73,10 +72,9 @@ function show(jobs) {
   summarise(jobs)
   const now = new Set(jobs.filter((job) => job.state === "done").map((job) => job.number))
   if ([...now].some((number) => !done.has(number))) finished()
-  const tried = jobs.find((job) => job.trial && now.has(job.number) && trials.has(job.number))
-  for (const job of jobs) if (job.trial && job.state !== "done") trials.add(job.number)
+  const tried = jobs.find((job) => now.has(job.number) && job.number === sessionStorage.getItem("trial"))
   if (tried) {
-    trials.delete(tried.number)
+    sessionStorage.removeItem("trial")
     if (watching && !document.querySelector("dialog[open]")) look(tried)
   }
   done = now
@@ -94,8 +92,10 @@ function show(jobs) {
   })
   if (rows.length === list.children.length && rows.every((row, place) => list.children[place] === row)) return
   const focused = document.activeElement // which moves with its row, and loses the focus by that
+  const place = [...list.children].findIndex((row) => row.contains(focused))
   list.replaceChildren(...rows)
   if (list.contains(focused)) focused.focus()
+  else if (place >= 0) (rows[Math.min(place, rows.length - 1)] ?? $("files-drop")).querySelector("[data-act], input").focus()
 }
 
 const WORDS = { waiting: "Waiting", running: "Processing", paused: "Paused", done: "Done", failed: "Failed" }
@@ -144,8 +144,9 @@ function make(job) {
   }
   acts.push(button("trash", "Remove", { class: "button small quiet danger", "data-act": "remove",
     onclick: () => remove(job, row) }))
+  for (const one of acts) one.setAttribute("aria-describedby", `job-${job.number}`) // which file they are of
   const row = el("li", { class: `job ${job.state}`, "data-job": job.number },
-    el("header", {}, el("b", {}, job.trial ? `${job.name}, tried` : job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
+    el("header", {}, el("b", { id: `job-${job.number}` }, job.trial ? `${job.name}, tried` : job.name), el("span", { class: `verdict ${{ done: "ok", failed: "problem" }[job.state] ?? ""}` }, WORDS[job.state]), el("small", {}, about(job))),
     job.state === "done" ? null : el("progress", { max: 1, value: share(job), "aria-label": `Progress of ${job.name}` }),
     job.error ? el("p", { class: "error" }, job.error) : null,
     ...job.notes.map((note) => el("p", { class: "quiet-text" }, note)),

@@ -14,6 +14,9 @@ import { startStage } from "./stage.js"
 
 const TABS = ["live", "files", "models"]
 
+/** The section that the address names. */
+const named = () => TABS.find((name) => location.hash === `#${name}`) ?? "live"
+
 function show(name, focus = false) {
   for (const tab of TABS) {
     const chosen = tab === name
@@ -22,7 +25,7 @@ function show(name, focus = false) {
     $(`panel-${tab}`).hidden = !chosen
   }
   if (focus) $(`tab-${name}`).focus()
-  if (location.hash !== `#${name}`) history.replaceState(null, "", name === "live" ? location.pathname : `#${name}`)
+  if (named() !== name) history.pushState(null, "", `#${name}`) // so that the browser's Back leads to the section before
   dispatchEvent(new CustomEvent("section", { detail: name }))
 }
 
@@ -37,10 +40,9 @@ function startTabs() {
       if (to !== undefined) { event.preventDefault(); show(TABS[to], true) }
     }
   })
-  const wanted = location.hash.slice(1)
-  show(TABS.includes(wanted) ? wanted : "live")
+  show(named())
   addEventListener("back", () => show(TABS.find((name) => !$(`panel-${name}`).hidden))) // its lists are read anew
-  addEventListener("hashchange", () => TABS.includes(location.hash.slice(1)) && show(location.hash.slice(1)))
+  addEventListener("hashchange", () => show(named()))
 }
 
 const THEMES = { auto: "as the system has it", light: "light", dark: "dark" }

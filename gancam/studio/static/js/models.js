@@ -10,7 +10,7 @@ export function startModels() {
   const input = el("input", { type: "file", accept: ENDINGS, "aria-label": "Import a model", title: "Import a model", onchange: () => {
     const [file] = input.files
     input.value = ""
-    if (file) add(file)
+    if (file) importModel(file)
   } })
   $("models-actions").replaceChildren(
     el("span", { class: "pick button accent" }, icon("upload"), el("span", {}, "Import a model"), input))
@@ -22,7 +22,7 @@ export function startModels() {
   panel.addEventListener("drop", (event) => {
     event.preventDefault()
     panel.classList.remove("dropping")
-    if (event.dataTransfer.files[0]) add(event.dataTransfer.files[0])
+    if (event.dataTransfer.files[0]) importModel(event.dataTransfer.files[0])
   })
   const opened = (name) => { if (name === "models" && !filled) { filled = true; fill() } }
   addEventListener("section", ({ detail }) => opened(detail))
@@ -92,8 +92,12 @@ function long(text) {
   return cell
 }
 
-async function add(file) {
-  if (!ENDINGS.split(",").some((ending) => file.name.toLowerCase().endsWith(ending))) {
+/** Whether a file is a model, by its ending. */
+export const isModel = (file) => ENDINGS.split(",").some((ending) => file.name.toLowerCase().endsWith(ending))
+
+/** Make one of the user's models of a file, and tell so. */
+export async function importModel(file) {
+  if (!isModel(file)) {
     toast(`${file.name}: a model's file ends in ${ENDINGS.replaceAll(",", ", ")}`, "error")
     return
   }

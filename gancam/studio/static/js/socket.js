@@ -1,5 +1,5 @@
 // The WebSocket that brings pictures, the state and figures.
-import { tell, told } from "./api.js"
+import { answers, tell, told } from "./api.js"
 import { showPicture, lost } from "./stage.js"
 
 let socket = null
@@ -26,16 +26,31 @@ function send(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
 }
 
+const SILENT = 10_000 // ms without a word of the server, which tells figures twice a second
+let silence = null
+
+/** Take note that the server answers; where it has not for too long, say so, and have the socket opened anew. */
+function heard() {
+  answers("socket", true)
+  clearTimeout(silence)
+  silence = setTimeout(() => {
+    answers("socket", false)
+    socket.close() // a network may be gone without a word, and its sockets for ever
+  }, SILENT)
+}
+
 export function connect() {
   socket = new WebSocket(`ws://${location.host}/api/live`)
   socket.binaryType = "arraybuffer"
   socket.onopen = () => {
     if (gone) dispatchEvent(new Event("back")) // what the server has may be other than it was
     gone = false
+    heard()
     if (wants) send({ compare: true })
     if (room) send({ room })
   }
   socket.onmessage = ({ data }) => {
+    heard()
     if (typeof data === "string") {
       const message = JSON.parse(data)
       if (message.state && !(told.state && told.state.version > message.state.version)) tell("state", message.state)
@@ -46,6 +61,8 @@ export function connect() {
   }
   socket.onclose = () => {
     gone = true
+    clearTimeout(silence)
+    answers("socket", false)
     lost()
     told.state = null
     setTimeout(connect, 1000)

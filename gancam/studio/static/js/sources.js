@@ -3,6 +3,7 @@ import { attempt, listen, request, send, told, TITLES } from "./api.js"
 import { sendCamera } from "./camera.js"
 import { $, button, dress, el, toast } from "./dom.js"
 import { icon } from "./icons.js"
+import { importModel, isModel } from "./models.js"
 
 const ICONS = { browser: "camera", camera: "device", file: "file", stream: "stream", test: "test" }
 
@@ -110,6 +111,7 @@ async function playFile(list) {
   const file = list?.[0]
   if (!file) return
   $("sources").close()
+  if (isModel(file)) return importModel(file)
   try {
     const stored = await send(file, "media")
     await request("POST", "/api/source", { kind: "file", value: stored.reference })

@@ -164,16 +164,18 @@ let said = null // how many lines about recordings were shown
 
 function showState(state) {
   const { source } = state
-  const playing = source.state === "playing" || (source.state === "ended" && now)
+  const playing = source.state === "playing"
   const chose = $("begin").contains(document.activeElement) // by the keyboard, say, whose focus would be nowhere
-  $("begin").hidden = source.state !== "idle" && source.state !== "failed"
+  const over = source.state === "ended" // a stream, or the camera of a page that was closed
+  const why = over ? `${source.label} has ended.` : source.error
+  $("begin").hidden = !over && source.state !== "idle" && source.state !== "failed"
   if (chose && $("begin").hidden) $("source").focus({ preventScroll: true })
-  say($("begin-error"), source.error)
-  $("begin-error").hidden = !source.error
+  say($("begin-error"), why)
+  $("begin-error").hidden = !why
   $("picture").hidden = !playing || !now
   $("figures").hidden = $("picture").hidden
   $("acts").inert = !playing && !state.recording // for keys, too
-  const words = { opening: `Opening ${source.label} …`, resting: "Resting", ended: now ? "" : `${source.label} has ended`,
+  const words = { opening: `Opening ${source.label} …`, resting: "Resting",
                   playing: now ? "" : "Waiting for the first picture …" }[source.state] ?? ""
   $("waiting").textContent = words
   $("waiting").hidden = !words
@@ -199,10 +201,8 @@ function showFigures() {
   $("figures").textContent = parts.join("  ·  ")
 }
 
-/** Say that the server is gone; the state that it tells once it is back says more. */
+/** Offer nothing while the server is gone; the state that it tells once it is back says more. */
 export function lost() {
-  $("begin").hidden = true // until it is back: the text would stand over the choices
+  $("begin").hidden = $("waiting").hidden = true
   $("acts").inert = true
-  $("waiting").textContent = "The studio does not answer. If it was started anew, open the address that it printed."
-  $("waiting").hidden = false
 }
