@@ -295,9 +295,11 @@ class Params:
     @classmethod
     def declared(cls) -> dict[str, Parameter]:
         """Return the parameters of this class by name."""
-        entries = {entry.name.removesuffix("_"): entry for entry in dataclasses.fields(cls)}
-        entries = {name: entry for name, entry in entries.items() if name not in cls.unused}
-        return {name: replace(entry.metadata["parameter"], name=name) for name, entry in entries.items()}
+        if cls not in _declared:  # once: whatever sets a value asks for all of it
+            entries = {entry.name.removesuffix("_"): entry for entry in dataclasses.fields(cls)}
+            entries = {name: entry for name, entry in entries.items() if name not in cls.unused}
+            _declared[cls] = {name: replace(entry.metadata["parameter"], name=name) for name, entry in entries.items()}
+        return dict(_declared[cls])
 
     @classmethod
     def suited(cls, card: object) -> type[Self]:
@@ -361,6 +363,7 @@ class Params:
         return params
 
 
+_declared: dict[type[Params], Mapping[str, Parameter]] = {}
 _fewer: dict[tuple[type[Params], tuple[tuple[str, str], ...]], type[Params]] = {}
 
 

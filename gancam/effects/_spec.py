@@ -187,7 +187,7 @@ def _written(value: str) -> str:
 def own_effect(name: str | Path) -> Callable[..., object] | None:
     """Find the effect of another package that is played by `name`; None where a model has that name, or nothing."""
     name = str(name)
-    return standalone(name) if name in registered() and name not in {*user_menu(), *menu()} else None
+    return standalone(name) if name not in {*user_menu(), *menu()} and name in registered() else None
 
 
 def own_effect_names() -> list[str]:

@@ -88,6 +88,7 @@ class Background(ModelEffect):
         self._person, self._planes = masks.Person(model), Planes()
         self._memory = _Memory()
         self._picture = lru_cache(maxsize=1)(_picture)
+        self._behind = lru_cache(maxsize=1)(self._instead)
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
 
@@ -99,18 +100,15 @@ class Background(ModelEffect):
         self._person.hold = params.stabilise
         people = self._person.opacity(image, time=time)
         self._memory.sought.look(self._person, found=int(people.max()) > _SOMEBODY)
-        if params.image:
-            behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
-        elif params.colour.lower() == _NOTHING:
+        if params.colour.lower() == _NOTHING and not params.image:
             return self._cut_out(image, people)
-        elif params.colour:
-            behind = np.empty_like(image)
-            behind[...] = masks.parse_colour(params.colour)[::-1]
-        else:  # half a blur, not half of one over what is sharp, whose edges would be double
+        if not params.image and not params.colour:
+            # half a blur, not half of one over what is sharp, whose edges would be double
             picture = find_picture(image, still=time is None)
             blurred = _blurred(picture.without_bars(image), people, params.blur * params.strength, self._planes)
             return picture.with_bars(composite(blurred, image, "normal", people, planes=self._planes), image)
-        own = own_colours(image, people)
+        behind = self._behind(params.image, params.colour, (image.shape[1], image.shape[0]))
+        own = own_colours(image, people, self._planes)
         if params.strength < 1.0:
             behind, own = (
                 np.asarray(cv2.addWeighted(one, params.strength, image, 1 - params.strength, 0), np.uint8)
@@ -118,13 +116,19 @@ class Background(ModelEffect):
             )
         return composite(behind, own, "normal", people, planes=self._planes)
 
+    def _instead(self, path: str, colour: str, size: tuple[int, int]) -> Image:
+        """What is seen behind people instead: the picture in `path`, else a colour; the same for each frame."""
+        if path:
+            return _covering(self._picture(path), size)
+        return np.full((size[1], size[0], 3), masks.parse_colour(colour)[::-1], np.uint8)
+
     def _cut_out(self, image: Image, people: Image) -> Image:
         """People in their own colours, before black where nothing of them is; ``opacity`` is theirs from now on."""
         share = self.params.strength
         self._memory.opacity = np.asarray(cv2.convertScaleAbs(people, alpha=share, beta=255 * (1 - share)), np.uint8)
         if share < 1.0:
             return image
-        return np.asarray(cv2.copyTo(own_colours(image, people), people), np.uint8)
+        return np.asarray(cv2.copyTo(own_colours(image, people, self._planes), people), np.uint8)
 
     @property
     def opacity(self) -> Image | None:
@@ -200,7 +204,8 @@ def _blurred(image: Image, people: NDArray[np.uint8], amount: float, planes: Pla
         spread = cv2.blur(spread, box, dst=one if turn % 2 else two)
     weight = cv2.merge([cv2.extractChannel(spread, 3)] * 4)
     made = cv2.cvtColor(cv2.convertScaleAbs(cv2.divide(spread, weight, scale=255), beta=-0.5), cv2.COLOR_BGRA2BGR)
-    return np.asarray(cv2.resize(made, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    whole = planes("whole", image.shape, np.uint8)
+    return np.asarray(cv2.resize(made, (width, height), dst=whole, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Background:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gancam.frame import Image
 from gancam.vision.fit import shrunk
+from gancam.vision.planes import Planes
 
 _SOFT = 0.8  # pixels of the small picture by which the network's own edges may be wrong
 _STEEP = 2.0  # how quickly the network's word goes from one side to the other there
@@ -27,7 +28,7 @@ _REACH = 1 / 30  # of the shorter side: how wide such an average is
 _RIM = 1 / 480  # of the shorter side: how far in from an edge a camera's lens and codec smear what is behind
 
 
-def matte(found: Plane, small: Image, image: Image) -> NDArray[np.uint8]:
+def matte(found: Plane, small: Image, image: Image, planes: Planes | None = None) -> NDArray[np.uint8]:
     """Lay what a network found along the edges of the frame itself.
 
     Along its edge, the frame's colours decide how much of a pixel is on which side: where it lies between the means of
@@ -39,6 +40,7 @@ def matte(found: Plane, small: Image, image: Image) -> NDArray[np.uint8]:
         found: how surely each pixel of `small` is somebody, 0 to 1, ``(h, w)``.
         small: what the network was shown, uint8 ``(h, w, 3)`` BGR.
         image: the frame that this was made of, uint8 ``(H, W, 3)`` BGR.
+        planes: where it works; None: in new arrays.
 
     Returns:
         uint8 ``(H, W)``: 0 nobody, 255 all somebody.
@@ -56,7 +58,10 @@ def matte(found: Plane, small: Image, image: Image) -> NDArray[np.uint8]:
     for axis, where in enumerate((x, y)):
         np.multiply(where, np.float32(found.shape[1 - axis] / size[axis]), out=at[:, axis])
     at += np.float32(0.5) * (np.float32(found.shape[1] / size[0]) - 1)
-    colours = cv2.blur(image, (3, 3)).reshape(-1, 3)[places]  # else a camera's noise shows
+    calm = cv2.blur(
+        image, (3, 3), dst=(planes or Planes())("calm", image.shape, np.uint8)
+    )  # else a camera's noise shows
+    colours = calm.reshape(-1, 3)[places]
     weights = _sampled(_weights(soft, small), np.asarray(at / 2 - 0.25, np.float32))
     share = (
         weights[:, 3] + weights[:, 0] * colours[:, 0] + weights[:, 1] * colours[:, 1] + weights[:, 2] * colours[:, 2]
@@ -113,7 +118,7 @@ def _weights(soft: Plane, small: Image) -> Plane:
     return np.asarray(cv2.merge([*made, middle]), np.float32)
 
 
-def own_colours(image: Image, opacity: NDArray[np.uint8]) -> Image:
+def own_colours(image: Image, opacity: NDArray[np.uint8], planes: Planes | None = None) -> Image:
     """Give what is cut out of an image its own colours: its edges show some of what was behind it.
 
     Blur fusion (Forte 2021, https://arxiv.org/abs/2006.14970), one step of it: means of the colours on either side
@@ -122,28 +127,32 @@ def own_colours(image: Image, opacity: NDArray[np.uint8]) -> Image:
     Args:
         image: uint8 ``(H, W, 3)`` BGR.
         opacity: How much of each pixel is what is cut out, uint8 ``(H, W)``.
+        planes: Where it works, and what it returns lies; None: in new arrays.
 
     Returns:
-        A new array; where all of a pixel and of those around it is cut out, it is `image` to the byte.
+        uint8 ``(H, W, 3)`` BGR; where all of a pixel and of those around it is cut out, it is `image` to the byte.
     """
-    height, width = opacity.shape
+    size = height, width = opacity.shape
     opacity = np.asarray(cv2.min(opacity, cv2.GaussianBlur(opacity, (0, 0), max(_RIM * min(height, width), 0.5))))
     shrink = max(min(height, width) / _SMALL, 1.0)
-    size = shrunk((width, height), shrink)
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
-    share = cv2.merge([cv2.resize(opacity, size, interpolation=cv2.INTER_AREA)] * 3).astype(np.float32) / np.float32(
+    little = shrunk((width, height), shrink)
+    small = np.asarray(cv2.resize(image, little, interpolation=cv2.INTER_AREA), np.float32)
+    share = cv2.merge([cv2.resize(opacity, little, interpolation=cv2.INTER_AREA)] * 3).astype(np.float32) / np.float32(
         255
     )
+    shape, planes = image.shape, planes or Planes()
     front, behind = (
-        cv2.resize(_mean(small, weight), (width, height), interpolation=cv2.INTER_LINEAR)
-        for weight in (share, 1 - share)
+        cv2.resize(_mean(small, weight), size[::-1], dst=planes(name, shape, np.uint8), interpolation=cv2.INTER_LINEAR)
+        for name, weight in (("front", share), ("behind", 1 - share))
     )
-    weight = cv2.merge([opacity] * 3)
-    mixed = cv2.add(
-        cv2.multiply(front, weight, scale=1 / 255), cv2.multiply(behind, cv2.bitwise_not(weight), scale=1 / 255)
-    )
-    beside = cv2.multiply(cv2.subtract(image, mixed, dtype=cv2.CV_16S), weight.astype(np.int16), scale=1 / 255)
-    return np.asarray(cv2.add(beside, front, dtype=cv2.CV_8U), np.uint8)
+    weight = cv2.merge([opacity] * 3, dst=planes("weight", shape, np.uint8))
+    apart, wide = planes("apart", shape, np.int16), planes("wide", shape, np.int16)
+    np.copyto(wide, weight)
+    mixed = cv2.multiply(front, weight, dst=planes("mixed", shape, np.uint8), scale=1 / 255)
+    cv2.multiply(behind, cv2.bitwise_not(weight, dst=weight), dst=behind, scale=1 / 255)
+    cv2.subtract(image, cv2.add(mixed, behind, dst=mixed), dst=apart, dtype=cv2.CV_16S)
+    cv2.multiply(apart, wide, dst=apart, scale=1 / 255)
+    return np.asarray(cv2.add(apart, front, dst=front, dtype=cv2.CV_8U), np.uint8)
 
 
 def _mean(image: NDArray[np.float32], share: NDArray[np.float32]) -> Image:

@@ -145,6 +145,20 @@ def test_a_picture_covers_what_is_behind(tmp_path: Path, people: Image, size: tu
     assert effect(np.asarray(cv2.resize(people, size), np.uint8)).shape == frame.shape
 
 
+@pytest.mark.parametrize(("image", "colour"), [("", ""), ("", "red"), ("behind.png", ""), ("", "transparent")])
+def test_a_frame_that_was_given_stays_as_it_was(tmp_path: Path, people: Image, image: str, colour: str) -> None:
+    if image:  # of the frame's own size
+        image = str(tmp_path / image)
+        cv2.imwrite(image, np.full_like(people, 90))
+    effect = load("background", device="cpu", threads=1, image=image, colour=colour)
+    first = effect(people, time=0.0)
+    kept = first.copy()
+    again = effect(people[:, ::-1].copy(), time=0.04)
+    assert np.array_equal(first, kept)  # what it works in is used again, what it gave is not
+    assert not np.array_equal(again, kept)
+    assert effect(people[:300], time=0.08).shape == people[:300].shape
+
+
 def test_what_is_wrong_is_said_when_it_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(gancam.NotFound, match=r"image=none\.png: no such file"):
         load("background", device="cpu", image="none.png")

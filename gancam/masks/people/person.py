@@ -21,6 +21,7 @@ from gancam.masks.people.strays import strays, without_islands
 from gancam.masks.people.trail import MARKED, Trail
 from gancam.masks.people.upper import with_upper_half
 from gancam.vision.matting import matte
+from gancam.vision.planes import Planes
 from gancam.vision.push_pull import spread
 from gancam.vision.scenes import is_cut
 
@@ -73,6 +74,7 @@ class Person(MaskSource):
         self._age = 0  # frames since the scene began
         self._is_image = False  # whether this frame is an image by itself
         self._trail = Trail()
+        self._planes = Planes()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
         """Return 1 where a person is in `image`, else 0."""
@@ -142,7 +144,7 @@ class Person(MaskSource):
         if found is None:
             found = closer.believed(self._whole, self._whole.opinion(small, mixed, tick), image)
         self._whole.before = closer.decided(found, small, self._whole.before, mixed)
-        opacity = matte(without_isles(self._whole.before), small, image)
+        opacity = matte(without_isles(self._whole.before), small, image, self._planes)
         if followed and (nearer is None or (closer.fills and closer.leave(nearer, opacity))):
             self._age = -(-self._age // EVERY) * EVERY  # searched in the next frame
         if nearer is None or self.wide:
