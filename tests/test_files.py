@@ -187,8 +187,11 @@ def test_a_target_is_looked_at_before_anything_is_made(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
 def test_one_at_a_time_writes_a_file(tmp_path: Path) -> None:
     held = files.lock_file(tmp_path / "lock", tmp_path / "out.mp4")
+    os.close(free := os.dup(0))
     with pytest.raises(SinkError, match=r"out\.mp4: is being written by another output of this run \(lock\)"):
         files.lock_file(tmp_path / "lock", tmp_path / "out.mp4")
+    os.close(again := os.dup(0))
+    assert again == free  # nothing was left open
     files.unlock_file(held)
     files.unlock_file(files.lock_file(tmp_path / "lock", tmp_path / "out.mp4"))
     with pytest.raises(SinkError, match="cannot be written in"):

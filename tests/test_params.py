@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
 import gancam
@@ -38,8 +39,9 @@ def test_refuses_at_any_time_and_keeps_the_old_value(name: str, value: Any) -> N
 
 
 def test_unknown_name_tells_the_near_one() -> None:
-    with pytest.raises(ParameterError, match="did you mean 'strength'"):
-        Knobs.of(strenght=1)
+    for ask in (lambda: Knobs.of(strenght=1), lambda: Knobs().value("strenght")):
+        with pytest.raises(ParameterError, match=r"no parameter 'strenght' \(did you mean 'strength'\?\)"):
+            ask()
 
 
 def test_declaration_is_readable() -> None:
@@ -79,7 +81,12 @@ def test_steps_stay_in_the_range() -> None:
         words: str = parameter("x", help="")
 
     params = Turns()
-    for name, entry in Turns.declared().items():
+    declared = Turns.declared()
+    assert [declared["amount"].step(0.5, up=up) for up in (True, False)] == [0.55, 0.45]  # twentieths of the range
+    assert [declared["count"].step(2, up=up) for up in (True, False)] == [3, 1]
+    assert [declared["mode"].step("a", up=up) for up in (True, False)] == ["b", "b"]
+    assert declared["free"].step(0.0, up=True) == 0.05
+    for name, entry in declared.items():
         for up in (True, False):
             for _ in range(26):
                 setattr(params, name, entry.step(getattr(params, name), up=up))
@@ -145,6 +152,32 @@ def test_a_renamed_parameter_answers_to_its_old_name(caplog: pytest.LogCaptureFi
     assert caplog.messages == ["the parameter before_stabilise is called stabilise now; the old name still works"]
     with pytest.raises(ParameterError, match="stabilise=2"):
         params.before_stabilise = 2
+
+
+@dataclass
+class Placed(Params):
+    box: str = parameter("", kind="box", help="where")
+    polygon: str = parameter("", kind="polygon", help="where")
+
+
+CORNERS = ((0, 0), (2.5, 0), (0, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "text"),
+    [
+        ("box", (1, 2.5, 3, 4), "1/2.5/3/4"),
+        ("box", np.array([[1, 2, 3, 4], [5, 6, 7, 8]]), "1/2/3/4+5/6/7/8"),
+        ("polygon", CORNERS, "0/0/2.5/0/0/3"),
+        ("polygon", np.array(CORNERS).ravel(), "0/0/2.5/0/0/3"),
+        ("polygon", [CORNERS, [*CORNERS, (1, 1)]], "0/0/2.5/0/0/3+0/0/2.5/0/0/3/1/1"),
+    ],
+)  # fmt: skip
+def test_numbers_are_taken_where_a_text_is_of_numbers(name: str, numbers: Any, text: str) -> None:
+    assert Placed.of(**{name: numbers}).value(name) == text
+    for wrong in (("a", 1), [(1, 2, 3, 4), "b"], [True, False], [1, None]):
+        with pytest.raises(ParameterError, match=name):
+            Placed.of(**{name: wrong})
 
 
 @dataclass

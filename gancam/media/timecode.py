@@ -33,7 +33,7 @@ def advanced(timecode: str, rate: Fraction, frames: int) -> str | None:
         The timecode so many frames later; None where it is none, or `rate` has no such.
     """
     found, count = _FORM.fullmatch(timecode.strip("\0 ")), round(rate)
-    if found is None or count < 1 or int(found[5]) >= count:
+    if found is None or int(found[5]) >= count:
         return None
     drop = count // 15 if found[4] in ";." else 0
     if drop and count not in (30, 60):

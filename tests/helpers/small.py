@@ -194,7 +194,9 @@ def write_translator(
     )  # fmt: skip
     if int8:
         photos = [np.ascontiguousarray(still(one)[:96, :128, ::-1]) for one in ("otters", "sign")]
-        graph = _once(made, lambda: translation_int8.quantise(made, photos))
+        with pytest.MonkeyPatch.context() as patch:  # some reaches do, where none of all 21 must be the best
+            patch.setattr(translation_int8, "REACHES", translation_int8.REACHES[:16:3])
+            graph = _once(made, lambda: translation_int8.quantise(made, photos))
         save(graph, folder / f"{name}.int8.onnx", replace(card, precision="int8", layout="cells"))
     return save(translation.float_graph(made), folder / f"{name}.onnx", card)
 

@@ -37,10 +37,12 @@ def test_figures_tell_metric_and_data_apart() -> None:
         "set14 webcam", "text bsd100", "kodak", "box bsd100", "lite0, 5 samples", "", "",
     ]  # fmt: skip
     assert str(figures[0]) == "PSNR of luma 28.9 dB on set14 webcam"
+    assert str(figures[-1]) == "new thing set14 3"
     assert [figure.better for figure in figures] == ["higher", "higher", "higher", "higher", "", "lower", ""]
     assert figures[-1].metric == "new thing set14"
     assert telling(figures) == figures[0]
     assert telling(figures[1:]) == figures[3]
+    assert telling(figures[-1:]) == figures[-1]
     assert telling(()) is None
     (agreement,) = parse_figures({"agreement_digit classifier, 28 pixels, 5000 samples": 0.98})
     assert (agreement.dataset, agreement.better) == ("digit classifier, 28 pixels, 5000 samples", "higher")

@@ -345,6 +345,19 @@ def test_a_lost_object_marks_nothing_until_it_is_back() -> None:
     assert "found" in tracked.notes[1]
 
 
+@pytest.mark.parametrize("around", [masks.Between, masks.Inverse, masks.Union, masks.Recorded])
+def test_a_source_of_others_resets_them_too(around: Callable[[masks.MaskSource], masks.MaskSource]) -> None:
+    class Told(masks.Boxes):
+        times = 0
+
+        def reset(self) -> None:
+            self.times += 1
+
+    inner = Told((1, 2, 3, 4))
+    around(inner).reset()
+    assert inner.times == 1
+
+
 def test_notes_are_of_lately_and_of_what_came_since_it_was_reset() -> None:
     class Short(masks.Tracked):
         NOTES = 3

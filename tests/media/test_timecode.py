@@ -23,6 +23,7 @@ NTSC, FILM = Fraction(30000, 1001), Fraction(24000, 1001)
         ("00:00:59.59", 2 * NTSC, 1, "00:01:00.04"),
         ("01:00:00:25", Fraction(25), 0, None),
         ("01:00:00;00", Fraction(25), 0, None),
+        ("00:00:00:00", Fraction(1, 3), 0, None),
         ("3:2", Fraction(25), 0, None),
         ("", Fraction(25), 0, None),
     ],

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gancam.frame import Image
-from gancam.vision.chroma import Settled, washed
+from gancam.vision.chroma import Settled, chroma_of, coloured, washed
 from tests.helpers.clips import psnr
 from tests.helpers.small import still
 
@@ -28,6 +28,21 @@ def test_colours_that_were_smeared_come_nearer_to_their_outlines(name: str, scal
     assert psnr(colours(made), colours(image)) > psnr(colours(np.asarray(came, np.uint8)), colours(image)) + 0.1
     lumas = (cv2.cvtColor(each, cv2.COLOR_BGR2GRAY).astype(int) for each in (came, made))
     assert np.abs(np.subtract(*lumas)).mean() < 0.6  # its luma is as it was
+
+
+def test_a_picture_has_the_luma_and_the_colours_that_it_is_made_of_or_less_colour() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    assert np.array_equal(coloured(np.asarray(grey, np.uint8), chroma_of(image)), image)
+    chroma = chroma_of(image)
+    for least, end in ((0, 1), (250, 251), (0, 256)):  # of luma: black, nearly white, and any
+        other = rng.integers(least, end, (60, 80)).astype(np.uint8)
+        made = coloured(other, chroma)
+        assert cv2.absdiff(cv2.cvtColor(made, cv2.COLOR_BGR2GRAY), other).max() <= 1
+        left = made.astype(int) - other[..., None]
+        assert ((left * chroma >= 0) | (np.abs(left) <= 2) | (np.abs(chroma) <= 2)).all()  # none is turned around
+        assert (np.abs(left) <= np.abs(chroma) + 2).all()
 
 
 def test_grey_stays_and_so_does_what_is_not_to_be_settled() -> None:
