@@ -143,10 +143,10 @@ class Budget(EffectChain):
             for ladder in self._ladders:
                 ladder.reset()
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Tell its effects, in all the ways to play them."""
         for ladder in self._ladders:
-            ladder.take_time()
+            ladder.prefer_quality()
 
     def frame_took(self, seconds: float) -> None:
         """Hear what the newest frame took from its arrival until it was shown: effects, outputs and all."""

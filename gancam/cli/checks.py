@@ -54,20 +54,20 @@ def parse_frame_time(fps: float | None, milliseconds: float | None) -> float | N
     return seconds
 
 
-def check_chain(recipe: EffectChainSpec, preset: Path | None = None) -> None:
+def check_chain(chain_spec: EffectChainSpec, preset: Path | None = None) -> None:
     """Find what is wrong with effects, their parameters, device and precision, before a model is opened.
 
     Args:
-        recipe: The effects.
+        chain_spec: The effects.
         preset: The file that they come from, for messages.
 
     Raises:
         InputError: For an unknown parameter, value, device or precision.
         NotFound: For an effect that is not there.
     """
-    check_device(recipe.device, recipe.precision)
+    check_device(chain_spec.device, chain_spec.precision)
     with named_after(preset):
-        for spec in recipe.specs:
+        for spec in chain_spec.specs:
             check_spec(spec)
 
 

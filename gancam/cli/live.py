@@ -58,7 +58,7 @@ class LiveOptions:
     """What a command line asks for."""
 
     source: str
-    recipe: EffectChainSpec
+    chain_spec: EffectChainSpec
     outputs: tuple[str, ...]
     size: tuple[int, int] | None  # that somebody asked for
     seconds: float | None
@@ -119,7 +119,7 @@ def live(
     default = not effect and not preset
     by_itself = default and frame_time is None
     options = LiveOptions(
-        source=source, recipe=EffectChainSpec(specs, device, precision, threads), outputs=tuple(to or ["window"]),
+        source=source, chain_spec=EffectChainSpec(specs, device, precision, threads), outputs=tuple(to or ["window"]),
         size=None if size is None else parse_size(size), seconds=seconds, reconnect=reconnect, stats=stats,
         controls=tuple(control or ()), record_params=record_params,
         frame_time=DEFAULT_FRAME_TIME if by_itself else frame_time, by_itself=by_itself, default=default,
@@ -132,7 +132,7 @@ def live(
 
 def _check(options: LiveOptions) -> None:
     """Find what is wrong before a model is loaded or a source is opened."""
-    if options.frame_time is not None and not options.recipe.specs:
+    if options.frame_time is not None and not options.chain_spec.specs:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
     if options.seconds is not None and not 0 < options.seconds <= threading.TIMEOUT_MAX:
         rule = "a number above 0" + (f", at most {threading.TIMEOUT_MAX:.2g}" if options.seconds > 0 else "")
@@ -146,9 +146,9 @@ def _check(options: LiveOptions) -> None:
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
     check_log(options.record_params, overwrite=options.overwrite)
     _refuse_files(options, [])
-    check_chain(options.recipe)
+    check_chain(options.chain_spec)
     params: list[tuple[str, Mapping[str, Value]]] = []
-    for spec in options.recipe.specs:
+    for spec in options.chain_spec.specs:
         given = spec_params(spec)
         params.append((spec.name, {} if given is None else given.values()))
     saved = [Path(str(values["save"])) for _, values in params if values.get("save")]
@@ -247,7 +247,7 @@ def _suited(options: LiveOptions, size: tuple[int, int]) -> LiveOptions:
     """Give the options with the default effect that suits pictures of `size` (width, height), if nobody chose one."""
     if not options.default or size[0] * size[1] < LARGE:
         return options
-    return replace(options, recipe=replace(options.recipe, specs=parse_specs([KEEPING])))
+    return replace(options, chain_spec=replace(options.chain_spec, specs=parse_specs([KEEPING])))
 
 
 def _recordings(outputs: Sequence[str]) -> list[Path]:
@@ -287,11 +287,11 @@ def _open_effects(
 
     Effects that cannot say what size they give are shown the first frame.
     """
-    specs, recipe = options.recipe.specs, options.recipe
+    specs, chain_spec = options.chain_spec.specs, options.chain_spec
     sound = Path(options.source) if Path(options.source).is_file() else None
     lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
     dropped = lambda: feed.dropped
-    load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch, dropped=dropped)
+    load = lambda specs: replace(chain_spec, specs=specs).load(sound, watch=options.watch, dropped=dropped)
     why = f"without -e or --target-fps, the best is played that should hold {DEFAULT_FPS} frames a second: "
     first = iter([why] if options.by_itself else [])
 

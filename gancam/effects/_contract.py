@@ -118,8 +118,8 @@ class Effect(ABC):
         return True
 
     @property
-    def skims(self) -> bool:
-        """Whether `skim` is much quicker than a call, so that several workers may share a file though it remembers."""
+    def can_skim(self) -> bool:
+        """Whether `skim` is much faster than a call, so that several workers may share a file although it remembers."""
         return False
 
     def skim(self, image: Image, *, time: float | None = None) -> None:
@@ -138,8 +138,8 @@ class Effect(ABC):
         return []
 
     @property
-    def unfound(self) -> str:
-        """What it found in no frame since ``reset``, or few, and what would do; else empty. Told of whole files."""
+    def detection_note(self) -> str:
+        """What it detected in no frame since ``reset``, or in few, and a remedy; else empty. Shown for whole files."""
         return ""
 
     @property
@@ -148,8 +148,8 @@ class Effect(ABC):
         return None
 
     @property
-    def idle(self) -> str:
-        """Why no frame would be changed with its parameters as they are, and what would do; empty where some may be."""
+    def noop_reason(self) -> str:
+        """Why it would change no frame with its current parameters, and a remedy; empty where it may change some."""
         return ""
 
     @property
@@ -227,8 +227,8 @@ class Effect(ABC):
     def listen_to(self, path: Path) -> None:
         """Take `path`, the file being played, for the sound to follow, where no other was given."""
 
-    def take_time(self) -> None:
-        """Do what is slower and better from now on: nobody waits for the frames, which go to a file."""
+    def prefer_quality(self) -> None:
+        """Prefer quality to speed from now on: the frames go to a file, so nobody waits for them."""
 
     def quality_levels(self) -> "Sequence[Sequence[Effect]]":
         """Offer dearer and cheaper ways to do the same, the best first (``gancam.Budget`` chooses among them).

@@ -15,8 +15,8 @@ from gancam.effects._contract import ModelEffect
 from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
 from gancam.frame import Frame, Image
 from gancam.inference.model import ImageModel, Model
+from gancam.masks.detection_count import DetectionCount
 from gancam.masks.opening import meet, patiently
-from gancam.masks.sought import Sought
 from gancam.media.images import read_colours
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
@@ -65,7 +65,7 @@ class _Memory:
     """What is remembered of frames, beside the people in them: how much is seen of the last, and who was found."""
 
     opacity: Image = field(default_factory=lambda: np.zeros((1, 1), np.uint8))
-    sought: Sought = field(default_factory=Sought)
+    detections: DetectionCount = field(default_factory=DetectionCount)
 
 
 class Background(ModelEffect):
@@ -98,7 +98,7 @@ class Background(ModelEffect):
             return image
         self._person.hold = params.stabilise
         people = self._person.opacity(image, time=time)
-        self._memory.sought.look(self._person, found=int(people.max()) > _SOMEBODY)
+        self._memory.detections.add(self._person, found=int(people.max()) > _SOMEBODY)
         if params.image:
             behind = _covering(self._picture(params.image), (image.shape[1], image.shape[0]))
         elif params.colour.lower() == _NOTHING:
@@ -131,7 +131,7 @@ class Background(ModelEffect):
         """That of people, where nothing is to be behind them."""
         return self._memory.opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look for people more often."""
         patiently([self._person])
 
@@ -148,12 +148,12 @@ class Background(ModelEffect):
             self._memory = _Memory()
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """That all was taken for background, since nobody was found, or in how few frames somebody was."""
         replaced = bool(self.params.image or self.params.colour)
         if not (replaced or self.params.blur):
             return ""
-        return self._memory.sought.unfound(f"all of it was {'replaced' if replaced else 'blurred'}")
+        return self._memory.detections.note(f"all of it was {'replaced' if replaced else 'blurred'}")
 
     @property
     def remembers(self) -> bool:

@@ -39,11 +39,11 @@ def refuse_drawing(effects: Sequence[Effect]) -> None:
             )
 
 
-def refuse_idle(effects: Sequence[Effect]) -> None:
+def refuse_noop(effects: Sequence[Effect]) -> None:
     """Refuse effects that would leave the whole input as it is. Raises ``InputError``."""
     for effect in effects:
-        if effect.idle:
-            raise InputError(f"{effect.name}: {effect.idle}")
+        if effect.noop_reason:
+            raise InputError(f"{effect.name}: {effect.noop_reason}")
 
 
 def late_searches(effects: Sequence[Effect]) -> list[str]:

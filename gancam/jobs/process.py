@@ -19,8 +19,8 @@ from gancam.jobs.checks import (
     classify_input,
     late_searches,
     refuse_drawing,
-    refuse_idle,
     refuse_mixture,
+    refuse_noop,
 )
 from gancam.jobs.first_frame import BegunSource, know_size
 from gancam.jobs.identity import job_of
@@ -101,7 +101,7 @@ def process_video(
                 raise
     if report.promised is not None:
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
-    missing = unfound(chain) if skimmed == done else []
+    missing = detection_notes(chain) if skimmed == done else []
     report.notes = [note for note in report.notes if note not in notes and note not in missing]
     report.notes += [*(f"{path.path.name}: {note}" for note in missing), *late_changes(path, options, replay)]
 
@@ -114,9 +114,9 @@ def late_changes(path: str | os.PathLike[str], options: ProcessOptions, replay: 
     return [f"{options.params}: its last {counted(replay.left, 'change')} of parameters {come} after the end of {path}"]
 
 
-def unfound(effects: Sequence[Effect]) -> list[str]:
-    """List what effects say that they found in no frame."""
-    return [effect.unfound for effect in effects if effect.unfound]
+def detection_notes(effects: Sequence[Effect]) -> list[str]:
+    """List the notes of effects that detected nothing, or little, in the frames so far."""
+    return [effect.detection_note for effect in effects if effect.detection_note]
 
 
 def veils(effects: Sequence[Effect]) -> bool:
@@ -133,14 +133,14 @@ def is_divisible(effects: Sequence[Effect], options: ProcessOptions) -> bool:
     """Tell whether several workers may share a file: what a frame needs of those before it is quickly had."""
     if not remembers(effects, options):
         return True
-    return options.params is None and effects[0].skims and not any(effect.remembers for effect in effects[1:])
+    return options.params is None and effects[0].can_skim and not any(effect.remembers for effect in effects[1:])
 
 
 def why_in_order(effects: Sequence[Effect], options: ProcessOptions) -> str:
     """Say why one worker makes a whole video, and what would let several share it; empty where they do."""
     if is_divisible(effects, options):
         return ""
-    needy = [(one, place == 0) for place, one in enumerate(effects) if one.remembers and (place or not one.skims)]
+    needy = [(one, place == 0) for place, one in enumerate(effects) if one.remembers and (place or not one.can_skim)]
     reason = f"{_remembering([one for one, _ in needy], options)} the frames in order, so one worker makes this video"
     cures = [_without_memory(effect, first=first) for effect, first in needy]
     if options.params is not None or not all(cures):
@@ -170,7 +170,7 @@ def _without_memory(effect: Effect, *, first: bool) -> str:
         with suppress(ParameterError):
             for name, other in some:
                 effect.params.set(name, other)
-            free = not effect.remembers or (first and effect.skims)
+            free = not effect.remembers or (first and effect.can_skim)
         for name, _ in some:
             effect.params.set(name, values[name])
         if free:
@@ -286,26 +286,26 @@ def open_video(
     """
     refuse_drawing(chain)
     if options.params is None:  # which may mark something later
-        refuse_idle(chain)
+        refuse_noop(chain)
     source = _source(classify(path), options)
     try:
         if isinstance(source, VideoFile):
             source.look_for_fields()
-        lowered = options.eight_bit and source.footage.depth > 8
+        lowered = options.eight_bit and source.info.depth > 8
         untouched = not chain and not lowered
         place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
         untouched = untouched and keeps(
-            place, source.footage, codec=options.codec, encoder=options.encoder, chroma=options.chroma
+            place, source.info, codec=options.codec, encoder=options.encoder, chroma=options.chroma
         )
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            keeper = None if chain or lowered else _keeper(place, source.footage)
+            keeper = None if chain or lowered else _keeper(place, source.info)
             _tone_map(source, options)
             if keeper is not None and isinstance(source, VideoFile):
                 source.tell_keeper(keeper)
-            if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
+            if isinstance(source, VideoFile) and not chain and not lowered and source.info.depth > 8:
                 source.keep_decoded(whole=False)
-        info = replace(source.footage, alpha=source.footage.alpha or veils(chain))
+        info = replace(source.info, alpha=source.info.alpha or veils(chain))
         begun = None if know_size(chain, source.size) else BegunSource(source, chain, on_frame)
         size = output_size(chain, source.size) if begun is None else begun.made_size
         return begun or source, VideoOptions(
@@ -319,8 +319,8 @@ def open_video(
         raise
 
 
-def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
-    """Name a codec, and its sampling of chroma, that holds the planes of `footage` in the file `place` as they are.
+def _keeper(place: str | os.PathLike[str], info: VideoInfo) -> str | None:
+    """Name a codec, and its sampling of chroma, that holds the planes of `info` in the file `place` as they are.
 
     None where none does.
     """
@@ -328,7 +328,7 @@ def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
     for chroma in (None, "422", "444"):
         for codec in () if holder is None else holder.codecs:
             with suppress(GancamError):
-                if keeps(place, footage, codec=codec, encoder=None, chroma=chroma):
+                if keeps(place, info, codec=codec, encoder=None, chroma=chroma):
                     return codec if chroma is None else f"{codec} --chroma {chroma}"
     return None
 
@@ -363,12 +363,12 @@ def process_image(
     check_target(target, overwrite=options.overwrite, sources=[path])
     with playing(effects) as chain:
         refuse_drawing(chain)
-        refuse_idle(chain)
+        refuse_noop(chain)
         for note in late_searches(chain):
             notify(note)
         _image_through(path, target, chain, options, notify)
         notes = [note for effect in chain for note in effect.notes]
-        for note in unfound(chain):
+        for note in detection_notes(chain):
             if note not in notes:
                 notify(f"{path}: {note}")
         return notes

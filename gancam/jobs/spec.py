@@ -115,7 +115,7 @@ class LoadedChain:
         self.effects = chain_spec.load()
         self._values = [effect.params.values() for effect in self.effects]
         for effect in self.effects:
-            effect.take_time()
+            effect.prefer_quality()
 
     def fresh(self, sound: Path | None = None) -> list[EffectSlot]:
         """Give the effects without memory of an earlier file, turned on, their parameters as given at first.

@@ -58,7 +58,7 @@ class _Timed(Source):
         return self._ends[-1]
 
     @property
-    def footage(self) -> VideoInfo:
+    def info(self) -> VideoInfo:
         """Colour, clock and shape, for a file sink."""
         return self._footage
 

@@ -259,7 +259,7 @@ def test_the_shape_of_pixels_is_kept_in_files(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for out in outs:
         with VideoFile(out) as made:
-            assert (made.size, made.footage.aspect) == ((96, 64), Fraction(16, 11))
+            assert (made.size, made.info.aspect) == ((96, 64), Fraction(16, 11))
 
 
 def test_numbered_images_are_played(tmp_path: Path) -> None:

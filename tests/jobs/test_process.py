@@ -61,7 +61,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
     with VideoFile(long) as video:
         frames = [frame for _, frame in zip(range(40), video, strict=False)]  # pieces of 7, 23 and 10
-        options = VideoOptions(fps=30, size=(96, 64), source_info=video.footage, codec=codec, audio_from=long)
+        options = VideoOptions(fps=30, size=(96, 64), source_info=video.info, codec=codec, audio_from=long)
     with PieceWriter(tmp_path / f"a{ending}", options) as sink:
         for frame in frames:
             sink.write(frame)

@@ -195,7 +195,7 @@ class Person(MaskSource):
         """Look closer at these places in the next frame: something came there (left, top, width, height)."""
         self._closer.expect(boxes)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look for people more often from now on: nobody waits for the masks."""
         self._closer.patient = True
 
