@@ -408,7 +408,7 @@ class _Loop:
                 if self._on_sink_failure is None or all(other.passive for other in others):
                     raise
                 del self._active[name]
-                self._failed.append(f"{error}; the other outputs go on")
+                self._failed.append(f"{error}; the other outputs continue")
                 self._on_sink_failure(name, error)
                 with suppress(SinkError):  # what failed is told already
                     sink.close(interrupted=True)

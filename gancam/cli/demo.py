@@ -24,7 +24,7 @@ from gancam.vision.text import draw_lines
 @app.command(cls=Command)
 def demo(
     to: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the results; if it exists, a free name beside it is taken.")
+        Path, typer.Option(metavar="DIR", help="Folder for the results; if it exists, another name is chosen.")
     ] = Path("gancam-demo"),
 ) -> None:
     """Upscale a short bundled clip and show the difference.

@@ -183,7 +183,7 @@ def _check_drawing(names: Sequence[str], outputs: Sequence[str]) -> None:
     if names and "window" not in outputs:
         raise InputError(f"{names[0]}: draw needs a window to draw in; add --to window")
     if len(names) > 1:
-        raise InputError(f"draw: only one effect can be drawn for, not {' and '.join(names)}")
+        raise InputError(f"draw: only one effect can be drawn on, not {' and '.join(names)}")
 
 
 def _play(options: LiveOptions) -> None:
@@ -216,7 +216,7 @@ def _play(options: LiveOptions) -> None:
             print_note(note)
 
         def fail(name: str, error: SinkError) -> None:
-            lost.append(f"{error}; the other outputs go on")
+            lost.append(f"{error}; the other outputs continue")
             print_warning(lost[-1])
 
         def play() -> None:
@@ -351,7 +351,7 @@ def _open_outputs(
             except (SinkError, MissingExtra) as error:
                 if not outputs and number == len(options.outputs):
                     raise
-                lost.append(f"{target} cannot be opened; the other outputs are: {error}")
+                lost.append(f"{target} cannot be opened; the other outputs play without it: {error}")
                 print_warning(lost[-1])
         if options.stats is not None:
             outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))

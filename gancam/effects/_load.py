@@ -142,7 +142,7 @@ def _opened(name: str, params: Mapping[str, object], device: str, precision: str
     module = effect_module(model.card.effect)
     if module is None:
         raise ModelError(
-            f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
+            f"{model.path}: its card names the effect {model.card.effect!r}, which this version of gancam does not have"
         )
     _check_defaults(model.card, model.path)
     with prefix_errors(model.card.name, MaskError, NotFound, SourceError):

@@ -212,7 +212,7 @@ def build(model: Model, params: Mapping[str, object]) -> Background:
         NotFound: For a picture that is not there.
     """
     if not isinstance(model, ImageModel) or model.card.scale != 1:
-        raise ModelError(f"{model.path}: is no network that finds people, which a background needs")
+        raise ModelError(f"{model.path}: is not a network that finds people, which background needs")
     checked = BackgroundParams.of(**params)
     if checked.image and checked.colour:
         raise ParameterError(f"image={checked.image!r} and colour={checked.colour!r}: only one can be behind people")

@@ -249,7 +249,7 @@ def build(model: Model, params: Mapping[str, object]) -> Morph:
         ParameterError: For a parameter that does not exist, or cannot have that value.
     """
     if not isinstance(model, Generator):
-        raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
+        raise ModelError(f"{model.path}: is not a generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
     own = {name: value for name, value in params.items() if name != "mask" or not given}

@@ -439,9 +439,11 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
         ParameterError: For a parameter that does not exist, or cannot have that value.
     """
     if isinstance(model, Generator):
-        raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
+        raise ModelError(f"{model.path}: is a generator, not a model for image to image")
     if not isinstance(model, ImageModel):
-        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
+        raise ModelError(
+            f"{model.path}: is a model for inpainting (layout {model.card.layout}), not for image to image"
+        )
     if model.card.scale != 1:
         raise ModelError(f"{model.path}: its card says scale {model.card.scale}; a translation keeps the frame's size")
     marked = params.get("mask")

@@ -121,7 +121,7 @@ class ModelCard:
         entries = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
         entries = {_FORMERLY.get(key, key): value for key, value in entries.items()}
         if "name" not in entries or "effect" not in entries:
-            raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` makes one")
+            raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` adds one")
         try:
             version = int(entries.pop("version", "1"))
         except ValueError:

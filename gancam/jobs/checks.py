@@ -138,7 +138,7 @@ def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
 def _check_there(path: MediaPath) -> None:
     if isinstance(path, SequencePath):
         if not path.images():
-            raise NotFound(f"{path}: there is no such image")
+            raise NotFound(f"{path}: no image has such a name")
     elif not os.path.exists(path):
         raise NotFound(misnumbered(path) or f"{path}: no such file")
     elif os.path.isdir(path):

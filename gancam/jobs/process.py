@@ -85,7 +85,7 @@ def process_video(
         done = sink.frames_done
         skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
         notes = [*source.notes, *sink.notes, *late_searches(chain)]
-        notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
+        notes += [f"{target}: continues after {counted(done, 'frame')}"] if done else []
         notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
         source.skip(done - skimmed)
         for note in notes:
@@ -250,7 +250,7 @@ class _ReadAhead:
             _tone_map(source, options)
             for index, frame in enumerate(source):
                 if index >= _FEW and not self._notified:
-                    self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
+                    self._notify(f"{self._path}: is read to its end before the first frame is made")
                     self._notified = True
                 yield frame
 
@@ -380,7 +380,7 @@ def _image_through(
     read = read_pictures(path)
     flat = not holds_alpha(target)
     if flat and (veils(chain) or any(picture.alpha is not None for picture in read.pictures)):
-        notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
+        notify(f"{path}: its transparency is left out: {target.suffix} cannot hold it, .png can")
         read = replace(read, pictures=[replace(picture, alpha=None) for picture in read.pictures])
     if len(read.pictures) > 1 and not holds_many(target, read.kind):
         cure = ".png and .webp hold" if read.kind == "frames" else ".tif holds"
@@ -396,7 +396,7 @@ def _image_through(
     check_size(target, (pictures[0].image.shape[1], pictures[0].image.shape[0]))
     made = replace(read, pictures=[replace(one, alpha=None) for one in pictures] if flat else pictures)
     for lost in write_pictures(target, made, overwrite=options.overwrite, quality=options.quality):
-        notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")
+        notify(f"{path}: its {lost} is left out: {target.suffix} cannot hold it")
 
 
 def _through_all(pictures: Sequence[Picture], chain: Sequence[Effect]) -> list[Picture]:

@@ -204,7 +204,7 @@ class Scheduler:
         notes = [*source.notes, *sink.notes, *late_searches(effects)]
         if video.frames:
             video.detection_notes = () if video.divisible else None  # nobody knows what is in pieces of an earlier run
-            notes.append(f"{item.target}: goes on after {counted(video.frames, 'frame')}")
+            notes.append(f"{item.target}: continues after {counted(video.frames, 'frame')}")
         if in_order and self._idle:
             notes.append(in_order)
         self._tell(video, notes)

@@ -71,7 +71,7 @@ class Reading:
         if self._closed:
             raise SourceError(f"{self._path}: already closed")
         if self._ended:
-            raise SourceError(f"{self._path}: already read to its end, its frames come once: open it again")
+            raise SourceError(f"{self._path}: already read to its end: open it again to read it once more")
         with self._begin:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="gancam-decode", daemon=True)

@@ -41,9 +41,7 @@ def cut_short(lasts: Seconds, left: Seconds, before: Seconds) -> Seconds:
 def check_range(first: Fraction | None, end: Fraction | None) -> None:
     """Raise ``InputError`` for a range of time (seconds) that ends where it begins, or before."""
     if first is not None and end is not None and end <= first:
-        raise InputError(
-            f"from {float(first):g} s to {float(end):g} s there is no time: the end must come after the beginning"
-        )
+        raise InputError(f"from {float(first):g} s to {float(end):g} s: the end must come after the beginning")
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def test_a_lossless_copy_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     images = [frame.image for frame in TestPattern((96, 64), frames=200)]
     source, out = make_clip(tmp_path / "a.mp4", images=images), tmp_path / "b.mkv"
     cut_short(source, out, 130, codec="ffv1")
-    assert f"{out}: goes on after 120 frames" in copy(source, out, codec="ffv1", resume=True)
+    assert f"{out}: continues after 120 frames" in copy(source, out, codec="ffv1", resume=True)
     assert same(source, out)
 
 

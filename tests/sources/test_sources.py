@@ -95,7 +95,7 @@ def test_a_source_is_iterated_once(clip: Path) -> None:
         first = [frame.index for frame in itertools.islice(source, 5)]
         rest = [frame.index for frame in source]
         assert first + rest == list(range(24))
-        with pytest.raises(SourceError, match="already read to its end, its frames come once: open it again"):
+        with pytest.raises(SourceError, match="already read to its end: open it again to read it once more"):
             list(source)
 
 
