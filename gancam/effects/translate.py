@@ -441,9 +441,7 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
     if isinstance(model, Generator):
         raise ModelError(f"{model.path}: is a generator, not a model for image to image")
     if not isinstance(model, ImageModel):
-        raise ModelError(
-            f"{model.path}: is a model for inpainting (layout {model.card.layout}), not for image to image"
-        )
+        raise ModelError(f"{model.path}: inpaints (layout {model.card.layout}); this needs a model for image to image")
     if model.card.scale != 1:
         raise ModelError(f"{model.path}: its card says scale {model.card.scale}; a translation keeps the frame's size")
     marked = params.get("mask")
