@@ -38,7 +38,7 @@ class Frame:
     made: "Frame | None" = None  # what effects have made of it already, to find out its size
 
     def with_image(self, image: Image) -> Self:
-        """Replace the image, and keep true what belongs to it.
+        """Replace the image, and adapt what depends on it.
 
         Args:
             image: ``(h, w, 3)`` of any size; the frame's own array means that nothing changed.

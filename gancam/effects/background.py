@@ -128,7 +128,7 @@ class Background(ModelEffect):
 
     @property
     def opacity(self) -> Image | None:
-        """That of people, where nothing is to be behind them."""
+        """The opacity of people, where nothing is to be behind them."""
         return self._memory.opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
     def prefer_quality(self) -> None:
@@ -149,7 +149,7 @@ class Background(ModelEffect):
 
     @property
     def detection_note(self) -> str:
-        """That all was taken for background, since nobody was found, or in how few frames somebody was."""
+        """That nobody was found, so all was taken for background, or in how few frames somebody was found."""
         replaced = bool(self.params.image or self.params.colour)
         if not (replaced or self.params.blur):
             return ""
@@ -157,7 +157,7 @@ class Background(ModelEffect):
 
     @property
     def remembers(self) -> bool:
-        """That frames before this one may show in it: people are looked for where they were."""
+        """True: people are looked for where they were in the frame before."""
         return True
 
 

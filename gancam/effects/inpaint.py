@@ -143,7 +143,7 @@ class Inpaint(MaskedEffect):
 
     @property
     def remembers(self) -> bool:
-        """Whether frames before this one may show in it."""
+        """Whether its output may depend on earlier frames."""
         return self.params.memory or self._memory.marks.remember(self.params)
 
     @property
@@ -171,7 +171,7 @@ class Inpaint(MaskedEffect):
         self._memory.silhouettes.prefer_quality()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
+        """Learn from a clip before its first frame is played; see ``Effect``.
 
         Raises:
             MaskError: For the mask track of another clip.
@@ -246,7 +246,7 @@ class Inpaint(MaskedEffect):
 
     @property
     def noop_reason(self) -> str:
-        """What is to be marked, where no parameter says."""
+        """What to set, where no parameter marks anything."""
         return _NOTHING if self._marking() is None and self.params.find == "nothing" else ""
 
     def _marking(self) -> MaskSource | None:
