@@ -157,7 +157,7 @@ class ModelCard:
                 if not is_finite(value):
                     raise ModelError(f"{where}: its card's {name} has {value} for {key[:40]!r}: needs a number")
         if not self.effect.isidentifier():
-            raise ModelError(f"{where}: its card's effect {self.effect!r} is no effect's name")
+            raise ModelError(f"{where}: its card's effect {self.effect!r} is not the name of an effect")
         if not all(0 <= seed < _SEEDS for seed in self.seeds):
             raise ModelError(f"{where}: its card's seeds have one that is below 0 or of more than 20 digits")
         if self.classes and len(self.classes) >= self.latent:

@@ -57,7 +57,7 @@ class Person(MaskSource):
             (see `behind`).
 
     Raises:
-        MaskError: `model` is no model of images, or `hold` is out of range.
+        MaskError: `model` is not a model of images, or `hold` is out of range.
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
