@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import av
 import typer
@@ -190,13 +190,15 @@ def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     controls, report = Controls([]), Report()
-    how: dict[str, Any] = {"reconnect": options.reconnect, "loop": options.loop, "deinterlace": options.deinterlace}
     # windows and cameras cannot say that pixels are not square; files and streams do
-    how |= {
-        "size": options.size or SIZE,
-        "square": any(sink_word(one) not in (None, "source") for one in options.outputs),
-    }
-    with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
+    square = any(sink_word(one) not in (None, "source") for one in options.outputs)
+    with ExitStack() as opened:
+        feed = opened.enter_context(
+            open_live(
+                options.source, size=options.size or SIZE, reconnect=options.reconnect, loop=options.loop,
+                listen=options.sound is None, deinterlace=options.deinterlace, square=square,
+            )
+        )  # fmt: skip
         feed.mirrored = options.mirror
         options = _suited(options, feed.size)
         heard = []

@@ -84,7 +84,7 @@ class _Request:
     options: ProcessOptions
     workers: int | None  # None: as many as pay
     cluster: str | None
-    form: str | None  # the container for stdout
+    output_format: str | None  # for stdout
     preset: Path | None  # where the effects come from
     quiet: bool
     as_json: bool
@@ -107,7 +107,7 @@ def process(
     eight_bit: option.EightBit = False,
     params: option.Params = None,
     fps: option.Fps = None,
-    form: option.Format = None,
+    output_format: option.Format = None,
     preset: PresetOption = None,
     device: option.Device = "auto",
     precision: option.Precision = "auto",
@@ -134,8 +134,8 @@ def process(
     )  # fmt: skip
     chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
     request = _Request(
-        paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, form, preset if named else None,
-        quiet, as_json,
+        paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, output_format,
+        preset if named else None, quiet, as_json,
     )  # fmt: skip
     for text in (*request.inputs, request.output):
         if not text:
@@ -150,14 +150,15 @@ def _process_single(request: _Request) -> None:
     with ExitStack() as opened:
         target = classify(request.output)
         source = classify_input(request.inputs[0], target)
-        if request.output == "-" and request.form in PICTURES:
-            target = opened.enter_context(image_to_stdout(request.form))
+        if request.output == "-" and request.output_format in PICTURES:
+            target = opened.enter_context(image_to_stdout(request.output_format))
         elif request.output == "-":
             refuse_still_on_stdout(source)
-            options = replace(options, pipe=opened.enter_context(stdout_apart()), form=request.form)
-        elif request.form is not None:
+            options = replace(options, pipe=opened.enter_context(stdout_apart()), output_format=request.output_format)
+        elif request.output_format is not None:
             raise InputError(
-                f"--format {request.form}: is for stdout (-); the extension of {request.output} names its container"
+                f"--format {request.output_format}: is for stdout (-); the extension of {request.output} names its "
+                "container"
             )
         numbered = isinstance(source, SequencePath) or isinstance(target, SequencePath)
         if make_pool is not None and (options.pipe is not None or numbered):

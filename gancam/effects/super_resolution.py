@@ -335,6 +335,6 @@ def build(model: Model, params: Mapping[str, object]) -> SuperResolution:
         raise ModelError(f"{model.path}: is a generator, not a model for super-resolution")
     if not isinstance(model, ImageModel):
         raise ModelError(
-            f"{model.path}: is a model for inpainting (layout {model.card.layout}), not for super-resolution"
+            f"{model.path}: inpaints (layout {model.card.layout}); this needs a model for super-resolution"
         )
     return SuperResolution(model, SuperResolutionParams.suited(model.card).of(**params))

@@ -202,7 +202,7 @@ def _sink(
 ) -> Sink:
     video_options = replace(video_options, audio_from=sound_of(path))
     if options.pipe is not None:
-        return PipeWriter(options.pipe, video_options, options.form or "matroska")
+        return PipeWriter(options.pipe, video_options, options.output_format or "matroska")
     job = job or job_of(path, effects, options)
     if isinstance(target, SequencePath):
         if isinstance(path, SequencePath):
@@ -293,7 +293,7 @@ def open_video(
             source.look_for_fields()
         lowered = options.eight_bit and source.info.depth > 8
         untouched = not chain and not lowered
-        place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
+        place = target if options.pipe is None else f"stdout{FORMATS.get(options.output_format or '', '.mkv')}"
         untouched = untouched and keeps(
             place, source.info, codec=options.codec, encoder=options.encoder, chroma=options.chroma
         )
