@@ -24,7 +24,7 @@ from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.files import refuse_source, same_file
-from gancam.jobs.first_frame import BegunSource, know_size
+from gancam.jobs.first_frame import PrimedSource, know_size
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
@@ -311,8 +311,8 @@ def _open_effects(
             return effects, feed
         chain = effects.load(name_of(specs), specs)
         known = know_size(chain.slots, feed.size)
-        source = feed if known else BegunSource(feed, chain.slots, peeked=feed.peek())
-        size = source.made_size if isinstance(source, BegunSource) else output_size(chain.slots, feed.size)
+        source = feed if known else PrimedSource(feed, chain.slots, peeked=feed.peek())
+        size = source.made_size if isinstance(source, PrimedSource) else output_size(chain.slots, feed.size)
         kinds = {target.partition(":")[0] for target in options.outputs}
         resizable = {"window", "mjpeg"} >= kinds
         effects.play(chain, fixed=None if resizable else size, beside=resizable and "window" in kinds)

@@ -22,7 +22,7 @@ from gancam.jobs.checks import (
     refuse_mixture,
     refuse_noop,
 )
-from gancam.jobs.first_frame import BegunSource, know_size
+from gancam.jobs.first_frame import PrimedSource, know_size
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.animated import is_webp
@@ -276,7 +276,7 @@ def open_video(
     chain: Sequence[Effect],
     options: ProcessOptions,
     on_frame: Sequence[FrameCallback] = (),
-) -> tuple[FileSource | BegunSource, VideoOptions]:
+) -> tuple[FileSource | PrimedSource, VideoOptions]:
     """Open the source, and say what its sink needs to know of it and of `options`.
 
     Of what cannot say its size, as a plain function, the first frame is made, with `on_frame` called before.
@@ -306,9 +306,9 @@ def open_video(
             if isinstance(source, VideoFile) and not chain and not lowered and source.info.depth > 8:
                 source.keep_decoded(whole=False)
         info = replace(source.info, alpha=source.info.alpha or veils(chain))
-        begun = None if know_size(chain, source.size) else BegunSource(source, chain, on_frame)
-        size = output_size(chain, source.size) if begun is None else begun.made_size
-        return begun or source, VideoOptions(
+        primed = None if know_size(chain, source.size) else PrimedSource(source, chain, on_frame)
+        size = output_size(chain, source.size) if primed is None else primed.made_size
+        return primed or source, VideoOptions(
             fps=source.fps, size=size, codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=info,
             chroma=options.chroma,
