@@ -385,7 +385,7 @@ def passing(options: argparse.Namespace) -> None:
     for ahead in (False, True):
         erase, wrong = load(options, mask="person"), []
         if ahead:
-            erase.take_time()
+            erase.prefer_quality()
             erase.read_ahead(lambda: (Frame(image, index, index / 10) for index, image in enumerate(clip)))
         for index, image in enumerate(clip):
             result = erase(image, time=index / 10)

@@ -134,7 +134,7 @@ def speed(options: argparse.Namespace, folder: Path) -> None:
     def encode(writer: type[VideoWriter | PieceWriter]) -> int:
         with VideoFile(options.input) as source:
             size = effect.output_size(source.size)
-            video = VideoOptions(fps=source.fps, size=size, source_info=source.footage, overwrite=True)
+            video = VideoOptions(fps=source.fps, size=size, source_info=source.info, overwrite=True)
         with writer(folder / f"{writer.__name__}.mp4", video) as sink:
             for frame in shown:
                 sink.write(frame)

@@ -71,7 +71,7 @@ def restore(path: Path, recipe: Recipe | None = None) -> tuple[nn.Module, Recipe
                 case _:
                     raise ValueError(f"no network of family {recipe.network['family']!r} is read from a file")
     except (IndexError, RuntimeError, StopIteration, ValueError) as error:
-        raise ValueError(f"{path} is no network of recipe {recipe.name!r} that can be read: {error}") from error
+        raise ValueError(f"{path} cannot be read as a network of recipe {recipe.name!r}: {error}") from error
     return network.eval(), recipe, card
 
 

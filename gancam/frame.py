@@ -1,6 +1,7 @@
 """The one pixel language: an Image is uint8 (H, W, 3) BGR, C-contiguous, OpenCV's own."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import index
 from typing import TYPE_CHECKING, Self, SupportsIndex, TypeAlias, TypeGuard
@@ -37,7 +38,7 @@ class Frame:
     made: "Frame | None" = None  # what effects have made of it already, to find out its size
 
     def with_image(self, image: Image) -> Self:
-        """Replace the image, and keep true what belongs to it.
+        """Replace the image, and adapt what depends on it.
 
         Args:
             image: ``(h, w, 3)`` of any size; the frame's own array means that nothing changed.
@@ -134,3 +135,11 @@ def check_image(image: object, what: str = "image") -> Image:
     if image.dtype != np.uint8:
         raise ImageError(f"{what} is {image.dtype}: needs uint8 0..255{_CURES.get(image.dtype.kind, '')}")
     return np.ascontiguousarray(image)
+
+
+def takes_time(function: Callable[..., object]) -> bool:
+    """Tell whether a function of images takes ``time=``; some builtins do not say, and take none."""
+    try:
+        return "time" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False

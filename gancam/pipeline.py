@@ -265,13 +265,13 @@ def run(
     on_sink_failure: SinkFailure | None = None,
     skimmed: int = 0,
 ) -> Report:
-    """Take every frame of `source` through `effects` into every sink; close source and sinks; report.
+    """Play every frame of `source` through `effects` into every sink; close source and sinks; report.
 
     Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
     whatever happens: on any exception (``KeyboardInterrupt`` too), and where the source was closed before its end, the
-    sinks are told that frames are missing, so that files are finished with what came and play. The exception goes on to
-    the caller; what then fails in closing is told in the report's notes. Effects are left open, but for those that were
-    loaded here.
+    sinks are told that frames are missing, so that files are finished with what came and play. The exception reaches
+    the caller; what then fails in closing is in the report's notes. Effects stay open, except those that were loaded
+    here from a text.
 
     Args:
         source: Where frames come from.
@@ -408,7 +408,7 @@ class _Loop:
                 if self._on_sink_failure is None or all(other.passive for other in others):
                     raise
                 del self._active[name]
-                self._failed.append(f"{error}; the other outputs go on")
+                self._failed.append(f"{error}; the other outputs continue")
                 self._on_sink_failure(name, error)
                 with suppress(SinkError):  # what failed is told already
                     sink.close(interrupted=True)

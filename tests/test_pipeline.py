@@ -164,7 +164,7 @@ def test_report_adds_up(clip: Path, tmp_path: Path) -> None:
 
     source = VideoFile(clip)
     sink = VideoWriter(
-        tmp_path / "a.mkv", VideoOptions(fps=30, size=source.size, source_info=source.footage, audio_from=clip)
+        tmp_path / "a.mkv", VideoOptions(fps=30, size=source.size, source_info=source.info, audio_from=clip)
     )
     report = run(source, [slow, slow], [sink])
     assert list(report.stage_seconds) == ["source", "slow", "slow#2", "VideoWriter", "close"]
@@ -218,7 +218,7 @@ def test_report_tells_promised_and_came_and_every_note(tmp_path: Path) -> None:
     report = run(
         source,
         [lambda image, time=None: image[:63].copy()],
-        [VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(96, 63), source_info=source.footage))],
+        [VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(96, 63), source_info=source.info))],
     )
     assert report.promised == 90
     assert 0 < report.frames < 90
@@ -362,9 +362,7 @@ def test_random_faults_leave_no_thread_no_partial_file_and_a_video_that_plays(tm
 
         target = tmp_path / f"{trial}.{rng.choice(['mp4', 'mkv'])}"
         source = VideoFile(clip)
-        writer = VideoWriter(
-            target, VideoOptions(fps=30, size=source.size, source_info=source.footage, audio_from=clip)
-        )
+        writer = VideoWriter(target, VideoOptions(fps=30, size=source.size, source_info=source.info, audio_from=clip))
         began = time.monotonic()
         with pytest.raises((kind, SinkError)):
             run(

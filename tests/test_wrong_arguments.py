@@ -66,7 +66,7 @@ def test_what_the_cures_say_is_right() -> None:
     [
         (lambda: ANY.load(3), InputError, r"name 3 is int: needs a model's name"),
         (lambda: ANY.load(None), InputError, r"name None is NoneType"),
-        (lambda: ANY.load("none"), GancamError, r"'none' is no model, but the word for no effect: leave it out"),
+        (lambda: ANY.load("none"), GancamError, r"'none' is the word for no effect, not a model: leave it out"),
         (lambda: ANY.VideoCapture(effects=["none", "sr-x2"]), InputError, r"'none', which is no effect, and others"),
         (lambda: ANY.load("sr-x2", kind="Morph"), InputError, r"kind 'Morph' is str: needs a class"),
         (lambda: ANY.VideoCapture(effects=FunctionEffect(lambda image: image)), InputError, r"give \[effect\]"),
@@ -128,7 +128,7 @@ def test_what_the_cures_say_is_right() -> None:
         (lambda: ANY.run(PATTERN, [], None), InputError, r"sinks is None, not a list of sinks"),
         (lambda: ANY.run(PATTERN, [], [None]), InputError, r"sinks\[0\] is None: needs a sink, such as"),
         (lambda: ANY.load("sr-x2:mask"), InputError, r"'mask' is not key=value, and sr-x2 has no switches"),
-        (lambda: ANY.load("sr-x2:"), InputError, r"'' is not key=value: leave the colon out"),
+        (lambda: ANY.load("sr-x2:"), InputError, r"'' is not key=value: remove the colon"),
     ],
 )  # fmt: skip
 def test_arguments_of_another_type(call: Callable[[], object], kind: type[GancamError], line: str) -> None:

@@ -126,9 +126,9 @@ def load(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
         # what they say is of PyTorch's files, and no help
-        raise ValueError(f"{path} is {_fault(path)}, or no checkpoint of gancam") from error
+        raise ValueError(f"{path} is {_fault(path)}, or not a checkpoint of gancam") from error
     if not isinstance(state, dict) or "recipe" not in state:
-        raise ValueError(f"{path} is no checkpoint of gancam: it carries no recipe")
+        raise ValueError(f"{path} is not a checkpoint of gancam: it has no recipe")
     return old_names.current_state(state)
 
 

@@ -69,7 +69,7 @@ def read(run: Path) -> Log:
     """
     path = run / "log.jsonl"
     if not path.is_file():
-        raise FileNotFoundError(f"no {path}: {run} is no folder of a run")
+        raise FileNotFoundError(f"no {path}: {run} is not the folder of a run")
     steps: dict[int, dict[str, Any]] = {}
     evaluations: dict[int, dict[str, Any]] = {}
     alarms: dict[int, list[str]] = {}

@@ -273,7 +273,7 @@ def read_clip(path: Path, *, limit: int = 90) -> Iterator[Pixels]:
             found, frame = reader.read()
             if not found:
                 if index == 0:
-                    raise ValueError(f"{path} is no video: not one frame can be read")
+                    raise ValueError(f"{path} is not a video: no frame of it can be read")
                 return
             yield np.ascontiguousarray(frame[:, :, ::-1])
     finally:

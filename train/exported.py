@@ -67,7 +67,9 @@ class ExportedTeacher(nn.Module):
                 self._read(_Files(archive))
         except FAULTS as error:
             said = " ".join(str(error).split())[:120]
-            raise ValueError(f"{path} is no whole .pt2 of torch.export.save: {said or type(error).__name__}") from error
+            raise ValueError(
+                f"{path} is not a complete .pt2 of torch.export.save: {said or type(error).__name__}"
+            ) from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}; an .onnx file would do") from error
 

@@ -66,7 +66,7 @@ class Ncnn(nn.Module):
         self._path = path
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
         if lines[0].strip() != "7767517":
-            raise ValueError(f"{path} is no ncnn text: it begins with {lines[0][:20]!r}, not with 7767517")
+            raise ValueError(f"{path} is not an ncnn text: it begins with {lines[0][:20]!r}, not with 7767517")
         weights = _Weights(path.with_suffix(".bin"))
         self.layers = nn.ModuleList()
         self._wires: list[tuple[list[str], list[str]]] = []  # names in and out of each layer
@@ -78,7 +78,7 @@ class Ncnn(nn.Module):
             except FAULTS as error:
                 if str(path.with_suffix("")) in str(error):  # it says all that there is to say
                     raise
-                raise ValueError(f"{path}, line {number}, is no layer of ncnn: {line.strip()[:120]!r}") from error
+                raise ValueError(f"{path}, line {number}, is not a layer of ncnn: {line.strip()[:120]!r}") from error
         weights.finish()
 
     def _add(self, words: list[str], weights: "_Weights") -> None:
@@ -203,7 +203,7 @@ class OnnxTeacher(nn.Module):
         try:
             self._network = cv2.dnn.readNetFromONNX(str(path))
         except cv2.error as error:
-            raise ValueError(f"{path} is no ONNX file that OpenCV reads: {error.err}") from error
+            raise ValueError(f"{path} is not an ONNX file that OpenCV can read: {error.err}") from error
 
     def forward(self, x: Tensor) -> Tensor:  # [NCHW]
         """Run the file."""

@@ -359,7 +359,7 @@ def main(arguments: list[str] | None = None) -> int:
             made = recipe.parse(state["recipe"], name=state["name"])
             generator = networks.build(**made.network).to(device).eval()
             if not isinstance(generator, LatentGenerator):
-                raise ValueError(f"{run} is a run of {made.name!r}, whose network is no unconditional generator")
+                raise ValueError(f"{run} is a run of {made.name!r}, whose network is not an unconditional generator")
             networks.fill(generator, state["ema"], made.name, run)
             found[str(run)] = score_run(made, generator, options.data, samples=options.samples)
     except (OSError, ValueError, RuntimeError, ImportError) as error:

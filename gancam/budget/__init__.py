@@ -126,30 +126,30 @@ class Budget(EffectChain):
 
     @property
     def status(self) -> str:
-        """What is played, what it takes of its time, and what its effects say."""
+        """What is played, its share of the time, and the status of its effects."""
         return "; ".join(filter(None, [str(self), super().status]))
 
     def skim(self, image: Image, *, time: float | None = None) -> None:
-        """Let its effects see `image`, as they are played now."""
+        """Skim `image` with the effects that are played now."""
         image = check_image(image)
         with self._lock:
             self._fit((image.shape[1], image.shape[0]))
             super().skim(image, time=time)
 
     def reset(self) -> None:
-        """Reset its effects, those that are left out just now, too."""
+        """Reset all its effects, also those that are currently left out."""
         with self._lock:
             super().reset()
             for ladder in self._ladders:
                 ladder.reset()
 
-    def take_time(self) -> None:
-        """Tell its effects, in all the ways to play them."""
+    def prefer_quality(self) -> None:
+        """Tell its effects, at all their quality levels."""
         for ladder in self._ladders:
-            ladder.take_time()
+            ladder.prefer_quality()
 
     def frame_took(self, seconds: float) -> None:
-        """Hear what the newest frame took from its arrival until it was shown: effects, outputs and all."""
+        """Be told how many seconds the last frame took in all, from its arrival until it was shown."""
         super().frame_took(seconds)
         with self._lock:
             self._hear(seconds)
@@ -179,7 +179,7 @@ class Budget(EffectChain):
 
     @property
     def notes(self) -> list[str]:
-        """What was played, how often that changed, and those of its effects."""
+        """What was played, how often that changed, and the notes of its effects."""
         return [*self._told_of_itself(), *super().notes]
 
     def _told_of_itself(self) -> list[str]:

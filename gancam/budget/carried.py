@@ -111,7 +111,7 @@ class Carried(EffectWrapper):
         return True
 
     @property
-    def skims(self) -> bool:
+    def can_skim(self) -> bool:
         """False: what is carried must be made."""
         return False
 

@@ -47,7 +47,7 @@ class Off(EffectSlot):
         return []
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """Empty: it looked for nothing."""
         return ""
 
@@ -117,10 +117,10 @@ class Ladder:
         if isinstance(self._slot.effect, Off):
             _own(self._played).reset()
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Tell the effect, and the ways to play it."""
         for one in {self._effect, *self.ways}:
-            one.take_time()
+            one.prefer_quality()
 
     def learn(self, took: float, seconds: float) -> None:
         """Hear what it took lately, of `seconds` for a frame."""

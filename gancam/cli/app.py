@@ -14,20 +14,20 @@ from gancam.errors import InputError
 from gancam.inference.catalog import menu
 
 COMMANDS = {  # in the order of the help: those that everybody uses first
-    "process": ("process", "Take videos and images through effects into new files."),
+    "process": ("process", "Apply effects to videos and images, and write new files."),
     "live": ("live", "Play a camera, a stream or a video file through effects."),
-    "studio": ("studio", "Open all of it as a page in your browser."),
+    "studio": ("studio", "Open gancam as a page in your browser."),
     "demo": ("demo", "Upscale a short bundled clip and show the difference."),
     "models": ("models", "List models and effects, or show one of them."),
     "sample": ("generate", "Make pictures with a generator, as a grid or as files."),
     "morph": ("generate", "Make a video that morphs through pictures of a generator."),
-    "train": ("training", "Train a GAN of your own, or go on with one."),
-    "export": ("training", "Make model files of a training run."),
+    "train": ("training", "Train a GAN of your own, or continue a training."),
+    "export": ("training", "Export a training run to model files."),
     "import": ("importing", "Add somebody else's model to your own, under a name."),
     "compare": ("compare", "Show before and after, in one picture or video with labels."),
-    "verify": ("inspect", "Show what a file kept of the one that it was made from."),
+    "verify": ("inspect", "Compare a processed file with its original."),
     "bench": ("bench", "Measure how fast models are on this machine."),
-    "doctor": ("inspect", "Check what works on this machine, and say what would do."),
+    "doctor": ("inspect", "Check what works on this machine, and suggest remedies."),
 }
 """All commands: the module that has each, and what the list says of it, the first sentence of its help."""
 _EXAMPLES = {  # a whole call, by the name of the command

@@ -44,7 +44,7 @@ def bench(
 ) -> None:
     """Measure how fast models are on this machine.
 
-    Each has a process of its own; they are measured in turn.
+    Each model runs in a process of its own; they are measured in turn.
     """
     from gancam.tools import bench as benchmark
 

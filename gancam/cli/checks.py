@@ -54,20 +54,20 @@ def parse_frame_time(fps: float | None, milliseconds: float | None) -> float | N
     return seconds
 
 
-def check_chain(recipe: EffectChainSpec, preset: Path | None = None) -> None:
+def check_chain(chain_spec: EffectChainSpec, preset: Path | None = None) -> None:
     """Find what is wrong with effects, their parameters, device and precision, before a model is opened.
 
     Args:
-        recipe: The effects.
+        chain_spec: The effects.
         preset: The file that they come from, for messages.
 
     Raises:
         InputError: For an unknown parameter, value, device or precision.
         NotFound: For an effect that is not there.
     """
-    check_device(recipe.device, recipe.precision)
+    check_device(chain_spec.device, chain_spec.precision)
     with named_after(preset):
-        for spec in recipe.specs:
+        for spec in chain_spec.specs:
             check_spec(spec)
 
 
@@ -117,7 +117,9 @@ def refuse_url(name: str | Path) -> None:
     mark = ":/" if isinstance(name, Path) else "://"
     if re.match(f"[A-Za-z][A-Za-z0-9+.-]+{mark}", str(name)) and not os.path.lexists(name):
         url = without_secrets(re.sub(":/+", "://", str(name), count=1))
-        raise InputError(f"{url}: a URL, and here files are read and written: gancam live plays a URL, or sends to one")
+        raise InputError(
+            f"{url}: is a URL, but this command reads and writes files; gancam live plays URLs and sends to them"
+        )
 
 
 def check_source(text: str, *, loop: bool = False, deinterlace: Deinterlace = False, sized: bool = False) -> None:
@@ -137,12 +139,12 @@ def check_source(text: str, *, loop: bool = False, deinterlace: Deinterlace = Fa
     film = Path(text).is_file() or isinstance(classify(text), SequencePath)
     for given, option in ((loop, "--loop"), (deinterlace, deinterlace_word(deinterlace))):
         if given and not film:
-            raise InputError(f"{option}: is for video files, and {text} is none")
+            raise InputError(f"{option}: is for video files, and {text} is not one")
     what = "a live source is a camera's index or name, a URL, a video file, numbered images (frame-%06d.png) or test"
     if os.path.isdir(text):
         raise SourceError(f"{text}: is a folder; {what}")
     if isinstance(path := classify(text), SequencePath) and not path.images():
-        raise NotFound(f"{text}: there is no such image; {what}")
+        raise NotFound(f"{text}: no image has such a name; {what}")
     if sized and (film or "://" in text):
         kind = "a file" if film else "a stream"
         raise InputError(f"--size: is for cameras and the test pattern; {text} is {kind}, which has its own size")
@@ -152,9 +154,9 @@ def check_source(text: str, *, loop: bool = False, deinterlace: Deinterlace = Fa
     if any(text.lower() in name.lower() for name in there.values()):
         return
     if text == "-":
-        raise SourceError("-: standard input is not played live; gancam process - OUT takes it")
+        raise SourceError("-: gancam live cannot play standard input; gancam process - OUT reads it")
     if glob.has_magic(text):
-        raise SourceError(f"{text}: is a pattern, which gancam process takes; {what}")
+        raise SourceError(f"{text}: is a pattern, which only gancam process accepts; {what}")
     named = "".join(f"; camera {index} is {name!r}" for index, name in there.items())
     raise NotFound(f"{text}: no such file; {what}{named}")
 
@@ -169,7 +171,8 @@ def parse_moment(option: str, text: str | None) -> Fraction | None:
     numbers = [Fraction(part) for part in parts]
     if any(number >= 60 for number in numbers[1:]) or any(number.denominator > 1 for number in numbers[:-1]):
         raise InputError(
-            f"{option} {text!r}: behind a colon stands less than 60, before it a whole number, as in 1:02:03 or 2:39.5"
+            f"{option} {text!r}: minutes and seconds must be below 60, and only seconds may have decimals, as in "
+            "1:02:03 or 2:39.5"
         )
     return sum((number * 60**power for power, number in enumerate(reversed(numbers))), Fraction(0))
 

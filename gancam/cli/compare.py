@@ -338,7 +338,7 @@ def _box(text: str, first: tuple[int, int], size: tuple[int, int]) -> Box:
 def _shown(frame: Frame, film: Source) -> Image:
     """A frame as it is seen: of square pixels, and over a board of chequers where it is transparent."""
     image = _opaque(frame.image, frame.alpha)
-    return squared(image, film.footage.aspect) if isinstance(film, VideoFile) else image
+    return squared(image, film.info.aspect) if isinstance(film, VideoFile) else image
 
 
 def _opaque(image: Image, alpha: Image | None) -> Image:

@@ -22,7 +22,7 @@ from gancam.vision.comparison import Sheet, detail_size, differing, filled
 @app.command(cls=Command)
 def demo(
     to: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the results; if it exists, a free name beside it is taken.")
+        Path, typer.Option(metavar="DIR", help="Folder for the results; if it exists, another name is chosen.")
     ] = Path("gancam-demo"),
 ) -> None:
     """Upscale a short bundled clip and show the difference.

@@ -33,7 +33,7 @@ def sample(
     ] = None,
     count: Annotated[int, typer.Option("-n", "--count", help="Make this many samples.", min=1, max=100_000)] = 64,
     seed: Annotated[
-        int, typer.Option(help="Seed of the first sample; each further one has the next number.", min=0, max=2**31)
+        int, typer.Option(help="Seed of the first sample; the others have the numbers after it.", min=0, max=2**31)
     ] = 0,
     truncation: option.Truncation = None,
     columns: Annotated[
@@ -144,7 +144,7 @@ def morph(
 ) -> None:
     """Make a video that morphs through pictures of a generator.
 
-    Its end leads into its beginning.
+    It loops seamlessly.
     """
     from gancam.latent.samples import LoopSource, check_loop, open_generator
 

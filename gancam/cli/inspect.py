@@ -26,7 +26,7 @@ def verify(
         typer.Argument(metavar="IN", help="The file that was processed: a video, or numbered images (frame-%06d.png)."),
     ],
     after: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The file that was made of it: a video, or numbered images.")
+        Path, typer.Argument(metavar="OUT", help="The file that was made from it: a video, or numbered images.")
     ],
     start: Annotated[
         str | None,
@@ -39,7 +39,7 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as a JSON list on stdout.")] = False,
 ) -> None:
-    """Show what a file kept of the one that it was made from.
+    """Compare a processed file with its original.
 
     Compared are frames, times, sound, subtitles, metadata and colour. The exit code is 1 if something was lost. The
     picture itself is not compared.
@@ -72,9 +72,9 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as one JSON object on stdout.")] = False,
 ) -> None:
-    """Check what works on this machine, and say what would do.
+    """Check what works on this machine, and suggest remedies.
 
-    Everything is run; of what does not work, it says what to do about it.
+    Everything is tried out; for what fails, the remedy is printed.
     """
     from gancam.tools.doctor.report import examine, works  # only this command pays for it
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import av
 import typer
@@ -24,7 +24,7 @@ from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.files import refuse_source, same_file
-from gancam.jobs.first_frame import BegunSource, know_size
+from gancam.jobs.first_frame import PrimedSource, know_size
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
@@ -58,7 +58,7 @@ class LiveOptions:
     """What a command line asks for."""
 
     source: str
-    recipe: EffectChainSpec
+    chain_spec: EffectChainSpec
     outputs: tuple[str, ...]
     size: tuple[int, int] | None  # that somebody asked for
     seconds: float | None
@@ -119,7 +119,7 @@ def live(
     default = not effect and not preset
     by_itself = default and frame_time is None
     options = LiveOptions(
-        source=source, recipe=EffectChainSpec(specs, device, precision, threads), outputs=tuple(to or ["window"]),
+        source=source, chain_spec=EffectChainSpec(specs, device, precision, threads), outputs=tuple(to or ["window"]),
         size=None if size is None else parse_size(size), seconds=seconds, reconnect=reconnect, stats=stats,
         controls=tuple(control or ()), record_params=record_params,
         frame_time=DEFAULT_FRAME_TIME if by_itself else frame_time, by_itself=by_itself, default=default,
@@ -132,7 +132,7 @@ def live(
 
 def _check(options: LiveOptions) -> None:
     """Find what is wrong before a model is loaded or a source is opened."""
-    if options.frame_time is not None and not options.recipe.specs:
+    if options.frame_time is not None and not options.chain_spec.specs:
         raise InputError("--target-fps and --target-ms need at least one -e EFFECT, whose quality they choose")
     if options.seconds is not None and not 0 < options.seconds <= threading.TIMEOUT_MAX:
         rule = "a number above 0" + (f", at most {threading.TIMEOUT_MAX:.2g}" if options.seconds > 0 else "")
@@ -146,9 +146,9 @@ def _check(options: LiveOptions) -> None:
     check_log(options.stats, overwrite=options.overwrite or is_stats_log(options.stats))
     check_log(options.record_params, overwrite=options.overwrite)
     _refuse_files(options, [])
-    check_chain(options.recipe)
+    check_chain(options.chain_spec)
     params: list[tuple[str, Mapping[str, Value]]] = []
-    for spec in options.recipe.specs:
+    for spec in options.chain_spec.specs:
         given = spec_params(spec)
         params.append((spec.name, {} if given is None else given.values()))
     saved = [Path(str(values["save"])) for _, values in params if values.get("save")]
@@ -183,20 +183,22 @@ def _check_drawing(names: Sequence[str], outputs: Sequence[str]) -> None:
     if names and "window" not in outputs:
         raise InputError(f"{names[0]}: draw needs a window to draw in; add --to window")
     if len(names) > 1:
-        raise InputError(f"draw: only one effect can be drawn for, not {' and '.join(names)}")
+        raise InputError(f"draw: only one effect can be drawn on, not {' and '.join(names)}")
 
 
 def _play(options: LiveOptions) -> None:
     from gancam.sources.open import open_live
 
     controls, report = Controls([]), Report()
-    how: dict[str, Any] = {"reconnect": options.reconnect, "loop": options.loop, "deinterlace": options.deinterlace}
     # windows and cameras cannot say that pixels are not square; files and streams do
-    how |= {
-        "size": options.size or SIZE,
-        "square": any(sink_word(one) not in (None, "source") for one in options.outputs),
-    }
-    with open_live(options.source, **how, listen=options.sound is None) as feed, ExitStack() as opened:
+    square = any(sink_word(one) not in (None, "source") for one in options.outputs)
+    with ExitStack() as opened:
+        feed = opened.enter_context(
+            open_live(
+                options.source, size=options.size or SIZE, reconnect=options.reconnect, loop=options.loop,
+                listen=options.sound is None, deinterlace=options.deinterlace, square=square,
+            )
+        )  # fmt: skip
         feed.mirrored = options.mirror
         options = _suited(options, feed.size)
         heard = []
@@ -216,7 +218,7 @@ def _play(options: LiveOptions) -> None:
             print_note(note)
 
         def fail(name: str, error: SinkError) -> None:
-            lost.append(f"{error}; the other outputs go on")
+            lost.append(f"{error}; the other outputs continue")
             print_warning(lost[-1])
 
         def play() -> None:
@@ -247,7 +249,7 @@ def _suited(options: LiveOptions, size: tuple[int, int]) -> LiveOptions:
     """Give the options with the default effect that suits pictures of `size` (width, height), if nobody chose one."""
     if not options.default or size[0] * size[1] < LARGE:
         return options
-    return replace(options, recipe=replace(options.recipe, specs=parse_specs([KEEPING])))
+    return replace(options, chain_spec=replace(options.chain_spec, specs=parse_specs([KEEPING])))
 
 
 def _recordings(outputs: Sequence[str]) -> list[Path]:
@@ -287,11 +289,11 @@ def _open_effects(
 
     Effects that cannot say what size they give are shown the first frame.
     """
-    specs, recipe = options.recipe.specs, options.recipe
+    specs, chain_spec = options.chain_spec.specs, options.chain_spec
     sound = Path(options.source) if Path(options.source).is_file() else None
     lone = set(options.outputs) == {"window"} and not options.controls and options.record_params is None
     dropped = lambda: feed.dropped
-    load = lambda specs: replace(recipe, specs=specs).load(sound, watch=options.watch, dropped=dropped)
+    load = lambda specs: replace(chain_spec, specs=specs).load(sound, watch=options.watch, dropped=dropped)
     why = f"without -e or --target-fps, the best is played that should hold {DEFAULT_FPS} frames a second: "
     first = iter([why] if options.by_itself else [])
 
@@ -309,8 +311,8 @@ def _open_effects(
             return effects, feed
         chain = effects.load(name_of(specs), specs)
         known = know_size(chain.slots, feed.size)
-        source = feed if known else BegunSource(feed, chain.slots, peeked=feed.peek())
-        size = source.made_size if isinstance(source, BegunSource) else output_size(chain.slots, feed.size)
+        source = feed if known else PrimedSource(feed, chain.slots, peeked=feed.peek())
+        size = source.made_size if isinstance(source, PrimedSource) else output_size(chain.slots, feed.size)
         kinds = {target.partition(":")[0] for target in options.outputs}
         resizable = {"window", "mjpeg"} >= kinds
         effects.play(chain, fixed=None if resizable else size, beside=resizable and "window" in kinds)
@@ -351,7 +353,7 @@ def _open_outputs(
             except (SinkError, MissingExtra) as error:
                 if not outputs and number == len(options.outputs):
                     raise
-                lost.append(f"{target} cannot be opened; the other outputs are: {error}")
+                lost.append(f"{target} cannot be opened; the other outputs play without it: {error}")
                 print_warning(lost[-1])
         if options.stats is not None:
             outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))

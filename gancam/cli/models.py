@@ -29,11 +29,9 @@ from gancam.units import milliseconds
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="NAME", help="Show all that is known of this model or effect: a name, or an .onnx file."
-        ),
+        typer.Argument(metavar="NAME", help="Show everything about this model or effect: a name, or an .onnx file."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as JSON on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON on stdout.")] = False,
 ) -> None:
     """List models and effects, or show one of them.
 

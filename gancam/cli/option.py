@@ -13,7 +13,7 @@ Effect: TypeAlias = Annotated[
         "-e", "--effect", metavar="NAME[:KEY=VALUE...]",
         help="Apply this effect: a model's name (gancam models lists them) or .onnx file, and parameters (gancam "
         "models NAME lists them), as in sr-x2:strength=0.7:threshold=0. Repeat it for a chain of effects, which are "
-        "applied in this order. -e none is no effect.",
+        "applied in this order. -e none applies no effect.",
     ),
 ]  # fmt: skip
 Codec: TypeAlias = Annotated[
@@ -137,26 +137,26 @@ Encoder: TypeAlias = Annotated[
         "(NVIDIA), qsv (Intel), amf (AMD), videotoolbox (Apple), mediafoundation (Windows)."
     ),
 ]
-Deinterlace: TypeAlias = Annotated[bool, typer.Option("--deinterlace", help="Make whole frames of interlaced video.")]
+Deinterlace: TypeAlias = Annotated[bool, typer.Option("--deinterlace", help="Turn interlaced video into whole frames.")]
 Bob: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--bob",
-        help="Deinterlace to a whole frame of each field: 50 a second of 50i, where --deinterlace makes 25.",
+        help="Deinterlace to one whole frame per field: 50 a second from 50i, where --deinterlace makes 25.",
     ),
 ]
 From: TypeAlias = Annotated[
     str | None,
-    typer.Option("--from", metavar="TIME", help="Leave out all frames before this time, as in 10s or 1:02:03."),
+    typer.Option("--from", metavar="TIME", help="Skip all frames before this time, as in 10s or 1:02:03."),
 ]
 To: TypeAlias = Annotated[
-    str | None, typer.Option("--to", metavar="TIME", help="Leave out all frames from this time on, as in 20s.")
+    str | None, typer.Option("--to", metavar="TIME", help="Skip all frames from this time on, as in 20s.")
 ]
 Resume: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with an interrupted job; the frames that it kept are not made again. A finished one is left alone.",
+        help="Continue an interrupted job: the frames that it kept are not made again. A finished job is left alone.",
     ),
 ]
 EightBit: TypeAlias = Annotated[
@@ -287,7 +287,7 @@ Presets: TypeAlias = Annotated[
     ),
 ]  # fmt: skip
 Mirror: TypeAlias = Annotated[
-    bool, typer.Option("--mirror", help="Mirror the picture, as one sees oneself; the key m does it, too.")
+    bool, typer.Option("--mirror", help="Flip the picture, as in a mirror; the key m toggles it.")
 ]
 Sound: TypeAlias = Annotated[
     str | None,
@@ -296,7 +296,7 @@ Sound: TypeAlias = Annotated[
         help="Record this sound into files: a microphone, or none. Default: the video file's or the stream's own.",
     ),
 ]
-Loop: TypeAlias = Annotated[bool, typer.Option("--loop", help="Play a video file again and again.")]
+Loop: TypeAlias = Annotated[bool, typer.Option("--loop", help="Repeat a video file until stopped.")]
 
 # gancam bench
 BenchModels: TypeAlias = Annotated[

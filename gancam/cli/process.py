@@ -84,7 +84,7 @@ class _Request:
     options: ProcessOptions
     workers: int | None  # None: as many as pay
     cluster: str | None
-    form: str | None  # the container for stdout
+    output_format: str | None  # for stdout
     preset: Path | None  # where the effects come from
     quiet: bool
     as_json: bool
@@ -107,7 +107,7 @@ def process(
     eight_bit: option.EightBit = False,
     params: option.Params = None,
     fps: option.Fps = None,
-    form: option.Format = None,
+    output_format: option.Format = None,
     preset: PresetOption = None,
     device: option.Device = "auto",
     precision: option.Precision = "auto",
@@ -118,16 +118,14 @@ def process(
     quiet: option.Quiet = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take videos and images through effects into new files.
+    """Apply effects to videos and images, and write new files.
 
     The sound is kept. Without an effect, the output is a faithful copy. Where there are several inputs, a folder or a
-    pattern, OUT is the folder to write to: files that are done are skipped, interrupted ones go on where they stopped,
+    pattern, OUT is the folder to write to: finished files are skipped, interrupted ones continue where they stopped,
     and failures are listed at the end (exit code 1).
     """
     if len(paths) < 2:
-        raise InputError(
-            f"process needs IN and OUT, as in gancam process {paths[0]} OUT, and was given {paths[0]!r} alone"
-        )
+        raise InputError(f"process needs IN and OUT, as in gancam process {paths[0]} OUT; only {paths[0]!r} was given")
     named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
     options = ProcessOptions(
         codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace="bob" if bob else deinterlace,
@@ -136,12 +134,12 @@ def process(
     )  # fmt: skip
     chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)
     request = _Request(
-        paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, form, preset if named else None,
-        quiet, as_json,
+        paths[:-1], paths[-1], chain_spec, options, _parse_count(workers), cluster, output_format,
+        preset if named else None, quiet, as_json,
     )  # fmt: skip
     for text in (*request.inputs, request.output):
         if not text:
-            raise InputError("an empty name is no file: give a path, or - for stdin or stdout")
+            raise InputError("an empty name is not a file: give a path, or - for stdin or stdout")
         refuse_url(text)
     (_process_many if is_batch(request.inputs, request.output) else _process_single)(request)
 
@@ -152,14 +150,15 @@ def _process_single(request: _Request) -> None:
     with ExitStack() as opened:
         target = classify(request.output)
         source = classify_input(request.inputs[0], target)
-        if request.output == "-" and request.form in PICTURES:
-            target = opened.enter_context(image_to_stdout(request.form))
+        if request.output == "-" and request.output_format in PICTURES:
+            target = opened.enter_context(image_to_stdout(request.output_format))
         elif request.output == "-":
             refuse_still_on_stdout(source)
-            options = replace(options, pipe=opened.enter_context(stdout_apart()), form=request.form)
-        elif request.form is not None:
+            options = replace(options, pipe=opened.enter_context(stdout_apart()), output_format=request.output_format)
+        elif request.output_format is not None:
             raise InputError(
-                f"--format {request.form}: is for stdout (-); the extension of {request.output} names its container"
+                f"--format {request.output_format}: is for stdout (-); the extension of {request.output} names its "
+                "container"
             )
         numbered = isinstance(source, SequencePath) or isinstance(target, SequencePath)
         if make_pool is not None and (options.pipe is not None or numbered):
@@ -277,11 +276,11 @@ def what_is_kept(target: MediaPath, options: ProcessOptions) -> str:
     frames = images_kept(target.path) if isinstance(target, SequencePath) else frames_kept(target.path)
     if frames:
         are = "is" if frames == 1 else "are"
-        kept = f"{counted(frames, 'frame')} {are} kept, and the same command with --resume goes on after them"
+        kept = f"{counted(frames, 'frame')} {are} kept, and the same command with --resume continues after them"
     else:
-        kept = "no piece of it was whole yet, so the same command begins anew"
+        kept = "no part was finished yet, so the same command starts over"
     if (plays := so_far(target.path)).exists():
-        kept += f"; until then, what came so far plays: {plays}"
+        kept += f"; until then, the part made so far can be played: {plays}"
     return kept
 
 
@@ -337,7 +336,7 @@ def _process_many(request: _Request) -> None:
                 found, out, request.chain_spec, options, notify=notify, workers=request.workers, make_pool=make_pool
             )
     except (KeyboardInterrupt, Terminated):
-        said = "the same command goes on: it leaves alone what is done, and what it began goes on"
+        said = "the same command continues: finished files are skipped, and the unfinished one goes on where it stopped"
         errors.print(f"gancam: interrupted; {said}", markup=False)
         raise
     if not request.quiet and not request.as_json:

@@ -19,13 +19,13 @@ def studio(
         list[Path] | None,
         typer.Argument(metavar="FOLDER", help="Let the page open the videos and images in these folders."),
     ] = None,
-    port: Annotated[int, typer.Option(help="Listen on this TCP port; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(help="Listen on this TCP port; 0 picks a free one.")] = 8765,
     host: Annotated[
-        str, typer.Option(help="Listen at this address; another than 127.0.0.1 lets other machines in (with --token).")
+        str, typer.Option(help="Listen on this address; any but 127.0.0.1 lets other machines in (needs --token).")
     ] = "127.0.0.1",
     token: Annotated[
         str | None,
-        typer.Option(help="Let in whoever has this token, at least 16 characters. Default: a new random one."),
+        typer.Option(help="Let in everyone who has this token, of at least 16 characters. Default: a new random one."),
     ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the page's address only.")] = False,
     keep: Annotated[
@@ -33,9 +33,9 @@ def studio(
         typer.Option(metavar="FOLDER", help="Keep uploads, recordings and results here. Default: the data folder."),
     ] = None,
 ) -> None:
-    """Open all of it as a page in your browser.
+    """Open gancam as a page in your browser.
 
-    Only this machine is let in, with the random token in the printed address. Ctrl-C ends it.
+    Only this machine has access, with the random token in the printed address. Ctrl-C ends it.
     """
     try:
         from gancam.studio.app import Address, Server, make_app

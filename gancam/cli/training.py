@@ -16,7 +16,7 @@ _TOOLS = ("curves", "evaluate", "generation")  # that judge runs
 
 @app.command(context_settings=_PASSED_ON, add_help_option=False)
 def train(context: typer.Context) -> None:
-    """Train a GAN of your own, or go on with one.
+    """Train a GAN of your own, or continue a training.
 
     gancam train RECIPE --data DATA trains a recipe on a data set's name, a folder, an archive or a video, and gancam
     train --help lists recipes and options; gancam train curves, evaluate and generation judge runs. It needs PyTorch:
@@ -30,7 +30,7 @@ def train(context: typer.Context) -> None:
 
 @app.command(context_settings=_PASSED_ON, add_help_option=False)
 def export(context: typer.Context) -> None:
-    """Make model files of a training run.
+    """Export a training run to model files.
 
     gancam export RUN -o DIR writes one for each precision, each compared with PyTorch, and gancam export --help lists
     its options. It needs PyTorch: pip install "gancam[export]".

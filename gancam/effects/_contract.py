@@ -25,12 +25,12 @@ from gancam.vision.scenes import Scenes
 
 
 class Effect(ABC):
-    """Takes an image and gives an image: subclass it and write ``__call__``; all else has a default.
+    """Makes an image from an image: subclass it and write ``__call__``; all else has a default.
 
-    Who plays an effect promises: one thread calls it, frames come in the order of their times, and `params` change
-    only between two calls. ``reset`` may come at any time between two calls. ``close`` comes once for each file or live
-    session, after its last frame, also after an exception; after a ``reset`` the effect may be played again.
-    (``gancam.pipeline.run`` and ``VideoCapture`` leave that to their caller, who made the effect.)
+    The caller of an effect guarantees that one thread calls it, that frames come in the order of their times, and that
+    `params` change only between two calls. ``reset`` may come at any time between two calls. ``close`` comes once for
+    each file or live session, after its last frame, also after an exception; after a ``reset`` the effect may be played
+    again. (``gancam.pipeline.run`` and ``VideoCapture`` leave closing to their caller, who made the effect.)
 
     Args:
         **params: Values of its parameters.
@@ -91,7 +91,7 @@ class Effect(ABC):
 
     @property
     def name(self) -> str:
-        """What to call it in reports and controls."""
+        """Its name in reports and controls."""
         return self.card.name if self.card is not None else type(self).__name__
 
     @property
@@ -101,7 +101,7 @@ class Effect(ABC):
 
     @property
     def level(self) -> str:
-        """What tells it apart from its other ``quality_levels``, for messages; empty where its name does."""
+        """Which of its ``quality_levels`` it is, for messages; empty where its name says so."""
         return ""
 
     @property
@@ -111,54 +111,54 @@ class Effect(ABC):
 
     @property
     def remembers(self) -> bool:
-        """Whether frames before this one may show in it; asked before each job.
+        """Whether its output may depend on earlier frames; asked before each job.
 
-        Without memory, a resumed job need not show it the finished frames again, and workers skip what others make.
+        If not, a resumed job does not show it the finished frames again, and workers skip frames that others make.
         """
         return True
 
     @property
-    def skims(self) -> bool:
-        """Whether `skim` is much quicker than a call, so that several workers may share a file though it remembers."""
+    def can_skim(self) -> bool:
+        """Whether `skim` is much faster than a call, so that several workers may share a file although it remembers."""
         return False
 
     def skim(self, image: Image, *, time: float | None = None) -> None:
-        """See a frame whose output nobody wants, so that those of later frames are as if it had been called with it.
+        """See a frame whose output is not needed, so that later outputs are as if it had been called with it.
 
-        That is how it is done where nothing quicker is written. Takes and raises what a call does.
+        By default it is called. Arguments and errors are those of a call.
         """
         self(image, time=time)
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know of the frames since its parameters were last changed, or it was reset.
+        """Notes for the user on the frames since its parameters were last changed, or since ``reset``.
 
         Read for the report when playing ends, and at any time between two calls.
         """
         return []
 
     @property
-    def unfound(self) -> str:
-        """What it found in no frame since ``reset``, or few, and what would do; else empty. Told of whole files."""
+    def detection_note(self) -> str:
+        """What it detected in no frame since ``reset``, or in few, and a remedy; else empty. Shown for whole files."""
         return ""
 
     @property
     def opacity(self) -> Image | None:
-        """How much is seen of each pixel made last, uint8 ``(h, w)``, of any size before the first; None: all of it."""
+        """Opacity of the last output, uint8 ``(h, w)``, of any size before the first frame; None: opaque."""
         return None
 
     @property
-    def idle(self) -> str:
-        """Why no frame would be changed with its parameters as they are, and what would do; empty where some may be."""
+    def noop_reason(self) -> str:
+        """Why it would change no frame with its current parameters, and a remedy; empty where it may change some."""
         return ""
 
     @property
     def status(self) -> str:
-        """What it saves just now, in a few words for the overlay; asked once a frame, empty for nothing."""
+        """What it currently saves, in a few words for the overlay; asked once a frame, empty for nothing."""
         return ""
 
     def figures(self) -> Mapping[str, str | float | None]:
-        """Give what it counts, by name, for the log of a live session; asked once a frame."""
+        """Give its statistics by name, for the log of a live session; asked once a frame."""
         return {}
 
     @property
@@ -167,15 +167,15 @@ class Effect(ABC):
         return None
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Give (width, height) of the output for an input of `size`, likewise. Raises ``InputError`` for no size."""
+        """Give (width, height) of the output for an input of `size` (width, height). Raises ``InputError``."""
         return check_size(size)
 
     def knows_size(self, size: tuple[int, int]) -> bool:
-        """Tell whether ``output_size`` knows what becomes of `size`, and need not try a picture that is none."""
+        """Tell whether ``output_size`` can answer for `size` without trying the effect on a blank picture."""
         return True
 
     def bare_model(self, size: tuple[int, int], *, time: float | None = None) -> ImageModel | None:
-        """Name the model whose call is all that it would do to the next frame, of `size` (width, height), as it is set.
+        """Give the model if one call of it is all that happens to the next frame, of `size` (width, height).
 
         Asked before each frame, with its `time` in seconds, None for an image that has none. Models of effects that
         follow each other are played in a chain on their device (``gancam.inference.chain``), and those effects are not
@@ -184,10 +184,10 @@ class Effect(ABC):
         return None
 
     def reset(self) -> None:
-        """Forget what was seen: a seek, a cut, a new source."""
+        """Forget earlier frames: after a seek, a cut or a new source."""
 
     def continue_from(self, before: "Effect") -> None:
-        """Take what `before` remembers of the frames, as far as that fits.
+        """Take over what `before` remembers of earlier frames, as far as it fits.
 
         Called between two frames, when this one is played in the place of `before`: another of its ``quality_levels``,
         or the same effect of a newer file. That may be of another class, and may be played again later: then it
@@ -197,14 +197,14 @@ class Effect(ABC):
             self.reset()
 
     def close(self) -> None:
-        """Finish what outlives the frames (a file of masks, say).
+        """Finish what remains after the last frame, such as a file of masks.
 
         Raises:
             SinkError: Where that fails.
         """
 
     def discard(self) -> None:
-        """Give up what ``close`` would finish: a file was cut short, and all its frames will be shown again."""
+        """Give up what ``close`` would finish: the job was interrupted, and will show all frames again."""
 
     def __enter__(self) -> Self:
         """Return the effect itself; `close` is called at the end of the ``with`` block."""
@@ -222,16 +222,16 @@ class Effect(ABC):
         """
 
     def frame_took(self, seconds: float) -> None:
-        """Hear how long the newest frame took from its arrival until every output had it; called after each frame."""
+        """Be told how many seconds the last frame took, from its arrival until every output had it."""
 
     def listen_to(self, path: Path) -> None:
-        """Take `path`, the file being played, for the sound to follow, where no other was given."""
+        """Follow the sound of `path`, the file that is played, unless another was given."""
 
-    def take_time(self) -> None:
-        """Do what is slower and better from now on: nobody waits for the frames, which go to a file."""
+    def prefer_quality(self) -> None:
+        """Prefer quality to speed from now on: the frames go to a file, so nobody waits for them."""
 
     def quality_levels(self) -> "Sequence[Sequence[Effect]]":
-        """Offer dearer and cheaper ways to do the same, the best first (``gancam.Budget`` chooses among them).
+        """Offer costlier and cheaper variants of itself, the best first (``gancam.Budget`` chooses among them).
 
         Returns:
             Groups of equally good ones, of which the fastest will be played. All give what ``output_size`` says; each
@@ -241,7 +241,7 @@ class Effect(ABC):
         return [[self]]
 
     def identity(self) -> Mapping[str, str | None]:
-        """Tell what else than its parameters decides how its output looks: entries for a job's manifest."""
+        """Give what decides its output besides its parameters: entries for a job's manifest."""
         return {}
 
 

@@ -8,11 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from gancam.effects._checks import check_made
 from gancam.effects._contract import Effect
-from gancam.effects._promises import check_made
 from gancam.errors import InputError
-from gancam.frame import Image, ImageLike, check_image, check_size
-from gancam.masks.mask import takes_time
+from gancam.frame import Image, ImageLike, check_image, check_size, takes_time
 
 ImageFunction: TypeAlias = Callable[..., ImageLike]
 """A plain function ``image -> image`` or ``(image, time=...) -> image``: ``uint8 (H, W, 3)`` BGR in, the same kind out,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, Unpack, overload
 
+from gancam.effects._checks import prefix_errors
 from gancam.effects._contract import Effect, ModelEffect
-from gancam.effects._promises import naming
 from gancam.effects._registered import make
 from gancam.effects._spec import EffectSpec, declared_for, effect_module, own_effect, spec_of
 from gancam.errors import InputError, MaskError, ModelError, NotFound, ParameterError, SourceError, shown
@@ -143,10 +143,10 @@ def _opened(name: str, params: Mapping[str, object], device: str, precision: str
     module = effect_module(model.card.effect)
     if module is None:
         raise ModelError(
-            f"{model.path}: its card names the effect {model.card.effect!r}, which this gancam does not have"
+            f"{model.path}: its card names the effect {model.card.effect!r}, which this version of gancam does not have"
         )
     _check_defaults(model.card, model.path)
-    with naming(model.card.name, MaskError, NotFound, SourceError):
+    with prefix_errors(model.card.name, MaskError, NotFound, SourceError):
         effect: ModelEffect = module.build(model, {**model.card.defaults, **params})
     return effect
 

@@ -90,7 +90,7 @@ class EffectSpec:
             raise InputError("an effect needs a name")
         for key in self.params:
             if not (key.isidentifier() and _KEY.fullmatch(f":{key}=")):
-                raise InputError(f"effect {self.name!r}: {key!r} is no name of a parameter")
+                raise InputError(f"effect {self.name!r}: {key!r} is not a parameter name")
         object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
 
     @classmethod
@@ -109,7 +109,7 @@ class EffectSpec:
         if ":" in text[:at] and not text.startswith('"') and not name.lower().endswith(_FILES):
             model, _, rest = name.partition(":")
             if not rest:
-                raise InputError(f"effect {text!r}: '' is not key=value: leave the colon out, or say more behind it")
+                raise InputError(f"effect {text!r}: '' is not key=value: remove the colon, or write key=value after it")
             raise InputError(f"effect {text!r}: {rest!r} is not key=value{_instead(model, rest)}")
         params = dict[str, str]()
         while at < len(text):

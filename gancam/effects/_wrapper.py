@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from gancam.effects._checks import prefix_errors
 from gancam.effects._contract import Effect
-from gancam.effects._promises import naming
 from gancam.errors import MaskError, ParameterError
 from gancam.frame import Frame, Image, check_size
 from gancam.params import Parameter
@@ -49,9 +49,9 @@ class EffectChain(Effect):
         return any(effect.remembers for effect in self.inside)
 
     @property
-    def skims(self) -> bool:
+    def can_skim(self) -> bool:
         """Whether the first does, and no other remembers."""
-        return bool(self.inside) and self.inside[0].skims and not any(effect.remembers for effect in self.inside[1:])
+        return bool(self.inside) and self.inside[0].can_skim and not any(effect.remembers for effect in self.inside[1:])
 
     def skim(self, image: Image, *, time: float | None = None) -> None:
         """Let them see `image`, none of them more of it than those that remember need."""
@@ -68,9 +68,9 @@ class EffectChain(Effect):
         return [note for effect in self.inside for note in effect.notes]
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """What any of them did not find."""
-        return "; ".join(effect.unfound for effect in self.inside if effect.unfound)
+        return "; ".join(effect.detection_note for effect in self.inside if effect.detection_note)
 
     @property
     def opacity(self) -> Image | None:
@@ -79,9 +79,9 @@ class EffectChain(Effect):
         return reduce(_through_both, sorted(planes, key=lambda plane: -plane.size)) if planes else None
 
     @property
-    def idle(self) -> str:
+    def noop_reason(self) -> str:
         """Why none of them would change a frame; empty where one may."""
-        said = [effect.idle for effect in self.inside]
+        said = [effect.noop_reason for effect in self.inside]
         return "; ".join(said) if all(said) else ""
 
     @property
@@ -142,7 +142,7 @@ class EffectChain(Effect):
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Show the file to the first."""
         for effect in self.inside[:1]:
-            with naming(effect.name, MaskError, ParameterError):  # all else may be the file's
+            with prefix_errors(effect.name, MaskError, ParameterError):  # all else may be the file's
                 effect.read_ahead(frames, whole=whole)
 
     def frame_took(self, seconds: float) -> None:
@@ -155,10 +155,10 @@ class EffectChain(Effect):
         for effect in self.inside:
             effect.listen_to(path)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Tell all."""
         for effect in self.inside:
-            effect.take_time()
+            effect.prefer_quality()
 
     def identity(self) -> Mapping[str, str | None]:
         """Ask all; what those after the first tell, with names and parameters, has their places behind it."""

@@ -15,8 +15,8 @@ from gancam.effects._contract import ModelEffect
 from gancam.errors import MaskError, ModelError, NotFound, ParameterError, SourceError
 from gancam.frame import Frame, Image
 from gancam.inference.model import ImageModel, Model
+from gancam.masks.detection_count import DetectionCount
 from gancam.masks.opening import meet, patiently
-from gancam.masks.sought import Sought
 from gancam.media.images import read_colours
 from gancam.params import Params, parameter
 from gancam.vision.bars import find_picture
@@ -65,7 +65,7 @@ class _Memory:
     """What is remembered of frames, beside the people in them: how much is seen of the last, and who was found."""
 
     opacity: Image = field(default_factory=lambda: np.zeros((1, 1), np.uint8))
-    sought: Sought = field(default_factory=Sought)
+    detections: DetectionCount = field(default_factory=DetectionCount)
 
 
 class Background(ModelEffect):
@@ -99,7 +99,7 @@ class Background(ModelEffect):
             return image
         self._person.hold = params.stabilise
         people = self._person.opacity(image, time=time)
-        self._memory.sought.look(self._person, found=int(people.max()) > _SOMEBODY)
+        self._memory.detections.add(self._person, found=int(people.max()) > _SOMEBODY)
         if params.colour.lower() == _NOTHING and not params.image:
             return self._cut_out(image, people)
         if not params.image and not params.colour:
@@ -132,10 +132,10 @@ class Background(ModelEffect):
 
     @property
     def opacity(self) -> Image | None:
-        """That of people, where nothing is to be behind them."""
+        """The opacity of people, where nothing is to be behind them."""
         return self._memory.opacity if self.params.colour.lower() == _NOTHING and self.params.strength else None
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look for people more often."""
         patiently([self._person])
 
@@ -152,16 +152,16 @@ class Background(ModelEffect):
             self._memory = _Memory()
 
     @property
-    def unfound(self) -> str:
-        """That all was taken for background, since nobody was found, or in how few frames somebody was."""
+    def detection_note(self) -> str:
+        """That nobody was found, so all was taken for background, or in how few frames somebody was found."""
         replaced = bool(self.params.image or self.params.colour)
         if not (replaced or self.params.blur):
             return ""
-        return self._memory.sought.unfound(f"all of it was {'replaced' if replaced else 'blurred'}")
+        return self._memory.detections.note(f"all of it was {'replaced' if replaced else 'blurred'}")
 
     @property
     def remembers(self) -> bool:
-        """That frames before this one may show in it: people are looked for where they were."""
+        """True: people are looked for where they were in the frame before."""
         return True
 
 
@@ -217,7 +217,7 @@ def build(model: Model, params: Mapping[str, object]) -> Background:
         NotFound: For a picture that is not there.
     """
     if not isinstance(model, ImageModel) or model.card.scale != 1:
-        raise ModelError(f"{model.path}: is no network that finds people, which a background needs")
+        raise ModelError(f"{model.path}: is not a network that finds people, which background needs")
     checked = BackgroundParams.of(**params)
     if checked.image and checked.colour:
         raise ParameterError(f"image={checked.image!r} and colour={checked.colour!r}: only one can be behind people")

@@ -167,7 +167,7 @@ def build(model: Model, params: Mapping[str, object]) -> FaceEffect:
         NotFound: Where the detector that is named is not there.
     """
     if not isinstance(model, ImageModel) or model.card.scale != 1:
-        raise ModelError(f"{model.path}: faces are put back at their own size, which this model does not keep")
+        raise ModelError(f"{model.path}: changes the size of the picture; faces need a model that keeps it")
     if model.card.fixed_height != model.card.fixed_width:
         size = f"{model.card.fixed_width}x{model.card.fixed_height}"
         raise ModelError(f"{model.path}: takes {size}; aligned faces are square")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gancam import masks
 from gancam.effects._contract import Effect, MaskedEffect
-from gancam.effects._told import Told
+from gancam.effects._frame_notes import FrameNotes
 from gancam.effects.inpainting.background import Background
 from gancam.effects.inpainting.bystanders import Bystanders, Silhouettes
 from gancam.effects.inpainting.grain import Grain
@@ -54,7 +54,7 @@ class _Memory:
     background: Background = field(default_factory=Background)
     grain: Grain = field(default_factory=Grain)
     scratches: Scratches = field(default_factory=Scratches)
-    told: Told = field(default_factory=Told)
+    notes: FrameNotes = field(default_factory=FrameNotes)
     holes: Holes | None = None  # of the last mask
 
     def anew(self) -> "_Memory":
@@ -101,7 +101,7 @@ class Inpaint(MaskedEffect):
         memory = self._memory
         if mask is not None:
             mask = masks.check_mask(mask, image)
-            memory.told.clear()  # of a mask that comes with its call, the last call counts
+            memory.notes.clear()  # of a mask that comes with its call, the last call counts
         if self.params.find == "scratches":
             image, time, mask = memory.scratches(image, time, mask)  # which may be those of the frame before
         marked = self._marked(image, time) if mask is None else mask
@@ -124,7 +124,7 @@ class Inpaint(MaskedEffect):
                 cv2.copyTo(found.picture, known, result[window.place])
                 unknown[window.place][known > 0] = 0
         if cv2.countNonZero(unknown) == unknown.size:
-            memory.told.tell(_ALL_MARKED, self.params)
+            memory.notes.add(_ALL_MARKED, self.params)
         new = unknown.copy()
         invented = [new[window.place] for window in holes.windows]
         self._invent(result, unknown, holes.windows, beside=holes.beside)
@@ -143,7 +143,7 @@ class Inpaint(MaskedEffect):
 
     @property
     def remembers(self) -> bool:
-        """Whether frames before this one may show in it."""
+        """Whether its output may depend on earlier frames."""
         return self.params.memory or self._memory.marks.remember(self.params)
 
     @property
@@ -165,13 +165,13 @@ class Inpaint(MaskedEffect):
             with self._lock, before._lock:
                 self._memory, before._memory = before._memory, self._memory
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look for people more often from now on: nobody waits for the frames."""
-        self._memory.marks.take_time()
-        self._memory.silhouettes.take_time()
+        self._memory.marks.prefer_quality()
+        self._memory.silhouettes.prefer_quality()
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
-        """Learn what can be learnt from a clip before its first frame is played; see ``Effect``.
+        """Learn from a clip before its first frame is played; see ``Effect``.
 
         Raises:
             MaskError: For the mask track of another clip.
@@ -237,16 +237,16 @@ class Inpaint(MaskedEffect):
     def notes(self) -> list[str]:
         """What the user should know: an object that was lost, say."""
         alone = [_ALONE] if self.params.find == "scratches" and self._memory.scratches.alone else []
-        return self._memory.told.of(self.params) + alone + self._memory.marks.notes
+        return self._memory.notes.of(self.params) + alone + self._memory.marks.notes
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """That nothing was filled, since nobody was found, or no face, or no overlay."""
-        return self._memory.marks.unfound
+        return self._memory.marks.detection_note
 
     @property
-    def idle(self) -> str:
-        """What is to be marked, where no parameter says."""
+    def noop_reason(self) -> str:
+        """What to set, where no parameter marks anything."""
         return _NOTHING if self._marking() is None and self.params.find == "nothing" else ""
 
     def _marking(self) -> MaskSource | None:
@@ -259,7 +259,7 @@ class Inpaint(MaskedEffect):
 
     def _marked(self, image: Image, time: float | None) -> Mask | None:
         if self._marking() is None and self.params.find == "nothing":
-            self._memory.told.tell(_NOTHING, self.params)
+            self._memory.notes.add(_NOTHING, self.params)
         return self._memory.marks.mask(self.params, image, time)
 
     def _made(self, marked: Mask, beside: Mask | None = None) -> "Holes":

@@ -20,7 +20,7 @@ from gancam.frame import Image, check_image
 from gancam.inference.model import Generator, Model
 from gancam.latent.path import Path, seeded, styles
 from gancam.masks.conversion import KeptSources
-from gancam.masks.sought import Sought
+from gancam.masks.detection_count import DetectionCount
 
 KEY_SECONDS = 2.0  # from picture to picture at speed 1
 _AHEAD_ON_GPU = 8  # frames made at once: a CPU gains 12 % by eight, which is not worth a hiccup
@@ -32,7 +32,7 @@ class _Memory:
 
     drive: Drive
     layer: Layer
-    sought: Sought = field(default_factory=Sought)
+    detections: DetectionCount = field(default_factory=DetectionCount)
     step: float = 0.0  # seconds between the last two frames
 
     def anew(self) -> "_Memory":
@@ -89,7 +89,7 @@ class Morph(ModelEffect):
             self.pad.image = image
         time, step = self._memory.drive.turn(self.params, image, time)
         where = self._where
-        mask = None if where == "region" else self._memory.sought(self._marker(where), image, time)
+        mask = None if where == "region" else self._memory.detections(self._marker(where), image, time)
         if self.params.opacity == 0.0 or (mask is not None and where != "outside" and not mask.any()):
             if self._seeks:
                 self._memory.layer.see(image)
@@ -114,16 +114,16 @@ class Morph(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return not self.skims or self._seeks
+        return not self.can_skim or self._seeks
 
     @property
-    def skims(self) -> bool:
+    def can_skim(self) -> bool:
         """Whether nothing is remembered but the corner in which the pictures are, which is quickly seen."""
         return not knows_no_future(self.params) and self._where == "region" and self._marked is None
 
     def skim(self, image: Image, *, time: float | None = None) -> None:
         """See whether another corner is chosen, where nothing else is remembered."""
-        if not self.skims:
+        if not self.can_skim:
             super().skim(image, time=time)
         elif self._seeks:
             with self._lock:
@@ -155,10 +155,10 @@ class Morph(ModelEffect):
         return [note for source in self._masks() for note in source.notes]
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """That nobody was found whom the mask is to mark."""
         where = "all over their region" if self._where == "outside" else "not seen"
-        return self._memory.sought.unfound(f"the pictures are {where}")
+        return self._memory.detections.note(f"the pictures are {where}")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -249,7 +249,7 @@ def build(model: Model, params: Mapping[str, object]) -> Morph:
         ParameterError: For a parameter that does not exist, or cannot have that value.
     """
     if not isinstance(model, Generator):
-        raise ModelError(f"{model.path}: is no generator (layout {model.card.layout}), which morphs need")
+        raise ModelError(f"{model.path}: is not a generator (layout {model.card.layout}), which morphs need")
     marked = params.get("mask")
     given = marked is not None and not isinstance(marked, str)
     own = {name: value for name, value in params.items() if name != "mask" or not given}

@@ -332,7 +332,9 @@ def _graded(models: list[ImageModel]) -> Iterator[list[ImageModel]]:
 def build(model: Model, params: Mapping[str, object]) -> SuperResolution:
     """Make the effect of a loaded model. Raises ``ModelError`` for one that cannot enlarge, ``ParameterError``."""
     if isinstance(model, Generator):
-        raise ModelError(f"{model.path}: is a generator, which has no frames to enlarge")
+        raise ModelError(f"{model.path}: is a generator, not a model for super-resolution")
     if not isinstance(model, ImageModel):
-        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which super-resolution has none of")
+        raise ModelError(
+            f"{model.path}: inpaints (layout {model.card.layout}); this needs a model for super-resolution"
+        )
     return SuperResolution(model, SuperResolutionParams.suited(model.card).of(**params))

@@ -10,7 +10,7 @@ import numpy as np
 
 from gancam import masks
 from gancam.effects._contract import Effect, ModelEffect
-from gancam.effects._told import Told
+from gancam.effects._frame_notes import FrameNotes
 from gancam.effects.translation import brush, glass, plain, strokes, tones
 from gancam.effects.translation.clarity import Outlined, with_clarity
 from gancam.effects.translation.features import Features, brought_out, calmed, held, without_blemishes
@@ -29,8 +29,8 @@ from gancam.inference.buffers import BufferPool
 from gancam.inference.model import Generator, ImageModel, Model
 from gancam.inference.place import Place
 from gancam.inference.tiling import TileBudget, tiled
+from gancam.masks.detection_count import DetectionCount
 from gancam.masks.opening import meet, patiently
-from gancam.masks.sought import Sought
 from gancam.vision.bars import Picture, find_picture
 from gancam.vision.blend import Region, composite, mixed
 from gancam.vision.chroma import chroma_of, coloured, washed
@@ -65,8 +65,8 @@ class _Memory:
     tint: Tint = field(default_factory=Tint)
     pan: Pan = field(default_factory=Pan)
     writing: Writing = field(default_factory=Writing)
-    told: Told = field(default_factory=Told)
-    sought: Sought = field(default_factory=Sought)
+    notes: FrameNotes = field(default_factory=FrameNotes)
+    detections: DetectionCount = field(default_factory=DetectionCount)
 
     def anew(self) -> "_Memory":
         """Give one of no frames; the networks that this one has open stay so."""
@@ -87,7 +87,7 @@ class Translate(ModelEffect):
         params: What can be set while it runs.
         mask: Anything that ``masks.source`` takes, instead of the parameter's.
         share: Below one the work size is that share of what it would be.
-        unhurried: Whether ``take_time`` was called: a style then draws larger frames more finely.
+        unhurried: Whether ``prefer_quality`` was called: a style then draws larger frames more finely.
     """
 
     model: ImageModel
@@ -120,7 +120,7 @@ class Translate(ModelEffect):
         if params.strength == 0.0 or (alpha is not None and not alpha.any()):
             return image.copy()
         if alpha is None and self._is_lost(image):
-            self._memory.told.tell(_LOST.format(name=self.card.name, size=self.card.work_size), params)
+            self._memory.notes.add(_LOST.format(name=self.card.name, size=self.card.work_size), params)
         drawn = self._style(image) if self._draws else self._translated(image)
         result = self._legible(image, drawn) if self._draws else drawn
         if params.colours > 0.0:
@@ -154,12 +154,12 @@ class Translate(ModelEffect):
     @property
     def notes(self) -> list[str]:
         """What the user should know: a scene shown to a network of single things, say."""
-        return [*self._memory.told.of(self.params), *(note for source in self._masks() for note in source.notes)]
+        return [*self._memory.notes.of(self.params), *(note for source in self._masks() for note in source.notes)]
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """That nobody was found whom the mask is to mark."""
-        return self._memory.sought.unfound(f"{'all of it' if self.params.outside else 'nothing'} was changed")
+        return self._memory.detections.note(f"{'all of it' if self.params.outside else 'nothing'} was changed")
 
     def _masks(self) -> list[masks.MaskSource]:
         kept = [] if self._marked is None else [self._marked]
@@ -168,7 +168,7 @@ class Translate(ModelEffect):
     def _is_lost(self, image: Image) -> bool:
         """Whether the network draws far smaller than `image` is, and that is no single thing before a plain ground."""
         small = 0 < self.card.work_size <= _THUMBNAIL and max(image.shape) >= 4 * self.card.work_size
-        return small and not self._memory.told.of(self.params) and not self.params.work_size and ground(image) is None
+        return small and not self._memory.notes.of(self.params) and not self.params.work_size and ground(image) is None
 
     def read_ahead(self, frames: Callable[[], Iterable[Frame]], *, whole: bool = True) -> None:
         """Learn which colours each shot begins with, and whom a mask is to mark in the first frame; see ``Effect``."""
@@ -177,7 +177,7 @@ class Translate(ModelEffect):
             with self._lock:
                 self._memory.tint.read_ahead((self._shrunk(frame.image)[0] for frame in frames()), self._network)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
         self._unhurried = True
         patiently(self._masks())
@@ -185,17 +185,17 @@ class Translate(ModelEffect):
     @property
     def remembers(self) -> bool:
         """Whether frames before this one may show in it."""
-        return self._draws or not self.skims
+        return self._draws or not self.can_skim
 
     @property
-    def skims(self) -> bool:
+    def can_skim(self) -> bool:
         """Whether nothing but the scene's motion is remembered, which is quickly seen."""
         calm = self.params.stabilise == 0.0 and not self.card.recurrent
         return calm and self._marked is None and not masks.follows(self.params.mask)
 
     def skim(self, image: Image, *, time: float | None = None) -> None:
         """See how far the scene moves, where nothing else is remembered."""
-        if not self.skims:
+        if not self.can_skim:
             super().skim(image, time=time)
             return
         with self._lock:
@@ -426,7 +426,7 @@ class Translate(ModelEffect):
             return None
         place = Region.parse(params.region).place((image.shape[1], image.shape[0])).slices
         alpha = np.zeros(image.shape[:2], np.uint8)
-        alpha[place] = 255 if source is None else np.where(self._memory.sought(source, image, time)[place] != 0, 255, 0)
+        alpha[place] = 255 if source is None else 255 * (self._memory.detections(source, image, time)[place] != 0)
         alpha = np.asarray(cv2.blur(alpha, (2 * (min(alpha.shape) // _SOFT) + 1,) * 2), np.uint8)
         return np.asarray(cv2.bitwise_not(alpha), np.uint8) if params.outside else alpha
 
@@ -439,9 +439,9 @@ def build(model: Model, params: Mapping[str, object]) -> Translate:
         ParameterError: For a parameter that does not exist, or cannot have that value.
     """
     if isinstance(model, Generator):
-        raise ModelError(f"{model.path}: is a generator, which has no frames to translate")
+        raise ModelError(f"{model.path}: is a generator, not a model for image to image")
     if not isinstance(model, ImageModel):
-        raise ModelError(f"{model.path}: fills holes (layout {model.card.layout}), which a translation has none of")
+        raise ModelError(f"{model.path}: inpaints (layout {model.card.layout}); this needs a model for image to image")
     if model.card.scale != 1:
         raise ModelError(f"{model.path}: its card says scale {model.card.scale}; a translation keeps the frame's size")
     marked = params.get("mask")

@@ -24,7 +24,6 @@ from gancam.inference.packages import USE_CPU
 from gancam.inference.providers import GpuOptions, kind_of, ways
 from gancam.inference.trials import LEAST_PSNR, Trial, name_of, recall, remember, tiles_on
 from gancam.inference.variants import is_made
-from gancam.units import milliseconds
 
 log = logging.getLogger(__name__)
 NO_INT8 = "GANCAM_NO_INT8"  # an environment variable: set, int8 is played only where it is asked for by name
@@ -160,9 +159,7 @@ def beats_cpu(files: Mapping[str, Path], device: str, precision: str, threads: i
             runs[where] = _run(choice.path, where, choice.threads, precision=choice.precision,
                                wide_sums=choice.wide_sums, times=tiles_on(device), gpu=choice.gpu)  # fmt: skip
         trials = [Trial(where, round(1000 * taken, 3), 100.0) for where, taken in _least(runs).items()]
-        kept = remember(files, device, trials, more)
-        said = ", ".join(f"{one.precision} {milliseconds(one.ms)}" for one in trials)
-        log.info("%s: which device: %s%s", name_of(files), said, "; remembered" if kept else "")
+        remember(files, device, trials, more)
     times = {one.precision: one.ms for one in trials}
     return times[device] * _FASTER < times["cpu"]
 
@@ -246,19 +243,10 @@ def ranked(
     """
     trials = remembered(files, device)
     if trials is None:
-        began = time.perf_counter()
         trials = _try(usual, opened, truth)
         if next((one.error for one in trials if one.precision == "fp32"), "") or all(one.error for one in trials):
             return []  # not this one's fault alone: nothing is known
-        kept = remember(files, device, trials, {})
-        said = ", ".join(
-            f"{one.precision} {milliseconds(one.ms)} ({one.psnr:.0f} dB)" if not one.error else f"{one.precision} fails"
-            for one in trials
-        )
-        log.info(
-            "%s: tried on %s in %.1f s: %s%s",
-            name_of(files), device, time.perf_counter() - began, said, "; remembered" if kept else "",
-        )  # fmt: skip
+        remember(files, device, trials, {})
         for note in notes(trials, device):
             log.info("%s: %s", name_of(files), note)
     return _order(trials)
@@ -296,9 +284,7 @@ def fastest(
     if trials is None:
         times = _least({str(count): opened(count) for count in counts})
         trials = [Trial(count, round(1000 * taken, 3), 100.0) for count, taken in times.items()]
-        kept = remember(files, device, trials, more)
-        said = ", ".join(f"{one.precision}: {milliseconds(one.ms)}" for one in trials)
-        log.info("%s %s: threads tried: %s%s", name_of(files), precision, said, "; remembered" if kept else "")
+        remember(files, device, trials, more)
     return _fewest(trials)
 
 
@@ -338,11 +324,7 @@ def best_way(
                 trials.append(Trial(name, 0.0, 0.0, first_line(error) or "no memory"))
         if trials[0].error:
             return GpuOptions()  # nothing to compare with; opening says why
-        kept = remember(files, device, trials, more)
-        said = ", ".join(
-            f"{one.precision} {milliseconds(one.ms)}" if not one.error else f"{one.precision} fails" for one in trials
-        )
-        log.info("%s %s on %s: %s%s", name_of(files), precision, device, said, "; remembered" if kept else "")
+        remember(files, device, trials, more)
     return GpuOptions.named(_order(trials, _FASTER_ON_GPU)[0].precision)
 
 

@@ -55,7 +55,7 @@ class BlackGuard:
             return result
         if not self._told:
             self._told = True
-            log.warning("%s gave black for a picture that is not; such pictures are made in fp32", path.name)
+            log.warning("%s made a picture black that is not; such pictures are computed in fp32", path.name)
         return truth
 
 

@@ -121,7 +121,7 @@ class ModelCard:
         entries = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
         entries = {_FORMERLY.get(key, key): value for key, value in entries.items()}
         if "name" not in entries or "effect" not in entries:
-            raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` makes one")
+            raise ModelError(f"{where} is an ONNX model without a gancam card: `gancam import` adds one")
         try:
             version = int(entries.pop("version", "1"))
         except ValueError:
@@ -157,7 +157,7 @@ class ModelCard:
                 if not is_finite(value):
                     raise ModelError(f"{where}: its card's {name} has {value} for {key[:40]!r}: needs a number")
         if not self.effect.isidentifier():
-            raise ModelError(f"{where}: its card's effect {self.effect!r} is no effect's name")
+            raise ModelError(f"{where}: its card's effect {self.effect!r} is not the name of an effect")
         if not all(0 <= seed < _SEEDS for seed in self.seeds):
             raise ModelError(f"{where}: its card's seeds have one that is below 0 or of more than 20 digits")
         if self.classes and len(self.classes) >= self.latent:

@@ -94,11 +94,13 @@ def _found(name: str | Path) -> Path:
     if other := other_format(path):
         raise ModelError(f"{name} is {other}")
     if str(name) == NONE:
-        raise NotFound(f"{NONE!r} is no model, but the word for no effect: leave it out")
+        raise NotFound(f"{NONE!r} is the word for no effect, not a model: leave it out")
     if cure := _as_meant(str(name), known):
         raise NotFound(f"no model {str(name)!r}: {cure}")
     if path.exists():
-        raise ModelError(f"{name} is {'a folder' if path.is_dir() else 'a file'}, but no model that is read: {_READ}")
+        raise ModelError(
+            f"{name} is {'a folder' if path.is_dir() else 'a file'}, but not a model that gancam can read: {_READ}"
+        )
     if path.suffix or path.name != str(name):
         raise NotFound(f"no model {str(name)!r}: an effect is a model's name, an .onnx file, or a training run")
     raise NotFound(f"no model {str(name)!r}{did_you_mean(str(name), known)}; `gancam models` lists them")

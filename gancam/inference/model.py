@@ -225,7 +225,7 @@ class Model:
         """Open what goes on where `failed` does not; raises `error` where nothing may."""
         network = failed.network
         if network.gpu.graph:
-            log.warning("%s; going on without CUDA graphs", error)
+            log.warning("%s; continuing without CUDA graphs", error)
             try:
                 gpu = replace(network.gpu, graph=False)
                 choice = Choice(network.path, failed.precision, network.place, network.threads, gpu=gpu)
@@ -234,7 +234,7 @@ class Model:
                 error = again
         if network.device == "cpu" or not self._by_itself:
             raise error
-        log.warning("%s; going on on the CPU", error)
+        log.warning("%s; continuing on the CPU", error)
         return self._on_the_cpu(failed)
 
     def _on_the_cpu(self, before: Playing) -> Playing:

@@ -117,7 +117,7 @@ class TileBudget:
         if min(pixels, self.limit) <= LEAST:
             raise OutOfMemory(self._of, "memory is full even for small tiles", "close other programs")
         self._limit = max(min(pixels // 2, self.limit) // 2, LEAST)
-        log.warning("memory is full; going on with tiles of %d pixels", self._limit)
+        log.warning("memory is full; continuing with tiles of %d pixels", self._limit)
 
 
 def pixels_for(device: str, free: int | None = None, *, whole: int = 0) -> int:

@@ -6,6 +6,7 @@ ignored and written anew; two processes may do so at once, since a file appears 
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -20,8 +21,9 @@ from gancam.inference.packages import runtime_version
 from gancam.inference.providers import number_of
 from gancam.inference.variants import file_digest
 from gancam.inference.webgpu import adapters, plugin_version
-from gancam.units import is_finite
+from gancam.units import is_finite, milliseconds
 
+log = logging.getLogger(__name__)
 LEAST_PSNR = 35.0  # dB of a variant against fp32 on the bundled picture; less is rejected
 VERSION = 1  # of the files, and of what is tried
 TILED_ON_GPU = 6  # times as wide and high as the bundled picture, 1152x960: less leaves a GPU idle, and tells nothing
@@ -115,7 +117,7 @@ def hardware(device: str) -> str:
 
 
 def remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, object]) -> bool:
-    """Keep `trials` for later runs, of the case that `recall` is asked for; whether that could be done.
+    """Keep `trials` of the case that `recall` is asked for, for later runs, and log them; whether they were kept.
 
     Where another process kept some meanwhile, they become those: what plays with its choice, its workers say, may not
     meet another one.
@@ -131,9 +133,16 @@ def remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: 
         folder().mkdir(parents=True, exist_ok=True)
         about = {"case": case, "name": name_of(files), "trials": [asdict(one) for one in trials]}
         replace_file(folder() / f"{key}.json", json.dumps(about, indent=1).encode(), shared=True)
+        kept = True
     except (OSError, GancamError):
-        return False
-    return True
+        kept = False
+    what = f"{more.get('precision', '')} {next(iter(more), 'precisions')}".strip()  # "int8 threads", say
+    said = ", ".join(
+        f"{one.precision} fails" if one.error else f"{one.precision} {milliseconds(one.ms)} ({one.psnr:.0f} dB)"
+        for one in trials
+    )
+    log.info("%s: %s tried on %s: %s%s", name_of(files), what, device, said, "; remembered" if kept else "")
+    return kept
 
 
 def name_of(files: Mapping[str, Path]) -> str:

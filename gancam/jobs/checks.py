@@ -39,11 +39,11 @@ def refuse_drawing(effects: Sequence[Effect]) -> None:
             )
 
 
-def refuse_idle(effects: Sequence[Effect]) -> None:
+def refuse_noop(effects: Sequence[Effect]) -> None:
     """Refuse effects that would leave the whole input as it is. Raises ``InputError``."""
     for effect in effects:
-        if effect.idle:
-            raise InputError(f"{effect.name}: {effect.idle}")
+        if effect.noop_reason:
+            raise InputError(f"{effect.name}: {effect.noop_reason}")
 
 
 def late_searches(effects: Sequence[Effect]) -> list[str]:
@@ -138,7 +138,7 @@ def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
 def _check_there(path: MediaPath) -> None:
     if isinstance(path, SequencePath):
         if not path.images():
-            raise NotFound(f"{path}: there is no such image")
+            raise NotFound(f"{path}: no image has such a name")
     elif not os.path.exists(path):
         raise NotFound(misnumbered(path) or f"{path}: no such file")
     elif os.path.isdir(path):

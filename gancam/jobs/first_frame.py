@@ -20,8 +20,8 @@ def know_size(effects: Sequence[Effect], size: tuple[int, int]) -> bool:
     return True
 
 
-class BegunSource(Source):
-    """A source whose first frame was taken, and made: it is given again as ``Frame.made``, so effects see it once.
+class PrimedSource(Source):
+    """A source whose first frame is made already: it comes again with ``Frame.made``, so effects see it once.
 
     Args:
         source: What it is of; closed with this.

@@ -19,10 +19,10 @@ from gancam.jobs.checks import (
     classify_input,
     late_searches,
     refuse_drawing,
-    refuse_idle,
     refuse_mixture,
+    refuse_noop,
 )
-from gancam.jobs.first_frame import BegunSource, know_size
+from gancam.jobs.first_frame import PrimedSource, know_size
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.animated import is_webp
@@ -85,7 +85,7 @@ def process_video(
         done = sink.frames_done
         skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
         notes = [*source.notes, *sink.notes, *late_searches(chain)]
-        notes += [f"{target}: goes on after {counted(done, 'frame')}"] if done else []
+        notes += [f"{target}: continues after {counted(done, 'frame')}"] if done else []
         notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
         source.skip(done - skimmed)
         for note in notes:
@@ -101,7 +101,7 @@ def process_video(
                 raise
     if report.promised is not None:
         report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
-    missing = unfound(chain) if skimmed == done else []
+    missing = detection_notes(chain) if skimmed == done else []
     report.notes = [note for note in report.notes if note not in notes and note not in missing]
     report.notes += [*(f"{path.path.name}: {note}" for note in missing), *late_changes(path, options, replay)]
 
@@ -114,9 +114,9 @@ def late_changes(path: str | os.PathLike[str], options: ProcessOptions, replay: 
     return [f"{options.params}: its last {counted(replay.left, 'change')} of parameters {come} after the end of {path}"]
 
 
-def unfound(effects: Sequence[Effect]) -> list[str]:
-    """List what effects say that they found in no frame."""
-    return [effect.unfound for effect in effects if effect.unfound]
+def detection_notes(effects: Sequence[Effect]) -> list[str]:
+    """List the notes of effects that detected nothing, or little, in the frames so far."""
+    return [effect.detection_note for effect in effects if effect.detection_note]
 
 
 def veils(effects: Sequence[Effect]) -> bool:
@@ -133,14 +133,14 @@ def is_divisible(effects: Sequence[Effect], options: ProcessOptions) -> bool:
     """Tell whether several workers may share a file: what a frame needs of those before it is quickly had."""
     if not remembers(effects, options):
         return True
-    return options.params is None and effects[0].skims and not any(effect.remembers for effect in effects[1:])
+    return options.params is None and effects[0].can_skim and not any(effect.remembers for effect in effects[1:])
 
 
 def why_in_order(effects: Sequence[Effect], options: ProcessOptions) -> str:
     """Say why one worker makes a whole video, and what would let several share it; empty where they do."""
     if is_divisible(effects, options):
         return ""
-    needy = [(one, place == 0) for place, one in enumerate(effects) if one.remembers and (place or not one.skims)]
+    needy = [(one, place == 0) for place, one in enumerate(effects) if one.remembers and (place or not one.can_skim)]
     reason = f"{_remembering([one for one, _ in needy], options)} the frames in order, so one worker makes this video"
     cures = [_without_memory(effect, first=first) for effect, first in needy]
     if options.params is not None or not all(cures):
@@ -170,7 +170,7 @@ def _without_memory(effect: Effect, *, first: bool) -> str:
         with suppress(ParameterError):
             for name, other in some:
                 effect.params.set(name, other)
-            free = not effect.remembers or (first and effect.skims)
+            free = not effect.remembers or (first and effect.can_skim)
         for name, _ in some:
             effect.params.set(name, values[name])
         if free:
@@ -202,7 +202,7 @@ def _sink(
 ) -> Sink:
     video_options = replace(video_options, audio_from=sound_of(path))
     if options.pipe is not None:
-        return PipeWriter(options.pipe, video_options, options.form or "matroska")
+        return PipeWriter(options.pipe, video_options, options.output_format or "matroska")
     job = job or job_of(path, effects, options)
     if isinstance(target, SequencePath):
         if isinstance(path, SequencePath):
@@ -250,7 +250,7 @@ class _ReadAhead:
             _tone_map(source, options)
             for index, frame in enumerate(source):
                 if index >= _FEW and not self._notified:
-                    self._notify(f"{self._path}: is read ahead, to its end, before the first frame is made")
+                    self._notify(f"{self._path}: is read to its end before the first frame is made")
                     self._notified = True
                 yield frame
 
@@ -276,7 +276,7 @@ def open_video(
     chain: Sequence[Effect],
     options: ProcessOptions,
     on_frame: Sequence[FrameCallback] = (),
-) -> tuple[FileSource | BegunSource, VideoOptions]:
+) -> tuple[FileSource | PrimedSource, VideoOptions]:
     """Open the source, and say what its sink needs to know of it and of `options`.
 
     Of what cannot say its size, as a plain function, the first frame is made, with `on_frame` called before.
@@ -286,29 +286,29 @@ def open_video(
     """
     refuse_drawing(chain)
     if options.params is None:  # which may mark something later
-        refuse_idle(chain)
+        refuse_noop(chain)
     source = _source(classify(path), options)
     try:
         if isinstance(source, VideoFile):
             source.look_for_fields()
-        lowered = options.eight_bit and source.footage.depth > 8
+        lowered = options.eight_bit and source.info.depth > 8
         untouched = not chain and not lowered
-        place = target if options.pipe is None else f"stdout{FORMATS.get(options.form or '', '.mkv')}"
+        place = target if options.pipe is None else f"stdout{FORMATS.get(options.output_format or '', '.mkv')}"
         untouched = untouched and keeps(
-            place, source.footage, codec=options.codec, encoder=options.encoder, chroma=options.chroma
+            place, source.info, codec=options.codec, encoder=options.encoder, chroma=options.chroma
         )
         untouched = untouched and source.keep_decoded()
         if not untouched:
-            keeper = None if chain or lowered else _keeper(place, source.footage)
+            keeper = None if chain or lowered else _keeper(place, source.info)
             _tone_map(source, options)
             if keeper is not None and isinstance(source, VideoFile):
                 source.tell_keeper(keeper)
-            if isinstance(source, VideoFile) and not chain and not lowered and source.footage.depth > 8:
+            if isinstance(source, VideoFile) and not chain and not lowered and source.info.depth > 8:
                 source.keep_decoded(whole=False)
-        info = replace(source.footage, alpha=source.footage.alpha or veils(chain))
-        begun = None if know_size(chain, source.size) else BegunSource(source, chain, on_frame)
-        size = output_size(chain, source.size) if begun is None else begun.made_size
-        return begun or source, VideoOptions(
+        info = replace(source.info, alpha=source.info.alpha or veils(chain))
+        primed = None if know_size(chain, source.size) else PrimedSource(source, chain, on_frame)
+        size = output_size(chain, source.size) if primed is None else primed.made_size
+        return primed or source, VideoOptions(
             fps=source.fps, size=size, codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=info,
             chroma=options.chroma,
@@ -319,8 +319,8 @@ def open_video(
         raise
 
 
-def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
-    """Name a codec, and its sampling of chroma, that holds the planes of `footage` in the file `place` as they are.
+def _keeper(place: str | os.PathLike[str], info: VideoInfo) -> str | None:
+    """Name a codec, and its sampling of chroma, that holds the planes of `info` in the file `place` as they are.
 
     None where none does.
     """
@@ -328,7 +328,7 @@ def _keeper(place: str | os.PathLike[str], footage: VideoInfo) -> str | None:
     for chroma in (None, "422", "444"):
         for codec in () if holder is None else holder.codecs:
             with suppress(GancamError):
-                if keeps(place, footage, codec=codec, encoder=None, chroma=chroma):
+                if keeps(place, info, codec=codec, encoder=None, chroma=chroma):
                     return codec if chroma is None else f"{codec} --chroma {chroma}"
     return None
 
@@ -363,12 +363,12 @@ def process_image(
     check_target(target, overwrite=options.overwrite, sources=[path])
     with playing(effects) as chain:
         refuse_drawing(chain)
-        refuse_idle(chain)
+        refuse_noop(chain)
         for note in late_searches(chain):
             notify(note)
         _image_through(path, target, chain, options, notify)
         notes = [note for effect in chain for note in effect.notes]
-        for note in unfound(chain):
+        for note in detection_notes(chain):
             if note not in notes:
                 notify(f"{path}: {note}")
         return notes
@@ -380,7 +380,7 @@ def _image_through(
     read = read_pictures(path)
     flat = not holds_alpha(target)
     if flat and (veils(chain) or any(picture.alpha is not None for picture in read.pictures)):
-        notify(f"{path}: its transparency is left out: {target.suffix} holds none, .png does")
+        notify(f"{path}: its transparency is left out: {target.suffix} cannot hold it, .png can")
         read = replace(read, pictures=[replace(picture, alpha=None) for picture in read.pictures])
     if len(read.pictures) > 1 and not holds_many(target, read.kind):
         cure = ".png and .webp hold" if read.kind == "frames" else ".tif holds"
@@ -396,7 +396,7 @@ def _image_through(
     check_size(target, (pictures[0].image.shape[1], pictures[0].image.shape[0]))
     made = replace(read, pictures=[replace(one, alpha=None) for one in pictures] if flat else pictures)
     for lost in write_pictures(target, made, overwrite=options.overwrite, quality=options.quality):
-        notify(f"{path}: its {lost} is left out: {target.suffix} has no place for it")
+        notify(f"{path}: its {lost} is left out: {target.suffix} cannot hold it")
 
 
 def _through_all(pictures: Sequence[Picture], chain: Sequence[Effect]) -> list[Picture]:

@@ -38,7 +38,7 @@ class VideoJob:
     again: list[WorkItem] = field(default_factory=list)
     end: int | None = None  # the number of the piece with which it ends
     fresh: int = 0  # frames made now
-    unfound: tuple[str, ...] | None = None  # what was found in none of the pieces that came; None before the first
+    detection_notes: tuple[str, ...] | None = None  # of all pieces that came; None before the first
 
     def length(self, number: int) -> int:
         """Frames in a piece that is full."""
@@ -203,8 +203,8 @@ class Scheduler:
         video = VideoJob(item, sink, source.frames, not in_order, self._options)
         notes = [*source.notes, *sink.notes, *late_searches(effects)]
         if video.frames:
-            video.unfound = () if video.divisible else None  # nobody knows what is in pieces of an earlier run
-            notes.append(f"{item.target}: goes on after {counted(video.frames, 'frame')}")
+            video.detection_notes = () if video.divisible else None  # nobody knows what is in pieces of an earlier run
+            notes.append(f"{item.target}: continues after {counted(video.frames, 'frame')}")
         if in_order and self._idle:
             notes.append(in_order)
         self._tell(video, notes)
@@ -229,8 +229,8 @@ class Scheduler:
             if made.frames:
                 video.sink.place(order.number, made.data)
                 video.fresh += made.frames
-                before = made.unfound if video.unfound is None else video.unfound
-                video.unfound = tuple(note for note in before if note in made.unfound)
+                before = made.detection_notes if video.detection_notes is None else video.detection_notes
+                video.detection_notes = tuple(note for note in before if note in made.detection_notes)
             if made.frames < video.length(order.number):
                 video.end = min(order.number if video.end is None else video.end, order.number)
         except Exception as error:
@@ -256,7 +256,7 @@ class Scheduler:
             self._videos.remove(video)
             video.sink.close()
             notes = [*video.notes, *video.sink.notes]
-            notes += [f"{video.item.source.name}: {note}" for note in video.unfound or ()]
+            notes += [f"{video.item.source.name}: {note}" for note in video.detection_notes or ()]
             self._listener.made(video.item, video.frames, [note for note in notes if note not in video.told])
         except Exception as error:
             self._listener.failed(video.item, error)

@@ -28,7 +28,7 @@ class ProcessOptions:
         overwrite: Whether an existing output may be replaced.
         resume: Whether to go on with an interrupted job.
         pipe: A file descriptor to write to instead of a file.
-        form: The container to write to `pipe`.
+        output_format: The container to write to `pipe`.
         fps: Frames a second of numbered images without a file of times.
     """
 
@@ -44,7 +44,7 @@ class ProcessOptions:
     overwrite: bool = False
     resume: bool = False
     pipe: int | None = None
-    form: str | None = None
+    output_format: str | None = None
     fps: float | None = None
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class LoadedChain:
         self.effects = chain_spec.load()
         self._values = [effect.params.values() for effect in self.effects]
         for effect in self.effects:
-            effect.take_time()
+            effect.prefer_quality()
 
     def fresh(self, sound: Path | None = None) -> list[EffectSlot]:
         """Give the effects without memory of an earlier file, turned on, their parameters as given at first.

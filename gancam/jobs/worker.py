@@ -12,7 +12,7 @@ from gancam.control import Controls, Replay
 from gancam.effects import Effect, slots
 from gancam.errors import GancamError, SinkError
 from gancam.jobs.identity import job_of
-from gancam.jobs.process import late_changes, open_video, process_image, reads_ahead, remembers, unfound
+from gancam.jobs.process import detection_notes, late_changes, open_video, process_image, reads_ahead, remembers
 from gancam.jobs.spec import EffectChainSpec, LoadedChain, ProcessOptions
 from gancam.pipeline import FrameCallback, apply, skim
 from gancam.sinks.job_changes import changes
@@ -56,7 +56,7 @@ class WorkResult:
         said: What they should know at once.
         error: Why it failed, in one line; empty where it did not.
         traceback: Where in gancam it failed, for a bug report; empty where the input or an option is to blame.
-        unfound: What effects found in no frame that this worker was shown of the video so far.
+        detection_notes: What effects found in no frame that this worker was shown of the video so far.
     """
 
     data: bytes = b""
@@ -65,7 +65,7 @@ class WorkResult:
     said: tuple[str, ...] = ()
     error: str = ""
     traceback: str = ""
-    unfound: tuple[str, ...] = ()
+    detection_notes: tuple[str, ...] = ()
 
     def raise_error(self) -> None:
         """Raise ``SinkError`` where it failed; ``WorkerFault`` where gancam itself is to blame."""
@@ -199,4 +199,4 @@ class _Video:
         assert sink.made is not None
         data = sink.made.read_bytes()
         sink.made.unlink()
-        return WorkResult(data, count, notes, said, unfound=tuple(unfound(self._effects)))
+        return WorkResult(data, count, notes, said, detection_notes=tuple(detection_notes(self._effects)))

@@ -44,7 +44,9 @@ def source(what: object) -> MaskSource:
         return what
     if callable(what):
         return Function(what)
-    raise MaskError(f"{type(what).__name__} gives no masks: needs an array, a path, or a function image -> mask")
+    raise MaskError(
+        f"{type(what).__name__} cannot be used as a mask: needs an array, a path, or a function image -> mask"
+    )
 
 
 def _known(text: str) -> str:

@@ -97,7 +97,7 @@ class Faces(MaskSource):
         try:
             _, found = self._detector.detect(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
         except cv2.error as error:
-            raise MaskError(f"face detector {self.model}: is no YuNet model ({first_line(error)})") from error
+            raise MaskError(f"face detector {self.model}: is not a YuNet model ({first_line(error)})") from error
         if found is None:
             return []
         scale = np.array([image.shape[1] / size[0], image.shape[0] / size[1]], np.float32)

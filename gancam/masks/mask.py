@@ -1,6 +1,5 @@
 """Masks, sources of masks, and the simplest of these."""
 
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.errors import MaskError, shown
-from gancam.frame import Image, check_image
+from gancam.frame import Image, check_image, takes_time
 from gancam.units import is_finite
 
 Mask: TypeAlias = NDArray[np.uint8]
@@ -89,14 +88,6 @@ def check_number(value: object, what: str, least: float, most: float = math.inf)
         return float(value)
     upwards = "or more" if most == math.inf else f"to {most:g}"
     raise MaskError(f"{what} {shown(value)}: needs a number of {least:g} {upwards}")
-
-
-def takes_time(function: Callable[..., object]) -> bool:
-    """Say whether a function takes ``time=``; some builtins do not tell, and take none."""
-    try:
-        return "time" in inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return False
 
 
 class Function(MaskSource):

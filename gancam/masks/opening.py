@@ -55,4 +55,4 @@ def patiently(sources: Iterable[MaskSource]) -> None:
     """Let those of `sources` that find people look for them as often as in a file."""
     for source in sources:
         if isinstance(source, Person):
-            source.take_time()
+            source.prefer_quality()

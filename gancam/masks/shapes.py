@@ -57,7 +57,7 @@ class Polygons(MaskSource):
                 alone = self._inside(image.shape, corners)
                 if not alone.any():
                     raise MaskError(
-                        f"{self._name(index)}: nothing of it lies in the picture of {image.shape[1]}x{image.shape[0]}"
+                        f"{self._name(index)}: lies outside the picture of {image.shape[1]}x{image.shape[0]}"
                     )
                 mask |= alone
             self._mask = mask

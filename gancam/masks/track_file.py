@@ -119,7 +119,7 @@ class MaskTrack(MaskSource):
         try:
             self._read(self.path.read_text(encoding="utf-8"))
         except (OSError, *MALFORMED) as error:
-            raise MaskError(f"{path}: is no mask track ({error})") from error
+            raise MaskError(f"{path}: is not a mask track ({error})") from error
         times = [time for time, _ in self._frames]
         known = [time for time in times if time is not None]
         self._times = known if len(known) == len(times) and known == sorted(known) else None
@@ -129,13 +129,13 @@ class MaskTrack(MaskSource):
     def _read(self, text: str) -> None:
         about = json.loads(text, object_hook=_packed)
         if not isinstance(about, dict) or about.get("format") != FORMAT or about.get("version") not in (1, 2):
-            raise ValueError("its format is another")
+            raise ValueError("its format is unknown")
         height, width = int(about["height"]), int(about["width"])
         self._shape = height, width
         self._order = _ROWS if about["version"] == 1 else _COLUMNS
         lists = map(_checked, about["masks"]) if about["version"] == 1 else (mask["counts"] for mask in about["masks"])
         if about["version"] == 2 and any(mask["size"] != [height, width] for mask in about["masks"]):
-            raise ValueError("a mask is of another size")
+            raise ValueError("a mask has another size")
         self._masks: list[Counts] = list(lists)
         self._frames = [(None if time is None else float(time), int(number)) for time, number in about["frames"]]
         if not (height * width > 0 and self._frames):

@@ -100,7 +100,7 @@ class Tracked(MaskSource):
         return self.track(image, Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)), time)
 
     def track(self, image: Image, picture: Picture, time: float | None) -> Mask:
-        """The same for who has `image` in grey: what is found in that serves several that are followed."""
+        """Do what a call does, given the grey `picture` of `image`, which several trackers may share."""
         grey = picture.grey
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now

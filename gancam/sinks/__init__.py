@@ -75,7 +75,7 @@ def _resolved(target: str) -> tuple[ModuleType, str]:
     if Path(target).suffix.lower() in IMAGES:
         images = shlex.quote(target if SequencePath.of(target) else "out-%06d.png")
         cure = f"record out.mp4, and gancam process out.mp4 {images} makes an image of each frame"
-        raise SinkError(f"{target}: images are not recorded live: {cure}; p of the window saves one")
+        raise SinkError(f"{target}: gancam live does not record images: {cure}; the key p in the window saves one")
     named = [vars(import_module(f"{__name__}.{name}")).get("FORM") for name in _modules()]
     words = sorted(form for form in named if form is not None)
     known = f"{', '.join(words)}, URLs and files ending in {', '.join((*video.CONTAINERS, *video.ANIMATIONS))}"

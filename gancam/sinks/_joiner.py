@@ -104,7 +104,7 @@ class VideoJoiner(Joiner):
 def check_encoder(settings: EncoderSettings, extradata: str, pieces: Pieces) -> None:
     """Raise ``SinkError`` where `pieces` are of another encoder than that of the fingerprint `extradata`."""
     if any(index["extradata"] != extradata for _, index in pieces):
-        what = "the encoder changed since the pieces were written; --overwrite begins anew"
+        what = "the encoder changed since the pieces were written; --overwrite starts over"
         raise SinkError(f"{settings.path}: {what}")
 
 

@@ -20,7 +20,7 @@ from gancam.media.messages import cause
 from gancam.media.sound import ChannelPlan, SoundConverter, SoundDecoder, channel_plans, nearest_layout, nearest_rate
 from gancam.media.streams import described, is_cover, is_hidden, open_file, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
-from gancam.sinks._jumps import Jumps
+from gancam.sinks._discontinuities import TimestampRepair
 from gancam.sinks._subtitles import Cues, Packet, Words, can_convert
 from gancam.units import counted
 
@@ -126,7 +126,7 @@ class Tracks:
     ) -> None:
         self.notes: list[str] = []
         self._output, self._origin, self._first, self._end = output, origin, first, end
-        self._jumps = Jumps(path)
+        self._timestamps = TimestampRepair(path)
         self._tracks: dict[int, _Track] = {}
         self._plans: dict[int, ChannelPlan] | None = None  # of the audio, once one is transcoded
         if not path.exists():
@@ -269,7 +269,7 @@ class Tracks:
         if not streams:
             return
         try:
-            yield from filter(self._jumps, self._input.demux(streams))
+            yield from filter(self._timestamps, self._input.demux(streams))
         except IndexError:
             pass  # PyAV, at the end of a file in which streams appeared after its beginning
         except av.FFmpegError as error:
@@ -297,7 +297,7 @@ class Tracks:
         self.write_until(until)
         for one in cues:
             self._mux(one.until(None))
-        self.notes += [self._jumps.told] if self._jumps.told else []
+        self.notes += [self._timestamps.note] if self._timestamps.note else []
         self.close()
 
     def _made(self, packet: Packet) -> Iterator[Packet]:

@@ -83,10 +83,10 @@ class ImageWriter(Sink):
         self._notes: list[str] = [] if source is None else left_out(Path(source), "images hold")
         self._alpha = info.alpha and holds_alpha(self._path)
         if info.alpha and not self._alpha:
-            self._notes.append(f"its transparency is left out: {self._path.suffix} holds none, .png does")
+            self._notes.append(f"its transparency is left out: {self._path.suffix} cannot hold it, .png can")
         self._metadata = ImageMetadata(icc=info.icc)
         if self._metadata.icc and suffix == ".bmp":
-            self._notes.append(f"its colour profile is left out: {suffix} has no place for it")
+            self._notes.append(f"its colour profile is left out: {suffix} cannot hold it")
         self._notes.append(f"times are kept in {names.times.name}")
         self._until: Fraction | None = None  # when the last frame ends, in seconds
         entries: dict[str, object] = {

@@ -32,7 +32,7 @@ _FORMAT = 3
 _BESIDE: Literal["matroska_block_additional"] = "matroska_block_additional"  # where VP9 has its opacity
 _TAIL = struct.Struct("<II")  # length and CRC-32 of the index at the end of a piece
 _MOST_PIECES = 1_000_000
-NOTHING_KEPT = "no piece of it was whole yet, so nothing is kept and the same command begins anew"
+NOTHING_KEPT = "no part was finished yet, so nothing is kept and the same command starts over"
 
 
 class PiecePlan(TypedDict):
@@ -87,8 +87,8 @@ def goes_on(path: Path, changed: str, *, resume: bool, overwrite: bool) -> bool:
     if overwrite:
         return False
     if resume:
-        raise InputError(f"{path}: the unfinished job is another one ({changed}); --overwrite begins anew")
-    raise OutputExists(f"{path}: an unfinished job is there: --resume goes on, --overwrite begins anew")
+        raise InputError(f"{path}: the unfinished job differs from this one ({changed}); --overwrite starts over")
+    raise OutputExists(f"{path}: an unfinished job exists: --resume continues it, --overwrite starts over")
 
 
 def piece_length(size: tuple[int, int]) -> int:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from gancam.errors import GancamError, InputError, SourceError
 from gancam.frame import Frame
-from gancam.media.leaps import LEAST, Leap, leaps
+from gancam.media.discontinuities import LEAST, Discontinuity, discontinuities
 from gancam.media.messages import cause
-from gancam.sources.cut_off import is_cut_off
 from gancam.sources.decoders import Decoder, frames_ahead, log
 from gancam.sources.extent import LATE, Extent, breaks_off, cut_short, frames_within, shown_ticks
+from gancam.sources.truncation import is_truncated
 from gancam.threads import BoundedQueue
 from gancam.units import counted
 
@@ -50,8 +50,8 @@ class Reading:
         self._begin = threading.RLock()  # so that nothing is closed while the thread is made and not yet begun
         self._closed = self._ended = False
         self._short = False  # whether frames are missing at the end
-        self._leaps: list[Leap] | None = None  # where its clock leaps ahead, once that was looked for
-        self._leapt = 0.0  # seconds by which frames come earlier than they say, by the leaps before them
+        self._discontinuities: list[Discontinuity] | None = None  # once they were looked for
+        self._removed = 0.0  # seconds of the discontinuities so far, by which frames come earlier than they say
         self.skip, self.worker_seconds = 0, worker_seconds
         self.wanted = frames_within(extent.frames, extent.fps, extent.first, extent.end)
         self._queue: BoundedQueue[Frame | Exception | None] = BoundedQueue(frames_ahead(self._size))
@@ -71,7 +71,7 @@ class Reading:
         if self._closed:
             raise SourceError(f"{self._path}: already closed")
         if self._ended:
-            raise SourceError(f"{self._path}: already read to its end, its frames come once: open it again")
+            raise SourceError(f"{self._path}: already read to its end: open it again to read it once more")
         with self._begin:
             if self._thread is None and not self._closed:
                 self._thread = threading.Thread(target=self._run, name="gancam-decode", daemon=True)
@@ -123,9 +123,9 @@ class Reading:
         held: Frame | None = None  # the frame whose duration is known when the next one comes
 
         def moment(tick: int) -> float:
-            exact = self._extent.seconds(tick) - self._leapt
+            exact = self._extent.seconds(tick) - self._removed
             if exact > last + LEAST:
-                exact -= self._leap(last, exact, 1 / self._extent.fps)
+                exact -= self._discontinuity(last, exact, 1 / self._extent.fps)
             return exact if exact > last else last + 1 / self._extent.fps
 
         def wanted(tick: int) -> bool:
@@ -165,16 +165,16 @@ class Reading:
         except Exception as error:  # raised where the frames are asked for
             self._offer(SourceError(f"{self._path}: cannot be decoded after frame {index} ({cause(error)})"))
 
-    def _leap(self, last: float, now: float, usual: float) -> float:
-        """How many of the seconds from `last` to `now` did not pass, as the clock leapt: all but `usual`, or none."""
-        if self._leaps is None and last > -math.inf:
-            self._leaps = leaps(self._path)
-        before = float(self._extent.origin) + self._leapt  # to the file's own clock
-        if not any(leap.is_at(last + before, now + before) for leap in self._leaps or ()):
+    def _discontinuity(self, last: float, now: float, usual: float) -> float:
+        """How many of the seconds from `last` to `now` did not pass: all but `usual` at a discontinuity, else none."""
+        if self._discontinuities is None and last > -math.inf:
+            self._discontinuities = discontinuities(self._path)
+        before = float(self._extent.origin) + self._removed  # to the file's own clock
+        if not any(jump.is_between(last + before, now + before) for jump in self._discontinuities or ()):
             return 0.0
         over = now - last - usual
-        self._leapt += over
-        said = f"its times leap by {over:.0f} s, as in files put one behind another: it goes on at once"
+        self._removed += over
+        said = f"its timestamps jump by {over:.0f} s, as in concatenated files: played without the gap"
         self._notes.append(f"{self._path.name}: at {max(last, 0):.1f} s {said}")
         return over
 
@@ -226,7 +226,7 @@ class Reading:
         elif short and self._extent.frames is not None:
             self._short = True
             self._notes.append(f"the video stops early: {counted(self._extent.frames, 'frame')} promised, {came} came")
-        elif is_cut_off(self._path):
+        elif is_truncated(self._path):
             self._short = True
             told = f"the file is cut off, {counted(came, 'frame')} came"
             self._notes.append(f"the video stops early: {told}")

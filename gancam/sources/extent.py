@@ -15,7 +15,7 @@ import av
 from gancam.errors import InputError
 from gancam.media.info import MOST_FPS, possible_rate
 from gancam.media.streams import open_file
-from gancam.sources.cut_off import is_cut_off
+from gancam.sources.truncation import is_truncated
 
 Seconds = TypeVar("Seconds", float, Fraction)
 _EXACT = {"mov", "mp4", "avi"}  # where a stream's duration is the sum of its frames'
@@ -41,9 +41,7 @@ def cut_short(lasts: Seconds, left: Seconds, before: Seconds) -> Seconds:
 def check_range(first: Fraction | None, end: Fraction | None) -> None:
     """Raise ``InputError`` for a range of time (seconds) that ends where it begins, or before."""
     if first is not None and end is not None and end <= first:
-        raise InputError(
-            f"from {float(first):g} s to {float(end):g} s there is no time: the end must come after the beginning"
-        )
+        raise InputError(f"from {float(first):g} s to {float(end):g} s: the end must come after the beginning")
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def promised_frames(
 ) -> tuple[int | None, bool]:
     """Give how many frames `stream` should have, and whether that was counted (else it is its duration times `fps`)."""
     formats = set(container.format.name.split(","))
-    if "avi" in formats and is_cut_off(Path(container.name)):  # the index is missing, and its head counts gaps too
+    if "avi" in formats and is_truncated(Path(container.name)):  # the index is missing, and its head counts gaps too
         reckoned = round(stream.frames * (stream.time_base or 0) * Fraction(fps))
         return reckoned if 0 < reckoned < 1e9 else None, False
     if {"mp4", "avi"} & formats:  # edit lists hide some, and gaps of AVI are empty frames
@@ -182,7 +180,7 @@ def shortage(
     promised, counted = promised_frames(container, stream, frame_rate(stream))
     if counted and promised is not None and len(times) < promised:
         return f"{promised} frames promised"
-    if is_cut_off(path):
+    if is_truncated(path):
         return "the file is cut off"
     last, end = (
         max(times, default=Fraction(0)),

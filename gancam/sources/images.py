@@ -58,7 +58,7 @@ class _Timed(Source):
         return self._ends[-1]
 
     @property
-    def footage(self) -> VideoInfo:
+    def info(self) -> VideoInfo:
         """Colour, clock and shape, for a file sink."""
         return self._footage
 
@@ -132,7 +132,7 @@ class ImageFiles(_Timed):
         names = SequencePath.of(self._path)
         self._files = [] if names is None else names.images()
         if names is None or not self._files:
-            raise NotFound(f"{path}: there is no such image")
+            raise NotFound(f"{path}: no image has such a name")
         self._notes: list[str] = []
         self._fps, self._time_base = float(fps), 1 / rate_of(fps)
         self._until: Fraction | None = None
@@ -166,7 +166,7 @@ class ImageFiles(_Timed):
             if base is not None and base <= 0:
                 raise ValueError(f"a time base of {base}")
         except (OSError, *MALFORMED) as error:
-            raise SourceError(f"{file}: is no list of times ({cause(error)})") from error
+            raise SourceError(f"{file}: is not a list of times ({cause(error)})") from error
         without = "or remove the file of times, and --fps says how fast they are"
         if len(times) != len(numbers):
             said = f"has {len(times)} times for {len(numbers)} images"
@@ -240,7 +240,7 @@ class AnimatedImage(_Timed):
         self._path = Path(path)
         read = read_pictures(self._path)
         if len(read.pictures) < 2 or read.kind != "frames":
-            raise SourceError(f"{path}: is one image, no animation")
+            raise SourceError(f"{path}: is a single image, not an animation")
         ends = list(itertools.accumulate(Fraction(picture.milliseconds, 1000) for picture in read.pictures))
         times = [Fraction(0), *ends[:-1]]
         self._pictures = [read.pictures[index] for index in self._keep(times, ends, first, end)]

@@ -235,7 +235,7 @@ class LiveSource(Source):
         fields: Which of the two fields of its pictures comes first, of a file: "tff" (the upper) or "bff"; empty where
             they are not of fields, or that is not known.
         sound: What is heard beside the pictures: a stream's own sound, or what a microphone gives it.
-        mirrored: Whether pictures are given mirrored, as one sees oneself; it may change at any time.
+        mirrored: Whether pictures are flipped, as in a mirror; it may change at any time.
 
     Raises:
         InputError: For values that make no sense.

@@ -88,7 +88,7 @@ def _realtime(
     """Play `source` at its own pace, and say of it what outputs and the user should know."""
     if not isinstance(source, VideoFile | ImageFiles | AnimatedImage):
         return RealtimeSource(source, name=name, patience=patience, again=again)
-    info = source.footage
+    info = source.info
     scaled = info.aspect if square else Fraction(1)
     live = RealtimeSource(source, name=name, patience=patience, again=again, aspect=scaled)
     live.origin, live.aspect = info.origin, info.aspect / scaled

@@ -25,9 +25,9 @@ from gancam.media.streams import open_file, picture_of
 from gancam.sources._reading import Reading
 from gancam.sources.combing import Combs
 from gancam.sources.contract import Source
-from gancam.sources.cut_off import lacks_index
 from gancam.sources.decoders import Decoder, Deinterlace, field_order, opacity_apart
 from gancam.sources.extent import Extent, check_range, end_of, frame_rate, picture_end, promised_frames
+from gancam.sources.truncation import lacks_index
 from gancam.units import counted
 
 _TEXT_ART = {"ansi", "bintext", "xbin", "idf"}  # codecs as which FFmpeg "plays" any text file
@@ -234,7 +234,7 @@ class VideoFile(Source):
         return True
 
     def tone_map(self) -> bool:
-        """Make SDR of HDR that has more than 8 bits, with a note: frames and ``footage`` are of BT.709 from now on.
+        """Make SDR of HDR that has more than 8 bits, with a note: frames and ``info`` are of BT.709 from now on.
 
         To be called before iterating. False, and nothing changes, where the video is none.
         """
@@ -299,7 +299,7 @@ class VideoFile(Source):
         return self._reading.wanted
 
     @property
-    def footage(self) -> VideoInfo:
+    def info(self) -> VideoInfo:
         """Colour, clock and shape, for a file sink."""
         return self._footage
 

@@ -22,9 +22,9 @@ from gancam.media.paths import SequencePath, StillPath, classify
 from gancam.media.streams import described, first_heard, is_hidden, is_pause, open_file, picture_of
 from gancam.media.timecode import advanced, is_timecode, timecode_of
 from gancam.sources import AnimatedImage, ImageFiles, VideoFile
-from gancam.sources.cut_off import lacks_index
 from gancam.sources.decoders import opacity_apart
 from gancam.sources.extent import picture_end, shortage
+from gancam.sources.truncation import lacks_index
 
 Sight: TypeAlias = "NDArray[np.float32] | None"
 """A small grey picture as displayed; None where there is nothing in it."""
@@ -116,7 +116,7 @@ def _on_clock(path: Path, part: Part) -> Part:
     if part == Part():
         return part
     with VideoFile(path, first=part.first, end=part.end) as source:
-        origin = source.footage.origin
+        origin = source.info.origin
     return Part(*(None if one is None else one + origin for one in part))
 
 
@@ -128,7 +128,7 @@ def _images(opened: ImageFiles | AnimatedImage, part: Part) -> Media:
         return Media(
             streams=[picture], metadata={}, chapters=[], picture=picture, size=source.size, aspect=Fraction(1),
             colour={}, orientation=Orientation(), sight=_sight_of(next(iter(source), None)), interlaced=False, bits=8,
-            alpha=source.footage.alpha, pixels="bgr24",
+            alpha=source.info.alpha, pixels="bgr24",
         )  # fmt: skip
 
 

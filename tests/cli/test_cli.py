@@ -249,9 +249,11 @@ def test_what_is_wrong_with_the_input(tmp_path: Path) -> None:
         ["http://127.0.0.1:1/z.mp4"] * 3,
     ):
         refused(
-            "process", *words, says="gancam: http://127.0.0.1:1/z.mp4: a URL, and here files are read and written: "
+            "process",
+            *words,
+            says="gancam: http://127.0.0.1:1/z.mp4: is a URL, but this command reads and writes files; ",
         )
-    refused("verify", CITY, "http://127.0.0.1:1/z.mp4", says="gancam: http://127.0.0.1:1/z.mp4: a URL, and here")
+    refused("verify", CITY, "http://127.0.0.1:1/z.mp4", says="gancam: http://127.0.0.1:1/z.mp4: is a URL, but")
     (tmp_path / "nothing").mkdir()
     refused("process", tmp_path / "nothing", tmp_path / "made", says="the inputs hold no video and no image\n")
     assert not out.exists()
@@ -358,7 +360,7 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
         _, said = process.communicate(timeout=300)
     assert process.returncode == code, said
     assert "Traceback" not in said
-    assert re.search(r"interrupted; \d+ frames are kept, and the same command with --resume goes on after them", said)
+    assert re.search(r"interrupted; \d+ frames are kept, and the same command with --resume continues after them", said)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".out.mp4.pieces", "long.mp4"]
     plays = so_far(out)
     assert str(plays) in said
@@ -368,7 +370,7 @@ def test_a_signal_keeps_the_work_and_says_how_to_go_on(tmp_path: Path, model: Pa
     assert isinstance(process.args, list)
     done = gancam(*process.args[3:], "--resume", "--json")
     assert done.returncode == 0, done.stderr
-    assert "goes on after" in done.stderr
+    assert "continues after" in done.stderr
     assert json.loads(done.stdout)["frames"] < FRAMES
     assert video(out)[:2] == (FRAMES, (640, 360))
 
@@ -508,7 +510,7 @@ def test_the_list_of_commands_is_in_the_order_of_use_and_cuts_no_sentence(monkey
              "verify", "bench", "doctor")  # fmt: skip
     assert [line.split()[0] for line in listed] == list(names)
     assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
-    assert listed[0] == "  process  Take videos and images through effects into new files."
+    assert listed[0] == "  process  Apply effects to videos and images, and write new files."
 
 
 def test_help_shows_two_parameters_and_names_values_by_what_they_are() -> None:

@@ -136,7 +136,7 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     says = "--seconds 0: needs a number above 0; without it there is no end"
     refused("live", "test", "-e", "none", "--seconds", "0.0", "--to", str(tmp_path / "a.mkv"), says=says)
     refused("live", "test", "-e", "inpaint:draw", "--to", "mjpeg:0", says="draw needs a window")
-    refused("live", "test", "-e", "inpaint:draw", "-e", "morph-fruits:draw", says="only one effect can be drawn for")
+    refused("live", "test", "-e", "inpaint:draw", "-e", "morph-fruits:draw", says="only one effect can be drawn on")
     refused("live", "test", "-e", "sr-x2", "--control", "mic", says="turns `level`, which none of these effects has")
     refused("live", "test", "-e", "sr-x2", "--control", str(tmp_path), says="not a regular file")
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -163,9 +163,9 @@ def test_what_cannot_be_is_told_before_a_model_is_loaded(tmp_path: Path, monkeyp
     (tmp_path / "a.mp4").write_bytes(b"a")
     refused("live", tmp_path / "a.mp4", "-e", "none", "--size", "96x64", says="is a file, which has its own size")
     refused("live", "no-such-camera", "-e", "none", says="camera's index or name")
-    refused("live", tmp_path / "b-%d.png", "-e", "none", says="there is no such image")
-    refused("live", tmp_path / "a*.mp4", "-e", "none", says="is a pattern, which gancam process takes")
-    refused("live", "-", "-e", "none", says="-: standard input is not played live; gancam process - OUT takes it")
+    refused("live", tmp_path / "b-%d.png", "-e", "none", says="no image has such a name")
+    refused("live", tmp_path / "a*.mp4", "-e", "none", says="is a pattern, which only gancam process accepts")
+    refused("live", "-", "-e", "none", says="-: gancam live cannot play standard input; gancam process - OUT reads it")
 
 
 def test_an_animated_picture_is_made_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +218,7 @@ def test_an_output_that_fails_is_named_once_and_ends_with_1(
         rf"{re.escape(str(bad))}: writing failed after \d+ frames \(no room left\); what was written until then is kept"
     )
     assert len(re.findall(failed, done.stdout + done.stderr)) == 1
-    assert re.search(rf"^warning: {failed}; the other outputs go on$", done.stderr, re.M)
+    assert re.search(rf"^warning: {failed}; the other outputs continue$", done.stderr, re.M)
     assert done.stderr.count("/dev/full: cannot be written") == len(log[1:])
     assert "VideoWriter" not in done.stdout + done.stderr
     assert re.search(rf"wrote {re.escape(str(bad))} \(until [01]\.\d s, ", done.stdout)
@@ -259,7 +259,7 @@ def test_the_shape_of_pixels_is_kept_in_files(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     for out in outs:
         with VideoFile(out) as made:
-            assert (made.size, made.footage.aspect) == ((96, 64), Fraction(16, 11))
+            assert (made.size, made.info.aspect) == ((96, 64), Fraction(16, 11))
 
 
 def test_numbered_images_are_played(tmp_path: Path) -> None:

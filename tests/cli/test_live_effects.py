@@ -149,7 +149,7 @@ class Picky(Effect):
 
     def __call__(self, image: Image, *, time: float | None = None) -> Image:
         if self.broken or self.params.size > 5:
-            raise MaskError(f"size={self.params.size}: nothing of it lies in the picture")
+            raise MaskError(f"size={self.params.size}: lies outside the picture")
         return np.full_like(image, self.params.size)
 
 
@@ -167,7 +167,7 @@ def test_a_parameter_that_cannot_be_in_this_picture_ends_nothing(said: list[str]
         assert (play.frame() == 4).all()
         assert picky.params.size == 4
         assert controls.by_name["Picky.size"].value == 4
-        assert "size=9: nothing of it lies in the picture" in said[0]
+        assert "size=9: lies outside the picture" in said[0]
         assert "size=9" in effects.news()
         picky.broken = True
         with pytest.raises(MaskError):  # no parameter did that
@@ -193,10 +193,10 @@ def test_what_fails_at_its_first_frame_gives_way_to_what_played(said: list[str])
         assert (play.until(lambda: len(said) == 2) == 20).all()
         assert (effects.playing, list(controls.by_name), grey.closed) == ("grey", ["grey20.on"], False)
         assert said == [
-            "Picky: size=1: nothing of it lies in the picture; the plain picture goes on",
-            "Picky: size=1: nothing of it lies in the picture; grey goes on",
+            "Picky: size=1: lies outside the picture; the plain picture goes on",
+            "Picky: size=1: lies outside the picture; grey goes on",
         ]
-        assert effects.news() == "Picky: size=1: nothing of it lies in the picture"
+        assert effects.news() == "Picky: size=1: lies outside the picture"
         picky.broken = False
         effects.choose("picky")
         assert (play.until(lambda: effects.playing == "picky") == 1).all()

@@ -71,7 +71,7 @@ def test_what_is_wrong_with_an_effect_names_it(tmp_path: Path, effect: str, says
 def test_a_box_outside_of_the_picture_names_its_effect(tmp_path: Path) -> None:
     done = here("process", make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4", "-e", "inpaint:box=4000/2/30/30", "-q")
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("gancam: inpaint: box 4000/2/30/30: nothing of it lies in the")
+    assert done.stderr.splitlines()[-1].startswith("gancam: inpaint: box 4000/2/30/30: lies outside the")
 
 
 def test_a_format_that_is_not_written_says_what_to_write_first(tmp_path: Path) -> None:

@@ -88,17 +88,17 @@ def test_a_face_that_moves_leaves_nothing_of_its_hair_behind(people: Image) -> N
 
 
 def told_until_somebody_is_found(effect: ModelEffect, people: Image, says: str) -> None:
-    assert not effect.unfound
+    assert not effect.detection_note
     effect(still("spices"))
-    assert says in effect.unfound
+    assert says in effect.detection_note
     effect(people)
-    assert not effect.unfound
+    assert not effect.detection_note
     for second in (10.0, 20.0, 30.0):
         effect(still("spices"), time=second)
     held = "face" in says  # for a while after they were seen
-    assert held or "a person was found in 20 % of its frames only, so in the others " in effect.unfound
+    assert held or "a person was found in 20 % of its frames only, so in the others " in effect.detection_note
     effect.reset()
-    assert not effect.unfound
+    assert not effect.detection_note
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_so_it_is_by_every_effect_with_a_mask(people: Image, name: str, values: 
     own = {"outside": True} if name == "sketch" else {"where": "inside", "box": "8/8/40/40", "faces": "on"}
     other = gancam.load(name, device="cpu", threads=1, **own)
     other(still("spices"))
-    assert not other.unfound
+    assert not other.detection_note
 
 
 @pytest.mark.parametrize(("mask", "says"), [("person", "no person was found"), ("faces", "no face was found")])
@@ -124,7 +124,7 @@ def test_that_nobody_was_found_is_told(people: Image, mask: str, says: str) -> N
     effect = gancam.load("inpaint", device="cpu", threads=1, mask=mask)
     told_until_somebody_is_found(effect, people, says)
     effect(still("spices"), mask=np.zeros(still("spices").shape[:2], np.uint8))
-    assert not effect.unfound
+    assert not effect.detection_note
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_in_a_file_each_frame_is_looked_at(person: Image, monkeypatch: pytest.Mo
     for frame in range(bystanders._EVERY + 1):
         found(person, frame / 30, face)
     assert len(looks) == 2
-    found.take_time()
+    found.prefer_quality()
     found(person, 1.0, face)
     found(person, 1.1, face)
     assert len(looks) == 4

@@ -62,7 +62,7 @@ def test_only_the_call_must_be_written() -> None:
     same = Same()
     assert (same.name, same.level, same.card, same.params.values()) == ("Same", "", None, {})
     assert same.output_size((6, 4)) == (6, 4)
-    assert (same.remembers, same.skims) == (True, False)
+    assert (same.remembers, same.can_skim) == (True, False)
     assert (same.notes, same.status, same.pad, same.device) == ([], "", None, "cpu")
     assert same.quality_levels() == [[same]]
     assert same.identity() == {}

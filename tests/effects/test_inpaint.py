@@ -375,7 +375,7 @@ def test_a_mask_of_another_picture_is_refused(path: Path) -> None:
     image = still("lake")
     with pytest.raises(MaskError, match="10x10, the picture 320x240"):
         load(path)(image, mask=np.ones((10, 10), np.uint8))
-    with pytest.raises(MaskError, match="nothing of it lies in the picture of 320x240"):
+    with pytest.raises(MaskError, match="lies outside the picture of 320x240"):
         load(path, box="900/900/10/10")(image)
     with pytest.raises(MaskError, match="nothing to hold on to"):
         load(path, box="10/10/20/20", track=True)(np.zeros((240, 320, 3), np.uint8))
@@ -462,7 +462,7 @@ def test_what_process_reads_ahead_is_in_its_output(path: Path, tmp_path: Path) -
     said: list[str] = []
     erase = effects.load(path, device="cpu", precision="fp32", threads=1, find="overlay")
     process_video(source, tmp_path / "out.mp4", [erase], ProcessOptions(), Report(), notify=said.append)
-    assert sum("read ahead" in note for note in said) == 1
+    assert sum("is read to its end" in note for note in said) == 1
     with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
         one, two = next(iter(before)).image, next(iter(after)).image
     assert cv2.absdiff(one, two)[truth].mean() > 20

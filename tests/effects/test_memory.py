@@ -130,7 +130,9 @@ def played(effect: effects.Effect, frames: list[Image], begin: int = 0, *, timed
     for at, frame in enumerate(frames, begin):
         made = effect(frame, time=at / 30 if timed else None).tobytes()
         opacity = effect.opacity
-        told.append((made, None if opacity is None else opacity.tobytes(), effect.notes, effect.unfound, effect.status))
+        told.append(
+            (made, None if opacity is None else opacity.tobytes(), effect.notes, effect.detection_note, effect.status)
+        )
     return told
 
 
@@ -151,7 +153,7 @@ def test_after_a_reset_an_effect_is_as_new(models: Models, kind: str, timed: boo
     wanted = played(copy.deepcopy(effect), clip("lake", 3), timed=timed)
     played(effect, clip("lake", 4, seed=1), timed=timed)
     effect.reset()
-    assert (effect.unfound, effect.notes) == ("", [])
+    assert (effect.detection_note, effect.notes) == ("", [])
     assert played(effect, clip("lake", 3), timed=timed) == wanted
 
 

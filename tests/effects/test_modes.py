@@ -51,9 +51,9 @@ def test_its_parameters_are_those_that_the_command_line_knows(name: str) -> None
 
 @EVERY
 def test_a_file_may_be_begun_at_any_frame_where_nothing_is_remembered(mode: Mode) -> None:
-    """That is what several workers and resumed jobs rely on; what skims sees the frames before first."""
+    """That is what several workers and resumed jobs rely on; what can_skim sees the frames before first."""
     frames, effect = scene(mode), made(mode)
-    if effect.remembers and not effect.skims:
+    if effect.remembers and not effect.can_skim:
         return
     whole = _played(effect, frames)
     effect.reset()

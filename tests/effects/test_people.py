@@ -53,21 +53,21 @@ def test_people_stay_and_the_rest_is_blurred(effect: gancam.Background, people: 
 
 
 def test_it_is_told_that_nobody_was_found(effect: gancam.Background, people: Image) -> None:
-    assert effect.unfound == ""  # nothing was looked at
+    assert effect.detection_note == ""  # nothing was looked at
     effect(still("lake"))
     said = "no person was found in it, so all of it was blurred; who is small in it, far away, blurred or half hidden"
-    assert effect.unfound.startswith(said)
+    assert effect.detection_note.startswith(said)
     effect.params.colour = "#00ff00"
-    assert "all of it was replaced" in effect.unfound
+    assert "all of it was replaced" in effect.detection_note
     effect(people)
-    assert effect.unfound == ""
+    assert effect.detection_note == ""
     effect(still("lake"))
-    assert effect.unfound.startswith("a person was found in 33 % of its frames only, so in the others all of it was")
+    assert effect.detection_note.startswith("a person was found in 33 % of its frames only, so in the others all")
     effect.reset()
-    assert effect.unfound == ""
+    assert effect.detection_note == ""
     effect.params.strength = 0.0
     effect(still("lake"))
-    assert effect.unfound == ""
+    assert effect.detection_note == ""
 
 
 def test_nothing_may_be_behind_people(effect: gancam.Background, people: Image) -> None:
@@ -373,7 +373,7 @@ def test_who_comes_into_an_empty_frame_is_seen_within_half_a_second(cut: Cut) ->
 def test_where_there_is_time_all_parts_are_looked_at_within_nine_frames(cut: Cut) -> None:
     """In files, which nobody waits for: it took twice as long, in which they walk through much of the picture."""
     person = gancam.masks.Person(wide=True)
-    person.take_time()
+    person.prefer_quality()
     for step in range(16):
         person.opacity(far(cut, grain=step + 1)[0], time=step / 25)
     frames = (far(cut, 320, tall=40, grain=step + 17) for step in range(9))
@@ -405,7 +405,7 @@ def test_who_comes_in_far_away_is_looked_at_where_there_is_time(cut: Cut) -> Non
     for patient in (True, False):
         person = gancam.masks.Person()
         if patient:
-            person.take_time()
+            person.prefer_quality()
         person.opacity(far(cut, grain=1, back="skyline")[0])
         left, top, width, height = cv2.boundingRect(truth)
         person.expect([(left, top, width, height)])
@@ -549,7 +549,7 @@ def test_inpaint_finds_small_newcomers_sooner_where_nobody_waits(people: Image, 
     come = wall.copy()
     come[-123:, 300:375] = small
     effect = load("inpaint", device="cpu", threads=1, memory=False, mask="person" if named == "before" else "")
-    effect.take_time()
+    effect.prefer_quality()
     effect.params.mask = "person"
     effect(wall, time=0.0)
     assert any((effect(come, time=index / 30) != come).any() for index in range(1, 7)), "13 frames where somebody waits"

@@ -53,7 +53,7 @@ def test_what_a_text_means(text: str, name: str, params: dict[str, str]) -> None
     [
         ("", "has no name"),
         (":a=1", "has no name"),
-        ("sr:", "'' is not key=value: leave the colon out, or say more behind it"),
+        ("sr:", "'' is not key=value: remove the colon, or write key=value after it"),
         ("sr:=1", "'=1' is not key=value"),
         ("sr:a b", "'a b' is not key=value"),
         ("sr:strength", "'strength' is not key=value, nor a switch that an effect has"),

@@ -139,7 +139,7 @@ def test_a_panorama_is_drawn_as_finely_as_other_frames(size: tuple[int, int], li
 
     effect._network = seen  # type: ignore[attr-defined]
     effect(image)
-    effect.take_time()
+    effect.prefer_quality()
     effect(image)
     assert shown == [live, file]
 
@@ -185,7 +185,7 @@ def test_texture_goes_along_with_a_camera_that_moves(name: str) -> None:
     scene, fixed = (load(name, work_size=256, anchor=anchor, faces=0) for anchor in ("scene", "frame"))
     made, stayed = ([effect(view) for view in views] for effect in (scene, fixed))
     assert np.array_equal(made[0], stayed[0])
-    assert (scene.remembers, scene.skims) == (True, True)
+    assert (scene.remembers, scene.can_skim) == (True, True)
     one, other, before = made[6][8:40, 32:224], made[9][8:40, 8:200], stayed[9][8:40, 8:200]
     assert alike(one, other) > 0.9
     assert alike(stayed[6][8:40, 32:224], before) < (0.8 if name == "style-watercolour" else 0.6)  # faint on grey
@@ -208,9 +208,9 @@ def test_texture_stays_where_nothing_moves(frame: Image) -> None:
 
 def test_a_style_remembers_what_is_quickly_looked_through() -> None:
     usual = load("style-comic", faces=0)  # where there is writing
-    assert (usual.remembers, usual.skims) == (True, True)
+    assert (usual.remembers, usual.can_skim) == (True, True)
     calm = load("sketch", stabilise=0.5)
-    assert (calm.remembers, calm.skims) == (True, False)
+    assert (calm.remembers, calm.can_skim) == (True, False)
 
 
 def test_night_and_shadow_are_no_grey_paint_in_watercolour(frame: Image) -> None:

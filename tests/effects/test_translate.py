@@ -242,7 +242,7 @@ def test_a_style_that_has_time_draws_large_frames_more_finely(size: tuple[int, i
     image = cv2.resize(still("otters"), size)
     effect = gancam.load("style-comic", device="cpu", threads=2)
     usual = effect(image)
-    effect.take_time()
+    effect.prefer_quality()
     for one in (effect, copy.deepcopy(effect)):
         expected = gancam.load("style-comic", device="cpu", threads=2, work_size=work_size)(image)
         assert (one(image) == expected).all()
@@ -255,7 +255,7 @@ def test_a_model_that_is_no_style_takes_no_more_time(colours: Path) -> None:
     effect = load(colours)
     plain = effect(image)
     effect.reset()
-    effect.take_time()
+    effect.prefer_quality()
     assert (effect(image) == plain).all()
 
 

@@ -26,8 +26,9 @@ VEIL = np.full((24, 40), 128, np.uint8)
 class Teller(Effect):
     """Has something to say wherever an effect may, and writes down what it is told."""
 
-    name, device, unfound, idle, status = "teller", "cuda", "nobody was found", "nothing is marked", "half saved"
-    notes, remembers, skims, opacity, pad = ["a note"], True, True, VEIL, DrawingPad()
+    name, device, status = "teller", "cuda", "half saved"
+    detection_note, noop_reason = "nobody was found", "nothing is marked"
+    notes, remembers, can_skim, opacity, pad = ["a note"], True, True, VEIL, DrawingPad()
 
     def __init__(self) -> None:
         self.told: list[object] = []
@@ -62,7 +63,7 @@ class Teller(Effect):
     def listen_to(self, path: Path) -> None:
         self.told.append(path)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         self.told.append("time")
 
     def identity(self) -> Mapping[str, str | None]:
@@ -108,8 +109,9 @@ def test_what_an_effect_says_is_said_around_it(kind: str) -> None:
         assert inner.notes[0] in outer.notes
         assert inner.status in outer.status
         assert outer.figures()["seen"] == 3
-        assert (outer.device, outer.unfound, outer.idle) == (inner.device, inner.unfound, inner.idle)
-        assert (outer.remembers, outer.skims) == (True, kind != "carried")
+        assert outer.device == inner.device
+        assert (outer.detection_note, outer.noop_reason) == (inner.detection_note, inner.noop_reason)
+        assert (outer.remembers, outer.can_skim) == (True, kind != "carried")
         assert outer.pad is inner.pad
         assert outer.output_size((7, 5)) == (7, 5)
         assert outer.identity() == {"model": "abc"}
@@ -132,7 +134,7 @@ def test_what_an_effect_is_told_is_told_through(kind: str) -> None:
         outer.read_ahead(lambda: iter(()), whole=False)
         outer.frame_took(0.25)
         outer.listen_to(Path("a.wav"))
-        outer.take_time()
+        outer.prefer_quality()
         outer.discard()
         assert inner.told == ["reset", ("ahead", False), ("took", 0.25), Path("a.wav"), "time", "discard"]
         inner.told.clear()
@@ -149,7 +151,7 @@ def test_what_is_seen_of_a_chain_is_what_all_leave() -> None:
     assert veiled.alpha is not None
     assert (veiled.alpha == 64).all()
     budget = gancam.Budget([Teller(), lambda image: image], 5.0)
-    assert (budget.idle, budget.skims) == ("", False)
+    assert (budget.noop_reason, budget.can_skim) == ("", False)
     assert set(gancam.Budget([Teller(), Teller()], 5.0).identity()) == {"model", "effect#2", "params#2", "model#2"}
 
 
@@ -165,7 +167,7 @@ def test_what_is_off_says_nothing() -> None:
     frame = frame_through(Frame(IMAGE, 0, 0.0), [budget], time=0.0)
     assert budget.playing == "teller off"
     assert frame.alpha is None
-    assert (budget.unfound, budget.remembers) == ("", False)
+    assert (budget.detection_note, budget.remembers) == ("", False)
     assert "a note" not in budget.notes
 
 
@@ -211,6 +213,6 @@ def test_ways_to_play_hear_that_there_is_time() -> None:
     inner = Offers()
     budget = gancam.Budget(inner, 5.0)
     budget(IMAGE)
-    budget.take_time()
+    budget.prefer_quality()
     assert "time" in inner.told
     assert "time" in inner.ways[0].told

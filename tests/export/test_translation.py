@@ -129,7 +129,7 @@ def test_a_network_comes_back_from_its_file(name: str) -> None:
 def test_a_file_that_is_no_network_of_its_recipe_is_named(name: str, tmp_path: Path) -> None:
     card = replace(read_card(find(name)), recipe="oil")  # whose network has other grain
     path = save(onnx.load(find(name)), tmp_path / "x.onnx", card)
-    with pytest.raises(ValueError, match="no network of recipe 'oil'"):
+    with pytest.raises(ValueError, match="as a network of recipe 'oil'"):
         restore(path)
 
 

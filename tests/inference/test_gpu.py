@@ -351,7 +351,7 @@ def test_a_lost_gpu_is_replaced_once_for_all_threads(path: Path, caplog: pytest.
     assert len(found) == 8
     assert all(np.array_equal(one, truth) for one in found)
     assert (model.device, model.precision) == ("cpu", "fp32")
-    assert caplog.text.count("going on on the CPU") == 1
+    assert caplog.text.count("continuing on the CPU") == 1
 
 
 def test_a_graph_that_fails_is_given_up_once(path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
@@ -369,7 +369,7 @@ def test_a_graph_that_fails_is_given_up_once(path: Path, caplog: pytest.LogCaptu
     for one in (model, named):
         assert np.array_equal(one(frame()[None])[0], truth)
     assert opened == [("cuda", False)] * 2
-    assert caplog.text.count("going on without CUDA graphs") == 2
+    assert caplog.text.count("continuing without CUDA graphs") == 2
 
 
 def test_a_full_gpu_halves_the_tiles_and_stays_on_it(path: Path, caplog: pytest.LogCaptureFixture) -> None:

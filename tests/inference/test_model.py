@@ -176,7 +176,7 @@ def test_a_device_that_vanishes_is_replaced_by_the_cpu(path: Path, caplog: pytes
     assert np.array_equal(model(image)[0], truth)
     assert model.device == "cpu"
     assert model.spent["network"] > spent
-    assert caplog.text.count("going on on the CPU") == 1
+    assert caplog.text.count("continuing on the CPU") == 1
     with pytest.raises(DeviceError, match="gone"):  # as if CUDA had been asked for by name
         named(image)
 
@@ -204,7 +204,7 @@ def test_the_halves_of_a_generator_go_on_on_the_cpu(tiny: Path, caplog: pytest.L
     assert isinstance(model._playing.network, GeneratorNetwork)
     model._playing = replace(model._playing, network=Vanishing(model._playing.network))
     assert np.array_equal(model.synthesis(ws), images)
-    assert caplog.text.count("going on on the CPU") == 2
+    assert caplog.text.count("continuing on the CPU") == 2
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1025, 999_999, 2.5, "2"])
@@ -299,7 +299,7 @@ def test_what_is_no_number_is_made_in_fp32(tmp_path: Path, caplog: pytest.LogCap
     assert not model._playing.network(image).any()
     for _ in range(2):
         assert np.array_equal(model(image)[0], plain(image)[0])
-    assert caplog.text.count("made in fp32") == 1
+    assert caplog.text.count("computed in fp32") == 1
     dark = np.zeros_like(image)
     assert model(dark)[0].shape == (1, image.shape[1] * 2, image.shape[2] * 2, 3)
 

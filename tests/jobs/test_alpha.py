@@ -61,7 +61,7 @@ def test_an_image_keeps_its_opacity(tmp_path: Path, frames: Path, model: Path) -
     assert np.abs(whole[..., 3].astype(int) - expected).mean() < 2
     assert said == []
     process_image(tmp_path / "00.png", tmp_path / "flat.jpg", [], notify=said.append)
-    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
+    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg cannot hold it, .png can"]
 
 
 def test_what_is_transparent_has_no_say_in_what_is_seen(tmp_path: Path, model: Path) -> None:
@@ -249,7 +249,7 @@ def test_effects_may_give_opacity(tmp_path: Path, frames: Path, model: Path) -> 
     said: list[str] = []
     for name in ("a.png", "a.jpg"):
         process_image(tmp_path / "00.png", tmp_path / name, [Halved()], notify=said.append)
-    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg holds none, .png does"]
+    assert said == [f"{tmp_path / '00.png'}: its transparency is left out: .jpg cannot hold it, .png can"]
     whole = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
     assert whole is not None
     assert np.array_equal(whole[..., 3], np.where(half > 0, veil(0), 0))
@@ -267,7 +267,7 @@ def test_what_cannot_hold_it_says_so_first(tmp_path: Path, frames: Path) -> None
         _, said = process(frames, tmp_path / name, codec=codec)
         assert [note for note in said if "transparency" in note and note.endswith(f" here, --codec {cure} keeps it")]
     _, said = process(frames, tmp_path / "jpeg" / "%d.jpg")
-    assert "its transparency is left out: .jpg holds none, .png does" in said
+    assert "its transparency is left out: .jpg cannot hold it, .png can" in said
     _, said = process(make_clip(tmp_path / "a.mp4"), tmp_path / "b.mp4")
     assert not [note for note in said if "transparency" in note]
 

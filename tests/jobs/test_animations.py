@@ -262,7 +262,7 @@ def test_an_interrupted_animation_plays_and_goes_on(tmp_path: Path, clip: Path, 
     assert len(frames_of(so_far(out))) == 123
     report, said = process(clip, out, resume=True)
     assert report.frames == 6
-    assert f"{out}: goes on after 120 frames" in said
+    assert f"{out}: continues after 120 frames" in said
     process(clip, whole)
     assert out.read_bytes() == whole.read_bytes()
     assert not pieces_of(out).exists()

@@ -415,7 +415,7 @@ def test_a_batch_that_is_killed_goes_on(tmp_path: Path, model: Path) -> None:
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["done"] for event in events if event["event"] == "summary"] == [1]
-    assert any("goes on after" in event["note"] for event in events if event["event"] == "note")
+    assert any("continues after" in event["note"] for event in events if event["event"] == "note")
     assert (out / "a.mp4").stat().st_mtime_ns == made
     assert sorted(os.listdir(out)) == [LEDGER, "a.mp4", "b.mp4"]
     assert here("process", folder, whole, "-e", model, "-q").returncode == 0

@@ -7,14 +7,14 @@ from pathlib import Path
 import av
 import pytest
 
-from gancam.media import leaps
-from gancam.sinks import _jumps
+from gancam.media import discontinuities
+from gancam.sinks import _discontinuities
 from gancam.sources import _reading
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, times_of
 from tests.helpers.jobs import process
 
-JOINED = "jump back, as in files put one behind another"
+JOINED = "jump back, as in concatenated files"
 
 
 def sound_of(path: Path) -> list[float]:
@@ -45,7 +45,7 @@ def test_joined_files_keep_all_their_sound(tmp_path: Path, ending: str, out: str
     joined.write_bytes(one.read_bytes() * times)
     process(one, single)
     report, _ = process(joined, tmp_path / f"b{out}")
-    assert f"the times of joined{ending} {JOINED}" in report.notes
+    assert f"the timestamps of joined{ending} {JOINED}" in report.notes
     shown, heard = times_of(tmp_path / f"b{out}"), sound_of(tmp_path / f"b{out}")
     assert len(shown) == 24 * times
     assert len(heard) >= (len(sound_of(single)) - 2) * times
@@ -77,9 +77,9 @@ def test_joined_files_of_other_hours_follow_at_once(tmp_path: Path, ending: str,
     joined.write_bytes(b"".join(part.read_bytes() for part in hours))
     process(one, single)
     report, _ = process(joined, tmp_path / f"out{out}")
-    told = [note for note in report.notes if "leap" in note]
+    told = [note for note in report.notes if "jump by" in note]
     assert len(told) == 2
-    assert f"all{ending}: at 0.9 s its times leap by 7199 s" in told[0]
+    assert f"all{ending}: at 0.9 s its timestamps jump by 7199 s" in told[0]
     shown, heard = times_of(tmp_path / f"out{out}"), sound_of(tmp_path / f"out{out}")
     assert len(shown) == 24 * 4
     assert max(later - one for one, later in pairwise(shown)) < 0.1
@@ -90,7 +90,7 @@ def test_joined_files_of_other_hours_follow_at_once(tmp_path: Path, ending: str,
 
 
 def test_time_passes_where_sound_goes_on_without_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (leaps, _reading, _jumps):
+    for module in (discontinuities, _reading, _discontinuities):
         monkeypatch.setattr(module, "LEAST", 10)
     ticks = [*range(12), *range(300, 312)]
     source = make_clip(tmp_path / "a.ts", fps=25, time_base=Fraction(1, 25), ticks=ticks, audio=[("aac", 0.0)])

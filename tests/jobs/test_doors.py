@@ -63,7 +63,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
     [
         ("no.mp4 out.mp4", "no.mp4: no such file"),
         ("no.png out.png", "no.png: no such file"),
-        ("no-%d.png out.mp4", "no-%d.png: there is no such image"),
+        ("no-%d.png out.mp4", "no-%d.png: no image has such a name"),
         ("no-%d.png out.mp4 --jobs 2", "numbered images are made by one process"),
         ("in.mp4 there.mp4", "there.mp4: exists"),
         ("in.mp4 in.mp4 --overwrite", "in.mp4: the output is the same file as the input"),
@@ -109,7 +109,7 @@ def test_the_damaged_model_is_what_remains(folder: Path) -> None:
         ("in.mp4 %d.png --codec h264", "--codec and --encoder are for videos"),
         ("in.mp4 out.mp4 --fps 25", "--fps is for numbered images"),
         ("in.mp4 out.mp4 --params no.jsonl", "no.jsonl: no such file"),
-        ("in.mp4 out.mp4 --from 3s --to 2s", "from 3 s to 2 s there is no time: the end must come after the beginning"),
+        ("in.mp4 out.mp4 --from 3s --to 2s", "from 3 s to 2 s: the end must come after the beginning"),
         ("in.mp4 in.png 'a folder' --quality 101", "quality is 101"),
         ("in.mp4 in.png 'a folder' --params no.jsonl", "no.jsonl: no such file"),
         ("in.mp4 out.mp4 -e sr-x2:strength=3", "0 to 1"),
@@ -143,11 +143,11 @@ def test_process(folder: Path, arguments: str, says: str) -> None:
         ("in.mp4 --to nowhere/out.gif", "there is no folder"),
         (
             "in.mp4 --to f-%d.png",
-            "f-%d.png: images are not recorded live: record out.mp4, and gancam process out.mp4 f-%d.png",
+            "f-%d.png: gancam live does not record images: record out.mp4, and gancam process out.mp4 f-%d.png",
         ),
         (
             "in.mp4 --to a.jpg",
-            "and gancam process out.mp4 out-%06d.png makes an image of each frame; p of the window saves one",
+            "and gancam process out.mp4 out-%06d.png makes an image of each frame; the key p in the window saves one",
         ),
         ("in.mp4 --to -", "-: live video goes to other programs as mjpeg:8080"),
         ("in.mp4 --to mjpeg:eighty", "needs mjpeg:PORT"),
@@ -221,4 +221,4 @@ def test_what_is_right_is_let_through(folder: Path) -> None:
 
 def test_an_empty_name_is_no_file(tmp_path: Path) -> None:
     for words in (["", str(tmp_path / "out.mp4")], [str(tmp_path / "in.mp4"), ""]):
-        refused("process", *words, "-e", "sr-x2", says="an empty name is no file")
+        refused("process", *words, "-e", "sr-x2", says="an empty name is not a file")

@@ -120,7 +120,7 @@ def test_a_lossless_copy_goes_on_where_it_was_cut(tmp_path: Path) -> None:
     images = [frame.image for frame in TestPattern((96, 64), frames=200)]
     source, out = make_clip(tmp_path / "a.mp4", images=images), tmp_path / "b.mkv"
     cut_short(source, out, 130, codec="ffv1")
-    assert f"{out}: goes on after 120 frames" in copy(source, out, codec="ffv1", resume=True)
+    assert f"{out}: continues after 120 frames" in copy(source, out, codec="ffv1", resume=True)
     assert same(source, out)
 
 
@@ -168,7 +168,7 @@ def test_finer_colours_are_told_and_kept_where_asked(
         assert said == []
         echo = Echo()
         with VideoFile(source) as before, VideoFile(tmp_path / out) as after:
-            assert f"yuv{chroma}p" in after.footage.pixels
+            assert f"yuv{chroma}p" in after.info.pixels
             for was, now in zip(before, after, strict=True):
                 assert psnr(echo(was.image) if effects else was.image, now.image) > 36
 
@@ -187,7 +187,7 @@ def test_a_chroma_that_cannot_be_is_told(tmp_path: Path) -> None:
 def test_chroma_as_fine_as_the_source_needs_no_word(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mp4", images=scenery(count=2), pix_fmt="yuv422p")
     with VideoFile(source) as video:
-        large = VideoOptions(fps=30, size=(192, 128), source_info=video.footage)
+        large = VideoOptions(fps=30, size=(192, 128), source_info=video.info)
     assert prepare(tmp_path / "b.mp4", CONTAINERS[".mp4"], large)[1] == []
 
 
@@ -205,19 +205,19 @@ def test_fields_stay_fields_in_their_order(tmp_path: Path, order: str, out: str,
             for was, now in zip(before, after, strict=True):
                 assert psnr(was.image[24:], now.image[24:]) > 32
         with VideoFile(tmp_path / out) as after:
-            assert after.footage.fields == order
+            assert after.info.fields == order
 
 
 def test_fields_that_are_scaled_are_none_any_more(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.mkv", images=scenery(count=2), options={"x264-params": "tff=1"})
     with (
         VideoFile(source) as video,
-        VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(192, 128), source_info=video.footage)) as sink,
+        VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=(192, 128), source_info=video.info)) as sink,
     ):
         for frame in video:
             sink.write(frame.with_image(np.repeat(np.repeat(frame.image, 2, 0), 2, 1)))
     with VideoFile(tmp_path / "b.mp4") as after:
-        assert not after.footage.interlaced
+        assert not after.info.interlaced
 
 
 @pytest.mark.parametrize("full_range", [False, True])
@@ -369,7 +369,7 @@ def test_what_hdr10_says_of_display_and_light_is_kept(tmp_path: Path, codec: str
     )  # fmt: skip
     copy(source, tmp_path / "b.mp4", codec=codec)
     with VideoFile(source) as was, VideoFile(tmp_path / "b.mp4") as now:
-        before, after = was.footage.mastering, now.footage.mastering
+        before, after = was.info.mastering, now.info.mastering
     assert before.light == after.light == (1000, 400)
     assert before.display is not None
     assert after.display is not None

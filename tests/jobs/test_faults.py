@@ -306,7 +306,7 @@ def test_a_disk_that_is_full_from_the_start(tmp_path: Path, name: str, room: int
     assert "no room left" in done.stdout
     assert done.stdout.count("\n") == 1
     assert "after 0 frames" in done.stdout
-    assert "no piece of it was whole yet, so nothing is kept and the same command begins anew" in done.stdout
+    assert "no part was finished yet, so nothing is kept and the same command starts over" in done.stdout
     assert os.listdir(tmp_path / "out") == []
     process(source, tmp_path / "out" / name, quality=95)
 

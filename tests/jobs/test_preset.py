@@ -54,7 +54,7 @@ def test_texts_of_a_table_may_hold_anything(tmp_path: Path) -> None:
         ("[[effect]]\nstrength = 1", "effect: an effect needs a name"),
         ("[[effect]]\nname = 'a'\nx = [1]", "effect: a: x=[1]: needs a number"),
         ("[[effect]]\nname = 'a'\nx = 2026-01-01", "effect: a: x=2026-01-01: needs a number"),
-        ("[[effect]]\nname = 'a'\n'x y' = 1", "effect: effect 'a': 'x y' is no name"),
+        ("[[effect]]\nname = 'a'\n'x y' = 1", "effect: effect 'a': 'x y' is not a parameter name"),
         ("effect = 'sr-x2:a b'", "effect: effect 'sr-x2:a b': 'a b' is not key=value"),
         ("quality = ", "cannot be read as TOML"),
         ("\udcff", "cannot be read as TOML"),

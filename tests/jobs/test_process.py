@@ -61,7 +61,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_pieces_join_in_every_codec_and_container(tmp_path: Path, long: Path, codec: str, ending: str) -> None:
     with VideoFile(long) as video:
         frames = [frame for _, frame in zip(range(40), video, strict=False)]  # pieces of 7, 23 and 10
-        options = VideoOptions(fps=30, size=(96, 64), source_info=video.footage, codec=codec, audio_from=long)
+        options = VideoOptions(fps=30, size=(96, 64), source_info=video.info, codec=codec, audio_from=long)
     with PieceWriter(tmp_path / f"a{ending}", options) as sink:
         for frame in frames:
             sink.write(frame)
@@ -81,7 +81,7 @@ def test_a_resumed_job_gives_what_an_uninterrupted_one_gives(tmp_path: Path, lon
         assert len(list(pieces_of(out).glob("*.piece"))) == done // 120 + 3
     report, said = process(long, out, resume=True)
     assert report.frames == 40
-    assert f"{out}: goes on after 360 frames" in said
+    assert f"{out}: continues after 360 frames" in said
     assert sorted(os.listdir(tmp_path)) == ["out.mp4", "whole.mp4"]
     assert same_pictures(whole, out)
     assert times_of(out) == times_of(whole) == times_of(long)
@@ -96,12 +96,12 @@ def test_a_job_that_ends_early_loses_little_and_says_what_is_kept(
     out = tmp_path / "out.mp4"
     cut_short(long, out, came)
     said = what_is_kept(classify(out), ProcessOptions())
-    begins = "no piece of it was whole yet, so the same command begins anew"
-    goes_on = f"{kept} frames are kept, and the same command with --resume goes on after them"
-    assert said == f"{goes_on if kept else begins}; until then, what came so far plays: {so_far(out)}"
+    begins = "no part was finished yet, so the same command starts over"
+    goes_on = f"{kept} frames are kept, and the same command with --resume continues after them"
+    assert said == f"{goes_on if kept else begins}; until then, the part made so far can be played: {so_far(out)}"
     report, notes = process(long, out, resume=True)
     assert report.frames == 400 - kept
-    assert [note for note in notes if "goes on" in note] == [f"{out}: goes on after {kept} frames"] * bool(kept)
+    assert [note for note in notes if "continues" in note] == [f"{out}: continues after {kept} frames"] * bool(kept)
 
 
 def test_pieces_of_a_job_of_before_go_on(tmp_path: Path, long: Path) -> None:
@@ -123,16 +123,16 @@ def test_pieces_of_a_job_of_before_go_on(tmp_path: Path, long: Path) -> None:
 def test_what_is_kept_of_images_is_told(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "%03d.png"
     cut_short(long, out, 3)
-    goes_on = "3 frames are kept, and the same command with --resume goes on after them"
+    goes_on = "3 frames are kept, and the same command with --resume continues after them"
     assert what_is_kept(classify(out), ProcessOptions()) == goes_on
 
 
 def test_what_changed_is_not_mixed(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "out.mp4"
     cut_short(long, out, 130)
-    with pytest.raises(OutputExists, match="an unfinished job is there: --resume goes on, --overwrite begins anew"):
+    with pytest.raises(OutputExists, match="an unfinished job exists: --resume continues it, --overwrite starts over"):
         process(long, out)
-    with pytest.raises(InputError, match=r"another one \(quality was 80.0, now 50.0\); --overwrite begins anew"):
+    with pytest.raises(InputError, match=r"this one \(quality was 80.0, now 50.0\); --overwrite starts over"):
         process(long, out, resume=True, quality=50)
     other = make_clip(tmp_path / "other.mp4")
     with pytest.raises(InputError, match="input is another file"):

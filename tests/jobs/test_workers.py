@@ -132,7 +132,7 @@ def test_a_note_is_printed_in_one_place(tmp_path: Path, long: Path) -> None:
     done = here("process", long, out, "-e", effect, "--jobs", "2", "--resume")
     assert done.returncode == 0, done.stderr
     printed = done.stdout + done.stderr
-    assert printed.count("needs the frames in order") == printed.count("goes on after 120 frames") == 1
+    assert printed.count("needs the frames in order") == printed.count("continues after 120 frames") == 1
     assert done.stderr.count("needs the frames in order") == 1
 
 
@@ -142,7 +142,7 @@ def test_one_goes_on_where_the_other_stopped(tmp_path: Path, long: Path) -> None
     cut_short(long, out, 130)
     report, notes = by(Alone(EffectChainSpec(), tmp_path), long, out, EffectChainSpec(), ProcessOptions(resume=True))
     assert report.frames == 300 - 120
-    assert f"{out}: goes on after 120 frames" in notes
+    assert f"{out}: continues after 120 frames" in notes
     assert same_pictures(whole, out)
     out.unlink()
     with pytest.raises(KeyboardInterrupt):
@@ -248,7 +248,7 @@ def test_what_is_lost_of_an_image_is_told_by_workers_too(tmp_path: Path) -> None
     source, notes = tmp_path / "a.png", list[str]()
     cv2.imwrite(str(source), np.full((8, 8, 4), 128, np.uint8))
     _, notes = by(Alone(EffectChainSpec(), tmp_path), source, tmp_path / "a.jpg", EffectChainSpec(), ProcessOptions())
-    assert notes == [f"{source}: its transparency is left out: .jpg holds none, .png does"]
+    assert notes == [f"{source}: its transparency is left out: .jpg cannot hold it, .png can"]
 
 
 def test_a_fault_in_a_worker_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_a_function_gives_masks_with_or_without_the_time() -> None:
     assert masks.source(late)(BLACK, time=1.5).all()
     with pytest.raises(MaskError, match="what the mask function gave is 3x2"):
         masks.source(lambda image: np.zeros((2, 3), np.uint8))(BLACK)
-    with pytest.raises(MaskError, match="int gives no masks"):
+    with pytest.raises(MaskError, match="int cannot be used as a mask"):
         masks.source(3)
 
 
@@ -196,7 +196,7 @@ def test_a_box_marks_its_pixels(x: int, y: int, wide: int, tall: int) -> None:
     if expected.any():
         assert np.array_equal(source(BLACK), expected)
     else:
-        with pytest.raises(MaskError, match="nothing of it lies in the picture of 60x40"):
+        with pytest.raises(MaskError, match="lies outside the picture of 60x40"):
             source(BLACK)
 
 
@@ -228,7 +228,7 @@ def test_polygons_mark_their_insides() -> None:
     assert mask[2, 2]
     assert not mask[30, 12]
     assert 550 < mask[5:].sum() < 700
-    with pytest.raises(MaskError, match="nothing of it lies"):
+    with pytest.raises(MaskError, match="lies outside"):
         masks.Polygons([(100, 100), (120, 100), (120, 120)])(BLACK)
     for corners in ([(1, 1), (2, 2)], [(0, 0), (1, 0), (math.nan, 1)], [(0, 0), (1, 0), (1e9, 1)]):
         with pytest.raises(MaskError, match="three corners"):
@@ -745,7 +745,7 @@ def test_what_is_no_track_is_refused(tmp_path: Path) -> None:
     assert masks.MaskTrack(path).frames == 1
     for text in ["", "[]", "{", *(json.dumps(good | damage) for damage in damages)]:
         path.write_text(text)
-        with pytest.raises(MaskError, match="is no mask track"):
+        with pytest.raises(MaskError, match="is not a mask track"):
             masks.MaskTrack(path)
 
 

@@ -37,7 +37,7 @@ def hdr(path: Path, transfer: int) -> Path:
 def test_greys_keep_their_order_and_paper_is_nearly_white(tmp_path: Path, transfer: int) -> None:
     with VideoFile(hdr(tmp_path / "a.mkv", transfer)) as video:
         assert video.tone_map()
-        assert not video.footage.hdr
+        assert not video.info.hdr
         image = next(iter(video)).image.astype(int)
     assert np.ptp(image, axis=2).max() <= 2
     ramp = image[:32, 2::4, 1].mean(axis=0)
@@ -68,9 +68,9 @@ def test_what_is_written_says_that_it_is_sdr(tmp_path: Path, transfer: int) -> N
         process_video(source, out, effects, options, Report(), notify=said.append)
         assert said == told
         with VideoFile(out) as video:
-            colour = video.footage.colour
+            colour = video.info.colour
             assert (colour.matrix, colour.primaries, colour.transfer) == colours
-            assert video.footage.hdr == hdr_of_it
+            assert video.info.hdr == hdr_of_it
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -36,7 +36,7 @@ def flat_clip(path: Path, yuv: tuple[int, int, int], matrix: int, full_range: bo
 
 
 def bgr_by_the_standard(yuv: tuple[int, int, int], matrix: int, full_range: bool) -> NDArray[np.float64]:
-    """ITU-T H.273 equations, written the other way round than in gancam.footage."""
+    """ITU-T H.273 equations, written the other way round than in gancam.info."""
     kr, kb = KR_KB[matrix]
     y, u, v = (float(value) for value in yuv)
     luma, blue, red = (y / 255, (u - 128) / 255, (v - 128) / 255)
@@ -56,8 +56,8 @@ def test_opencv_follows_the_tags_and_takes_untagged_video_for_bt601(
         path = flat_clip(tmp_path / "flat.mkv", yuv, matrix, full_range)
         with VideoFile(path) as source:
             image = next(iter(source)).image
-            assert source.footage.colour.matrix == matrix
-            assert source.footage.colour.full_range == full_range
+            assert source.info.colour.matrix == matrix
+            assert source.info.colour.full_range == full_range
         assert np.abs(image[32, 32] - bgr_by_the_standard(yuv, matrix, full_range)).max() <= 3
 
 
@@ -67,7 +67,7 @@ def test_the_way_back_undoes_what_opencv_did(tmp_path: Path, matrix: int, full_r
     path = make_clip(tmp_path / "a.mp4", images=scenery(), matrix=matrix, full_range=full_range)
     stored = planes_of(path)
     with VideoFile(path) as source:
-        colour = source.footage.colour
+        colour = source.info.colour
         for frame, (y, u, v) in zip(source, stored, strict=True):
             back = [np.zeros_like(y), np.zeros_like(u), np.zeros_like(v)]
             colour.to_yuv420(frame.image, back)
@@ -84,7 +84,7 @@ def test_black_and_white_are_kept_exactly(tmp_path: Path, full_range: bool, blac
         with VideoFile(path) as source:
             image = next(iter(source)).image
             planes = [np.zeros((64, 64), np.uint8), np.zeros((32, 32), np.uint8), np.zeros((32, 32), np.uint8)]
-            source.footage.colour.to_yuv420(image, planes)
+            source.info.colour.to_yuv420(image, planes)
         assert (planes[0] == luma).all()
         assert (np.stack(planes[1:]) == 128).all()
 
@@ -123,6 +123,6 @@ def test_footage_tells_aspect_and_time_base(tmp_path: Path) -> None:
     base = Fraction(1, 30000)
     path = make_clip(tmp_path / "a.mp4", time_base=base, aspect=Fraction(128, 117))
     with VideoFile(path) as source:
-        assert source.footage.aspect == Fraction(128, 117)
-        assert source.footage.time_base == base
-        assert source.footage.origin == 0
+        assert source.info.aspect == Fraction(128, 117)
+        assert source.info.time_base == base
+        assert source.info.origin == 0

@@ -81,7 +81,7 @@ def test_images_of_another_job_are_thrown_away_on_purpose_alone(tmp_path: Path) 
     first = writer("this")
     first.write(frames[0])
     first.close(interrupted=True)
-    with pytest.raises(InputError, match=r"another one \(of was this, now that\); --overwrite begins anew"):
+    with pytest.raises(InputError, match=r"differs from this one \(of was this, now that\); --overwrite starts over"):
         writer("that", resume=True)
     second = writer("that", resume=True, overwrite=True)
     assert second.frames_done == 0

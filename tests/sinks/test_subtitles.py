@@ -177,7 +177,7 @@ def test_of_an_interrupted_file_the_words_end_with_it(tmp_path: Path) -> None:
     source, made = with_text(tmp_path, "subrip", TALK), tmp_path / "b.mp4"
     with VideoFile(source) as video:
         sink = VideoWriter(
-            made, VideoOptions(fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
+            made, VideoOptions(fps=video.fps, size=video.size, source_info=video.info, audio_from=source)
         )
         for frame in video:
             if frame.index < 15:

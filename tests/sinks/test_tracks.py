@@ -40,7 +40,7 @@ def test_timecode_that_cannot_be_is_told(tmp_path: Path) -> None:
 def copy(source: Path, target: Path) -> list[str]:
     with VideoFile(source) as video:
         sink = VideoWriter(
-            target, VideoOptions(fps=video.fps, size=video.size, source_info=video.footage, audio_from=source)
+            target, VideoOptions(fps=video.fps, size=video.size, source_info=video.info, audio_from=source)
         )
         said = list(sink.notes)  # before the work
         for frame in video:

@@ -36,7 +36,7 @@ def copy(source: Path, target: Path, *, frames: int | None = None, **options: ob
     with VideoFile(source) as video:
         sink = VideoWriter(
             target,
-            VideoOptions(fps=video.fps, size=video.size, source_info=video.footage, audio_from=source, **options),  # type: ignore[arg-type]
+            VideoOptions(fps=video.fps, size=video.size, source_info=video.info, audio_from=source, **options),  # type: ignore[arg-type]
         )
         for frame in itertools.islice(video, frames):
             sink.write(frame)
@@ -56,7 +56,7 @@ def write(target: Path, frames: list[Frame] | TestPattern, **options: object) ->
 def add_sound(picture: Path, sound: Path, target: Path) -> None:
     with (
         VideoFile(picture) as video,
-        VideoWriter(target, VideoOptions(fps=30, size=video.size, source_info=video.footage, audio_from=sound)) as sink,
+        VideoWriter(target, VideoOptions(fps=30, size=video.size, source_info=video.info, audio_from=sound)) as sink,
     ):
         for frame in video:
             sink.write(frame)
@@ -123,7 +123,7 @@ def test_untagged_video_that_grows_to_hd_is_tagged_as_players_took_it(
     source = make_clip(tmp_path / "a.mp4")
     with (
         VideoFile(source) as video,
-        VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=size, source_info=video.footage)) as sink,
+        VideoWriter(tmp_path / "b.mp4", VideoOptions(fps=30, size=size, source_info=video.info)) as sink,
     ):
         sink.write(Frame(np.full((size[1], size[0], 3), 90, np.uint8), 0, 0.0))
     with av.open(tmp_path / "b.mp4") as container:
@@ -319,7 +319,7 @@ def test_audio_that_does_not_fit_is_transcoded_and_a_note_says_so_first(
     source = make_clip(tmp_path / "a.mkv", images=images, time_base=Fraction(1, 1000), audio=[(encoder, start)])
     with VideoFile(source) as video:
         sink = VideoWriter(
-            tmp_path / "b.webm", VideoOptions(fps=30, size=video.size, source_info=video.footage, audio_from=source)
+            tmp_path / "b.webm", VideoOptions(fps=30, size=video.size, source_info=video.info, audio_from=source)
         )
         name = "aac" if encoder == "aac" else "mp3"
         assert sink.notes == [f"audio track 1 is transcoded from {name} to Opus: webm does not take it"]

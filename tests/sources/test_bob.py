@@ -68,8 +68,8 @@ def test_each_field_becomes_a_frame_in_its_order(tmp_path: Path, order: str) -> 
     path = make_fields(tmp_path / "a.mp4", order)
     with VideoFile(path, deinterlace="bob") as source:
         assert (source.fps, source.frames) == (50, 2 * FRAMES)
-        assert not source.footage.interlaced
-        assert source.footage.time_base == Fraction(1, 25600)
+        assert not source.info.interlaced
+        assert source.info.time_base == Fraction(1, 25600)
         assert source.notes == ["a.mp4: each of its fields becomes a frame: 50 frames a second, of 25"]
         told, frames = source.frame_times(), list(source)
     assert [frame.index for frame in frames] == list(range(2 * FRAMES))
@@ -163,7 +163,7 @@ def test_live_plays_fields(tmp_path: Path) -> None:
     with VideoFile(made) as source:
         times = [round(50 * frame.time) for frame in source]
         assert times[-1] == 2 * FRAMES - 1  # of the second field; a busy machine may leave out some between
-        assert not source.footage.interlaced
+        assert not source.info.interlaced
 
 
 def test_a_job_of_fields_is_another_job(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gancam.jobs.spec import EffectChainSpec, ProcessOptions
 from gancam.media.streams import decode_on_threads
 from gancam.pipeline import Report
 from gancam.sources import VideoFile
-from gancam.sources.cut_off import is_cut_off
+from gancam.sources.truncation import is_truncated
 from gancam.tools.verify import verify
 from tests.helpers.clips import make_clip, scenery
 from tests.helpers.jobs import cut_short
@@ -177,7 +177,7 @@ def test_what_is_cut_off_is_told_of_every_format(
     found = []
     for length in range(len(data) // 2 + 1, len(data) - 200, len(data) // 30):
         cut.write_bytes(data[:length])
-        found.append(is_cut_off(cut))
+        found.append(is_truncated(cut))
     assert found.count(False) <= 2  # where it ends with a packet, or hardly behind one
     cut.write_bytes(data[: len(data) * 6 // 10 + 1])
     with VideoFile(cut) as source:
@@ -205,9 +205,9 @@ def test_an_flv_that_ends_with_a_tag_is_cut_off_where_its_head_tells_of_more(tmp
     for _ in range(40):
         at += 15 + int.from_bytes(data[at + 1 : at + 4], "big")
     (tmp_path / "cut.flv").write_bytes(data[:at])
-    assert is_cut_off(tmp_path / "cut.flv")
+    assert is_truncated(tmp_path / "cut.flv")
     (tmp_path / "live.flv").write_bytes(data[:at].replace(b"\0\x08filesize", b"\0\x08elephant"))
-    assert not is_cut_off(tmp_path / "live.flv")
+    assert not is_truncated(tmp_path / "live.flv")
 
 
 @pytest.mark.parametrize("rate", [240, 2000, *(pytest.param(rate, marks=pytest.mark.slow) for rate in (1000, 1200))])

@@ -580,7 +580,7 @@ def test_a_failing_sink_is_left_out_and_the_others_go_on(tmp_path: Path) -> None
         on_sink_failure=lambda name, error: told.append(f"{name}: {error}"),
     )  # fmt: skip
     assert (len(bad.frames), len(good.frames), told) == (3, 10, ["Kept: full"])
-    assert report.notes == ["full; the other outputs go on"]
+    assert report.notes == ["full; the other outputs continue"]
     log = StatsLog(tmp_path / "stats.jsonl")
     with pytest.raises(SinkError, match="full"):  # a log alone is nothing to go on for
         run(TestPattern((8, 8), frames=10), [], [Kept(fails_at=3), log], on_sink_failure=lambda name, error: None)

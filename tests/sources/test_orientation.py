@@ -62,7 +62,7 @@ def test_every_reader_shows_what_players_show(tmp_path: Path, matrix: tuple[int,
         assert read is not None
         np.testing.assert_array_equal(read, wanted)
     with VideoFile(path) as source:
-        assert source.footage.aspect == (Fraction(3, 4) if matrix[0] == 0 else Fraction(4, 3))
+        assert source.info.aspect == (Fraction(3, 4) if matrix[0] == 0 else Fraction(4, 3))
 
 
 @pytest.mark.parametrize("matrix", MATRICES, ids=str)

@@ -95,7 +95,7 @@ def test_a_source_is_iterated_once(clip: Path) -> None:
         first = [frame.index for frame in itertools.islice(source, 5)]
         rest = [frame.index for frame in source]
         assert first + rest == list(range(24))
-        with pytest.raises(SourceError, match="already read to its end, its frames come once: open it again"):
+        with pytest.raises(SourceError, match="already read to its end: open it again to read it once more"):
             list(source)
 
 
@@ -124,7 +124,7 @@ def test_what_opencv_cannot_decode_comes_all_the_same(tmp_path: Path, ticks: lis
     images = [frame.image for frame in TestPattern((96, 64), frames=24 if ticks is None else len(ticks))]
     path = make_clip(tmp_path / "a.mp4", codec="libsvtav1", images=images, ticks=ticks, options={"crf": "12"}, matrix=1)
     with VideoFile(path) as source:
-        assert source.footage.colour.matrix == 1
+        assert source.info.colour.matrix == 1
         frames = list(source)
     assert [TestPattern.index_in(frame.image) for frame in frames] == list(range(len(images)))
     assert [frame.time for frame in frames] == [float(moment) for moment in times_of(path)]
@@ -151,7 +151,7 @@ def test_a_matrix_that_swscale_lacks_is_taken_for_bt601(tmp_path: Path, matrix: 
     path = make_clip(tmp_path / "a.mkv", images=images, matrix=matrix)
     with VideoFile(path) as source:
         assert source.keep_decoded()
-        assert source.footage.colour.matrix == matrix
+        assert source.info.colour.matrix == matrix
         for frame, image in zip(source, images, strict=True):
             assert psnr(frame.image, image) > 30
             assert frame.decoded is not None
@@ -196,7 +196,7 @@ def test_transport_stream_begins_at_its_own_zero(tmp_path: Path) -> None:
     ticks = [7_000_000 + 3000 * index for index in range(24)]
     path = make_clip(tmp_path / "a.ts", ticks=ticks, time_base=Fraction(1, 90000), audio=[("aac", 0.0)])
     with VideoFile(path) as source:
-        assert source.footage.origin > 77
+        assert source.info.origin > 77
         times = [moment for _, moment in all_of(source)]
     assert 0 <= times[0] < 0.1
     assert np.allclose(np.diff(times), 1 / 30, atol=1e-5)
@@ -222,7 +222,7 @@ def test_rotation_is_applied_once(tmp_path: Path, degrees: int, codec: str) -> N
     code = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}[degrees]
     with VideoFile(path) as source:
         assert source.size == ((64, 96) if degrees % 180 else (96, 64))
-        assert source.footage.aspect == (Fraction(3, 4) if degrees % 180 else Fraction(4, 3))
+        assert source.info.aspect == (Fraction(3, 4) if degrees % 180 else Fraction(4, 3))
         np.testing.assert_array_equal(next(iter(source)).image, cv2.rotate(upright, code))
 
 
@@ -470,11 +470,11 @@ def test_interlaced_video_is_told_and_made_whole(tmp_path: Path) -> None:
         images.append(image)
     path = make_clip(tmp_path / "a.mkv", images=images, options={"x264-params": "tff=1", "crf": "4"})
     with VideoFile(path) as combed:
-        assert combed.footage.interlaced
+        assert combed.info.interlaced
         assert combed.notes == ["a.mkv: is interlaced, its fields stay combed (--deinterlace undoes it)"]
         before = list(combed)
     with VideoFile(path, deinterlace=True) as whole:
-        assert not whole.footage.interlaced
+        assert not whole.info.interlaced
         assert whole.notes == []
         after = list(whole)
     assert [frame.time for frame in after] == [frame.time for frame in before]
@@ -508,7 +508,7 @@ def test_fields_that_no_flag_tells_of_are_found(tmp_path: Path, codec: str, orde
     options = {"crf": "20", "preset": "ultrafast"} if codec == "libx264" else {"qscale": "3", "bf": "0"}
     path = make_clip(tmp_path / "a.mkv", images=images, codec=codec, options=options, fps=25, time_base=Fraction(1, 25))
     with VideoFile(path) as combed:
-        assert not combed.footage.interlaced
+        assert not combed.info.interlaced
         combed.look_for_fields()
         said = [note for note in combed.notes if "looks interlaced, though it does not say so" in note]
         assert len(said) == bool(order)
@@ -521,10 +521,10 @@ def test_fields_that_no_flag_tells_of_are_found(tmp_path: Path, codec: str, orde
 def test_the_way_back_from_interlaced_video_keeps_its_chroma(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "a.mkv", images=scenery(), options={"x264-params": "tff=1", "crf": "1"})
     with VideoFile(path) as source:
-        assert source.footage.interlaced
+        assert source.info.interlaced
         for frame, planes in zip(source, planes_of(path), strict=True):
             back = [np.empty_like(plane) for plane in planes]
-            source.footage.colour.to_yuv420(frame.image, back)
+            source.info.colour.to_yuv420(frame.image, back)
             assert all(psnr(was, now) > 50 for was, now in zip(planes, back, strict=True))
 
 
@@ -606,7 +606,7 @@ def test_a_gif_without_transparency_loses_none(tmp_path: Path, veiled: bool) -> 
             made.mux(stream.encode(av.VideoFrame.from_ndarray((indices, palette), "pal8")))  # type: ignore[arg-type]
         made.mux(stream.encode(None))
     with VideoFile(tmp_path / "a.gif") as source:
-        assert source.footage.alpha is veiled
+        assert source.info.alpha is veiled
         assert all((frame.alpha is not None) is veiled for frame in source)
     _, said = process(tmp_path / "a.gif", tmp_path / "b.mp4")
     assert [note.split(":")[0] for note in said] == ["its transparency is left out"] * veiled

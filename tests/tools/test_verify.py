@@ -164,7 +164,7 @@ def test_images_keep_picture_and_times_and_nothing_else(film: Path, tmp_path: Pa
     (tmp_path / "frame-0007.png").unlink()
     with pytest.raises(SourceError, match=r"24 times for 23 images: frame-0007\.png is missing; bring it back, or"):
         verify(film, images)
-    with pytest.raises(NotFound, match="there is no such image"):
+    with pytest.raises(NotFound, match="no image has such a name"):
         verify(film, tmp_path / "no-%d.png")
 
 

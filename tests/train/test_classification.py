@@ -42,7 +42,7 @@ def test_it_learns_from_and_is_judged_on_its_file(tmp_path: Path) -> None:
     ("y_train", np.full(8, -1), "labels of 0 to 9"), ("x_train", np.zeros((8, 28, 28, 3), np.uint8), "28, 28, 3"),
     ("x_train", np.zeros((8, 32, 32), np.uint8), r"must be uint8 \(n, 28, 28\)"),
     ("x_train", np.zeros((8, 28, 28)), "float64"),
-    ("x_test", np.zeros((0, 28, 28), np.uint8), "x_test must be"), ("x_test", np.array(None), "no whole"),
+    ("x_test", np.zeros((0, 28, 28), np.uint8), "x_test must be"), ("x_test", np.array(None), "not a complete"),
 ])  # fmt: skip
 def test_arrays_that_do_not_fit_are_named(tmp_path: Path, name: str, value: NDArray[np.generic], says: str) -> None:
     path = write(tmp_path / "a.npz", **{name: value})
@@ -53,7 +53,7 @@ def test_arrays_that_do_not_fit_are_named(tmp_path: Path, name: str, value: NDAr
 def test_what_is_no_such_file_or_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no file"):
         tasks.build(recipe.parse(PLAN), tmp_path / "none.npz", torch.device("cpu"))
-    with pytest.raises(ValueError, match="no whole"):
+    with pytest.raises(ValueError, match="not a complete"):
         tasks.build(recipe.parse(PLAN), tmp_path, torch.device("cpu"))
     plan = recipe.parse(PLAN.replace('"digits"', '"mlp"'))
     with pytest.raises(ValueError, match="must be digits"):

@@ -216,7 +216,7 @@ def test_the_command_says_what_is_wrong(run: Path, images: Path, capsys: pytest.
         "no checkpoint": [str(run.parent / "absent"), "--images", str(images)],
         "damaged": [str(run.parent / "damaged"), "--images", str(images)],
         "no folder": [str(run), "--images", str(run / "absent")],
-        "no video": [str(run), "--video", str(run.parent / "no.avi")],
+        "not a video": [str(run), "--video", str(run.parent / "no.avi")],
     }.items():
         assert evaluate.main(words) == 2
         captured = capsys.readouterr()
@@ -249,7 +249,7 @@ def test_curves(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pixels.std() > 5  # something is on it
     assert capsys.readouterr().out.split() == [str(run / "curves.png"), str(run / "page.html")]
     assert curves.main([str(run.parent / "absent")]) == 2
-    assert "no folder of a run" in capsys.readouterr().err
+    assert "not the folder of a run" in capsys.readouterr().err
 
 
 def test_smoothing_is_an_average() -> None:

@@ -33,18 +33,24 @@ def test_an_ncnn_network_does_what_its_layers_say(tmp_path: Path, half: bool) ->
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("7767517", "42"), "no ncnn text"),
+        (("7767517", "42"), "not an ncnn text"),
         (("PReLU bent", "Mish bent"), "Mish .* not known"),
         (("0=8 1=3 4=1", "0=8 1=3 11=5 4=1"), "not square"),
         (("0=12 1=3 4=1 5=1 6=864", "0=12 1=3 4=1 6=864"), "describes"),
         (("6=864", "6=1728"), "ends at"),
         (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 1 e f 0=2 1=1"), "PixelShuffle"),
-        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large"), r"small\.param, line 8, is no layer of ncnn"),
-        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 1 z f 0=2"), "is no layer of ncnn: 'PixelShuffle la"),
-        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 one e f 0"), "is no layer of ncnn: 'PixelShuffle la"),
-        (("0=8 1=3 4=1", "0=8 1=0 4=1"), "is no layer of ncnn: 'Convolution "),
-        (("0=8 1=3 4=1", "0=8 1=3 4=-1"), "is no layer|cannot be run on"),
-        (("6=864", "6=863"), "is no layer of ncnn: 'Convolution "),
+        (("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large"), r"small\.param, line 8, is not a layer of ncnn"),
+        (
+            ("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 1 z f 0=2"),
+            "is not a layer of ncnn: 'PixelShuffle la",
+        ),
+        (
+            ("PixelShuffle large 1 1 e f 0=2", "PixelShuffle large 1 one e f 0"),
+            "is not a layer of ncnn: 'PixelShuffle la",
+        ),
+        (("0=8 1=3 4=1", "0=8 1=0 4=1"), "is not a layer of ncnn: 'Convolution "),
+        (("0=8 1=3 4=1", "0=8 1=3 4=-1"), "is not a layer|cannot be run on"),
+        (("6=864", "6=863"), "is not a layer of ncnn: 'Convolution "),
     ],
 )
 def test_what_is_not_understood_is_refused(tmp_path: Path, change: tuple[str, str], says: str) -> None:
@@ -75,7 +81,7 @@ def test_files_that_are_missing_or_of_another_kind_are_named(tmp_path: Path) -> 
         foreign.teacher(other)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="no ONNX file"):
+    with pytest.raises(ValueError, match="not an ONNX file"):
         foreign.teacher(broken)
 
 

@@ -228,7 +228,7 @@ def test_parquet_of_the_hub(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     whole = bytearray((tmp_path / "c.parquet").read_bytes())
     whole[4:40] = bytes(36)
     (tmp_path / "c.parquet").write_bytes(whole)
-    with pytest.raises(ValueError, match=r"no whole Parquet file|skipped"):
+    with pytest.raises(ValueError, match=r"not a complete Parquet file|skipped"):
         Pictures(tmp_path / "c.parquet", resolution=32)
 
 
@@ -262,22 +262,25 @@ def faults(folder: Path) -> dict[str, tuple[Path, str]]:
         "absent pattern": (folder / "no-*.tar", "no file"),
         "absent zip": (folder / "no.zip", "no file"),
         "absent video": (folder / "no.mp4", "no file"),
-        "cut npz": (at("cut.npz", b"PK\x03\x04" + bytes(99)), "no whole .npz"),
-        "npz of others": (at("other.npz", b"PK\x05\x06 damaged"), "no whole .npz"),
+        "cut npz": (at("cut.npz", b"PK\x03\x04" + bytes(99)), "not a complete .npz"),
+        "npz of others": (at("other.npz", b"PK\x05\x06 damaged"), "not a complete .npz"),
         "one picture": (at("one.png", png(0)), "is one picture"),
         "one array": (array("one.npy", np.zeros((40, 30, 3), np.uint8)), "one picture"),
         "numbers": (array("many.npy", np.full((3, 40, 40), 70000)), "0..255 or 0..65535"),
-        "empty npz": (at("empty.npz", b""), "no whole .npz"),
+        "empty npz": (at("empty.npz", b""), "not a complete .npz"),
         "text": (at("notes.txt", b"hello"), "pictures come from"),
         "parquet": (at("a.parquet", b"PAR1"), "Parquet"),
-        "no video": (at("text.mp4", b"hello"), "no whole video"),
-        "no zip": (at("a.zip", b"hello"), "no whole zip"),
-        "no tar": (at("a.tar", b"hello" * 200), "no whole tar"),
+        "no video": (at("text.mp4", b"hello"), "not a complete video"),
+        "no zip": (at("a.zip", b"hello"), "not a complete zip"),
+        "no tar": (at("a.tar", b"hello" * 200), "not a complete tar"),
         "cut idx": (at("1/train-images-idx3-ubyte", idx(stack())[:500]).parent, "promises 15,680 bytes and has 484"),
-        "text idx": (at("2/train-images-idx3-ubyte", b"hello world").parent, "no whole idx file"),
-        "short idx": (at("3/train-images-idx3-ubyte", b"a").parent, "no whole idx"),
-        "half gzip": (at("4/train-images-idx3-ubyte.gz", gzip.compress(idx(stack()))[:99]).parent, "no whole idx"),
-        "half pickle": (at("5/data_batch_1", batch(range(4))[:99]).parent, "no pickle of pictures"),
+        "text idx": (at("2/train-images-idx3-ubyte", b"hello world").parent, "not a complete idx file"),
+        "short idx": (at("3/train-images-idx3-ubyte", b"a").parent, "not a complete idx"),
+        "half gzip": (
+            at("4/train-images-idx3-ubyte.gz", gzip.compress(idx(stack()))[:99]).parent,
+            "not a complete idx",
+        ),
+        "half pickle": (at("5/data_batch_1", batch(range(4))[:99]).parent, "not a pickle of pictures"),
         "evil pickle": (at("6/data_batch_1", pickle.dumps({"data": Evil()})).parent, "which no pictures need"),
         "list": (at("7/data_batch_1", pickle.dumps([1])).parent, "it holds list"),
         "labels": (at("8/train-images-idx3-ubyte", idx(stack())).parent, "19 labels for 20 pictures"),

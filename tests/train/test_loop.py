@@ -128,13 +128,13 @@ def test_a_damaged_checkpoint_is_named(photos: Path, tmp_path: Path) -> None:
     for damaged in (whole[: len(whole) // 2], b"", b"no checkpoint at all", whole[:200] + bytes(200) + whole[400:]):
         (tmp_path / checkpoint.LATEST).write_bytes(damaged)
         said = (
-            rf"^{re.escape(str(tmp_path / checkpoint.LATEST))} is (damaged|empty), or no checkpoint of gancam; "
+            rf"^{re.escape(str(tmp_path / checkpoint.LATEST))} is (damaged|empty), or not a checkpoint of gancam; "
             "to begin anew, delete that file or give another --run$"
         )
         with pytest.raises(ValueError, match=said):
             go(text, photos, tmp_path)
     torch.save({"weights": torch.zeros(3)}, tmp_path / checkpoint.LATEST)
-    with pytest.raises(ValueError, match="no checkpoint of gancam"):
+    with pytest.raises(ValueError, match="a checkpoint of gancam"):
         go(text, photos, tmp_path)
 
 
@@ -309,7 +309,7 @@ def test_what_would_fail_later_or_means_nothing_is_refused_first(
     for judge, said in {
         tmp_path / "absent": "--judge: no folder of pictures ",
         empty: "--judge: no image below ",
-        broken: "one.png is no whole image",
+        broken: "one.png is not a complete image",
         tiny: "one.png has 200x9 pixels, too few to judge on: 32 a side",
     }.items():
         for more in ([], ["--stop-after", "1"]):

@@ -282,7 +282,7 @@ def test_useless_data_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(b"no zip")
     (tmp_path / "bad.npz").write_bytes(b"no arrays")
     for name in ("bad.zip", "bad.npz"):
-        with pytest.raises(ValueError, match="is no whole"):
+        with pytest.raises(ValueError, match="is not a complete"):
             Pictures(tmp_path / name, resolution=8)
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass

@@ -54,7 +54,7 @@ class Zip(Archive):
         except FileNotFoundError:
             raise FileNotFoundError(f"no file {path}") from None
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise ValueError(f"{path} is no whole zip: {error}") from error
+            raise ValueError(f"{path} is not a complete zip: {error}") from error
 
     def names(self) -> list[str]:
         """List the files, sorted."""
@@ -85,7 +85,7 @@ class Tar(Archive):
         except FileNotFoundError:
             raise FileNotFoundError(f"no file {path}") from None
         except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
-            raise ValueError(f"{path} is no whole tar: {error}") from error
+            raise ValueError(f"{path} is not a complete tar: {error}") from error
 
     def names(self) -> list[str]:
         """List the files, sorted."""
@@ -192,7 +192,7 @@ def pictures_in_parquet(path: Path) -> Iterator[tuple[str, str, "partial[Pixels]
     try:
         file = parquet.ParquetFile(path)
     except (ArrowException, OSError) as error:
-        raise ValueError(f"{path} is no whole Parquet file: {' '.join(str(error).split())[:120]}") from error
+        raise ValueError(f"{path} is not a complete Parquet file: {' '.join(str(error).split())[:120]}") from error
     with file:
         columns = file.schema_arrow.names
         pictures = next((name for name in COLUMNS if name in columns), None)
@@ -206,7 +206,9 @@ def pictures_in_parquet(path: Path) -> Iterator[tuple[str, str, "partial[Pixels]
             try:
                 rows = next(batches, None)
             except (ArrowException, OSError) as error:
-                raise ValueError(f"{path} is no whole Parquet file: {' '.join(str(error).split())[:120]}") from error
+                raise ValueError(
+                    f"{path} is not a complete Parquet file: {' '.join(str(error).split())[:120]}"
+                ) from error
             if rows is None:
                 return
             labels = rows.column(1).to_pylist() if label else [""] * len(rows)

@@ -39,7 +39,7 @@ def from_npy(path: Path) -> tuple[Stack, Labels]:
             with path.open("rb") as file, np.load(file) as arrays:
                 found = {name: arrays[name] for name in arrays.files}
     except DAMAGED as error:
-        raise ValueError(f"{path} is no whole .npz or .npy: {' '.join(str(error).split())[:200]}") from error
+        raise ValueError(f"{path} is not a complete .npz or .npy: {' '.join(str(error).split())[:200]}") from error
     if path.suffix.lower() == ".npy":
         return pictures(array, str(path)), None
     names = [name for name, array in found.items() if array.ndim in (3, 4)]
@@ -156,9 +156,9 @@ def _idx(path: Path) -> NDArray[np.uint8]:
         zero, kind, rank = struct.unpack(">HBB", data[:4])
         shape = struct.unpack(f">{rank}I", data[4 : 4 + 4 * rank])
     except (OSError, EOFError, struct.error, zlib.error) as error:
-        raise ValueError(f"{path} is no whole idx file: {error}") from error
+        raise ValueError(f"{path} is not a complete idx file: {error}") from error
     if zero != 0 or kind != 8:
-        raise ValueError(f"{path} is no idx file of bytes: it begins with {data[:4].hex()}")
+        raise ValueError(f"{path} is not an idx file of bytes: it begins with {data[:4].hex()}")
     body = data[4 + 4 * rank :]
     if len(body) != math.prod(shape):
         raise ValueError(f"{path} is damaged: it promises {math.prod(shape):,} bytes and has {len(body):,}")
@@ -220,7 +220,7 @@ def _unpickled(data: bytes, where: str) -> dict[str, Any]:
     try:
         table = _ArraysOnly(io.BytesIO(data), encoding="latin1").load()
     except Exception as error:  # a damaged pickle may raise nearly anything
-        raise ValueError(f"{where} is no pickle of pictures: {error}") from error
+        raise ValueError(f"{where} is not a pickle of pictures: {error}") from error
     if not isinstance(table, dict):
-        raise ValueError(f"{where} is no pickle of pictures: it holds {type(table).__name__}")
+        raise ValueError(f"{where} is not a pickle of pictures: it holds {type(table).__name__}")
     return {str(key): value for key, value in table.items()}

@@ -91,7 +91,7 @@ def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
     Greyscale, palettes and CMYK are converted, alpha is laid on white. The 16 bits of a PNG are scaled as all programs
     do; the numbers of a TIFF, which may be of fewer bits or fractions, as `arrays.in_bytes` has it. `name` stands in
     messages for what is read from memory. HEIC and AVIF are read as `gancam` plays them. Raises ``ValueError`` for what
-    is no whole image.
+    is not a complete image.
     """
     try:
         data = path.getvalue() if isinstance(path, io.BytesIO) else path.read_bytes()
@@ -112,7 +112,7 @@ def read_image(path: Path | io.BytesIO, *, name: str = "") -> Pixels:
     except NoPixels:
         raise
     except (*DAMAGED, UnidentifiedImageError, IndexError, Pillow.DecompressionBombError) as error:
-        raise ValueError(f"{name or path} is no whole image: {error}") from error
+        raise ValueError(f"{name or path} is not a complete image: {error}") from error
 
 
 def _on_white(image: Pixels, alpha: Pixels | None) -> Pixels:

@@ -52,7 +52,7 @@ def video_frames(path: Path, *, most: int = MOST_FRAMES, memory: float = float("
                 if index % step == 0 and index < step * most:
                     yield f"{index:06d}", np.ascontiguousarray(played(frame)[..., ::-1])
     except av.error.FFmpegError as error:
-        raise ValueError(f"{path} is no whole video: {error}") from error
+        raise ValueError(f"{path} is not a complete video: {error}") from error
 
 
 @dataclass(frozen=True)

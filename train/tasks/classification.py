@@ -50,7 +50,7 @@ class ClassificationTask(Task):
             if isinstance(error, FileNotFoundError):
                 raise FileNotFoundError(f"no file {data}") from None
             needed = "x_train, y_train, x_test and y_test"
-            raise ValueError(f"{data} is no whole .npz with {needed}: {error}") from error
+            raise ValueError(f"{data} is not a complete .npz with {needed}: {error}") from error
 
     def _tensor(self, images: NDArray[np.uint8]) -> Tensor:
         return torch.from_numpy(images).to(self.device)[:, None].float() / 255.0

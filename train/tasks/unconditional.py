@@ -69,7 +69,7 @@ class UnconditionalTask(Task):
         self.whole_batch = recipe.batch  # pictures of an iteration, of which each of several processes has its share
         generator = networks.build(**recipe.network).to(device)
         if not isinstance(generator, LatentGenerator):
-            raise ValueError(f"recipe {recipe.name!r}: its network is no unconditional generator")
+            raise ValueError(f"recipe {recipe.name!r}: its network is not an unconditional generator")
         if self.practices.mixing and generator.layers < 2:
             raise ValueError(
                 f"recipe {recipe.name!r}: mixing = {self.practices.mixing:g} must be 0: {recipe.network['family']} has "

@@ -123,7 +123,7 @@ class Silhouettes:
         soft = cv2.resize(even, faces.shape[::-1], interpolation=cv2.INTER_CUBIC)
         return np.asarray(cv2.threshold(soft, 127, 1, cv2.THRESH_BINARY)[1], np.uint8)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look in each frame from now on: nobody waits for them."""
         self._patient = True
 
@@ -137,7 +137,7 @@ class Silhouettes:
         if self._person is None:
             self._person = masks.Person()
         if self._patient:
-            self._person.take_time()
+            self._person.prefer_quality()
         return np.asarray(self._person.opacity(small, time=time) <= _HALF, np.uint8)
 
     def _carried(self, boxes: list[Window], marked: Mask) -> Mask | None:

@@ -13,8 +13,8 @@ from gancam.errors import ParameterError
 from gancam.frame import Frame, Image
 from gancam.masks import Mask, MaskSource
 from gancam.masks.conversion import KeptSources
+from gancam.masks.detection_count import DetectionCount
 from gancam.masks.opening import patiently
-from gancam.masks.sought import Sought
 
 _FACE = 1.0  # times as large as its box is what is filled of a face: the jaw stays, and no wall flows in over it
 
@@ -40,15 +40,15 @@ class Marks:
         self._overlay = Overlay()
         self._veils: Sequence[Veil] = ()  # of the clip that was read ahead
         self._kept, self._span, self._all = KeptSources(), KeptSources(), masks.Union()
-        self._sought = Sought()
+        self._detections = DetectionCount()
         self._unhurried = False
 
     def mask(self, params: InpaintParams, image: Image, time: float | None) -> Mask | None:
         """Return the mask of a frame, 0 or not; None where nothing says what to mark."""
         source = self.source(params)
-        return None if source is None else masks.check_mask(self._sought(source, image, time), image)
+        return None if source is None else masks.check_mask(self._detections(source, image, time), image)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look for people more often from now on: nobody waits for the masks."""
         self._unhurried = True
         patiently(self.sources)
@@ -181,7 +181,7 @@ class Marks:
         """Forget the frames before, and what was read ahead; what was drawn stays."""
         self._overlay.reset()
         self._veils = ()
-        self._sought.reset()
+        self._detections.reset()
         if self._source is not None:
             self._source.reset()
 
@@ -202,11 +202,11 @@ class Marks:
         return [] if self._plain is None else self._plain.notes
 
     @property
-    def unfound(self) -> str:
+    def detection_note(self) -> str:
         """That nothing was filled, since nobody was found, or no face, or no overlay."""
         if self.sources == [self._overlay]:
             return "".join(self._overlay.notes)
-        return self._sought.unfound("nothing was filled")
+        return self._detections.note("nothing was filled")
 
 
 def _file(mask: str, *, invert: bool) -> MaskSource:

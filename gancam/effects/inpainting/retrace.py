@@ -70,7 +70,7 @@ class Retrace:
         self._last: deque[tuple[float, Image]] = deque()
         self._marked: Grey | None = None  # in the frame before
         self._person, self._scenes = Person(wide=True), Scenes()
-        self._person.take_time()
+        self._person.prefer_quality()
         self._left = 0  # frames that are still kept
 
     def look(self, image: Image, marked: Grey, time: float) -> None:

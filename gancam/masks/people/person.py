@@ -58,7 +58,7 @@ class Person(MaskSource):
             (see `behind`).
 
     Raises:
-        MaskError: `model` is no model of images, or `hold` is out of range.
+        MaskError: `model` is not a model of images, or `hold` is out of range.
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
@@ -197,7 +197,7 @@ class Person(MaskSource):
         """Look closer at these places in the next frame: something came there (left, top, width, height)."""
         self._closer.expect(boxes)
 
-    def take_time(self) -> None:
+    def prefer_quality(self) -> None:
         """Look for people more often from now on: nobody waits for the masks."""
         self._closer.patient = True
 

@@ -138,7 +138,7 @@ def test_a_graph_that_wants_more_memory_than_there_is(tmp_path: Path) -> None:
         ("i.onnx", b'\x08\x00\x00\x00\x00\x00\x00\x00{"a":{}}', "a file of weights in safetensors: name it"),
         ("a.gguf", b"GGUF\x03\x00", r"a model of llama.cpp \(GGUF\)"),
         ("a.onnx.part", b"\x08\x08", "a download that has not ended"),
-        ("a.msgpack", b"\x81\xa1", "a file, but no model that is read: an .onnx, weights"),
+        ("a.msgpack", b"\x81\xa1", "a file, but not a model that gancam can read: an .onnx, weights"),
         ("a.pth", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         ("b.pth", b"PK\x03\x04" + bytes(40), "an archive that is damaged or cut off"),
     ],
@@ -172,7 +172,7 @@ def test_archives_are_named_by_what_is_in_them(name: str, inside: list[str], sai
 
 def test_folders_are_named(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
-    with pytest.raises(ModelError, match="net is a folder, but no model that is read"):
+    with pytest.raises(ModelError, match="net is a folder, but not a model that gancam can read"):
         gancam.load(tmp_path / "net")
     (tmp_path / "net" / "saved_model.pb").touch()
     with pytest.raises(ModelError, match=r"net is a model of TensorFlow.*tf2onnx"):

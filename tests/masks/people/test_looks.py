@@ -94,7 +94,7 @@ class Nearsighted(ImageModel):
 def test_who_fills_the_frame_stays_where_only_a_closer_look_shows_them(patient: bool) -> None:
     person = Person(Nearsighted(MODELS / "background.onnx", device="cpu", threads=1))
     if patient:
-        person.take_time()
+        person.prefer_quality()
     for step, tall in enumerate((*range(120, 272, 8), *[272] * 10)):
         image = np.full((300, 400, 3), 90, np.uint8)
         place = slice(150 - tall // 2, 150 + tall // 2), slice(200 - tall // 3, 200 + tall // 3)

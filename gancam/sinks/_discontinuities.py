@@ -1,4 +1,4 @@
-"""The clock of files put one behind another (``cat a.ts b.ts``), which jumps where the next one begins."""
+"""Timestamps of concatenated files (``cat a.ts b.ts``), which jump where the next file begins."""
 
 from contextlib import suppress
 from fractions import Fraction
@@ -7,15 +7,15 @@ from pathlib import Path
 
 import av
 
-from gancam.media.leaps import LEAST, Leap, leaps
+from gancam.media.discontinuities import LEAST, Discontinuity, discontinuities
 from gancam.media.streams import open_file, picture_of
 from gancam.sinks._subtitles import Packet
 
 _BACK = Fraction(1, 2)  # seconds by which times that belong together never go back
 
 
-class Jumps:
-    """Moves the packets beside a picture to where it goes on: sources show each frame after the one before.
+class TimestampRepair:
+    """Shifts the packets beside a picture to where it goes on: sources show each frame right after the one before.
 
     Args:
         path: The file that they are in.
@@ -25,7 +25,7 @@ class Jumps:
         self._path = path
         self._late = dict[int, Fraction]()  # seconds by which packets of a stream are later than they say
         self._count = dict[int, int]()  # how often it jumped
-        self._usual = dict[int, Fraction]()  # by which they are later since the clock leapt ahead: below 0
+        self._usual = dict[int, Fraction]()  # by which they are later since the timestamps jumped ahead: below 0
         self._back = False  # whether it jumped back, not ahead alone
         self._last, self._moved = dict[int, Fraction](), dict[int, Fraction]()  # its last packet, as it was and moved
 
@@ -37,11 +37,11 @@ class Jumps:
         clock = packet.dts * packet.time_base
         last = self._last.get(index, clock)
         self._last[index] = clock
-        leaps = clock > last + LEAST and any(leap.is_at(last, clock) for leap in self._leaps)
-        jumps = leaps or clock < last - _BACK
+        ahead = clock > last + LEAST and any(jump.is_between(last, clock) for jump in self._ahead)
+        jumps = ahead or clock < last - _BACK
         if jumps and (count := self._count.get(index, 0)) < len(self._of_picture):
             self._count[index], self._late[index] = count + 1, self._of_picture[count]
-            if leaps:
+            if ahead:
                 self._usual[index] = self._late[index]
             self._back = self._back or clock < last
         if index in self._count:
@@ -57,13 +57,13 @@ class Jumps:
         return True
 
     @property
-    def told(self) -> str:
-        """Say for a note that it jumped; empty where it did not."""
-        return f"the times of {self._path.name} jump back, as in files put one behind another" if self._back else ""
+    def note(self) -> str:
+        """A note that timestamps jumped back; empty where they did not."""
+        return f"the timestamps of {self._path.name} jump back, as in concatenated files" if self._back else ""
 
     @cached_property
-    def _leaps(self) -> list[Leap]:
-        return leaps(self._path)
+    def _ahead(self) -> list[Discontinuity]:
+        return discontinuities(self._path)
 
     @cached_property
     def _of_picture(self) -> list[Fraction]:
@@ -79,11 +79,11 @@ class Jumps:
                 if packet.dts is None or packet.pts is None or packet.time_base is None:
                     continue
                 clock, shown = packet.dts * packet.time_base, packet.pts * packet.time_base
-                leapt = before is not None and any(leap.is_at(before, shown) for leap in self._leaps)
+                ahead = before is not None and any(jump.is_between(before, shown) for jump in self._ahead)
                 before = shown
-                if leapt or (last is not None and clock < last - _BACK):
+                if ahead or (last is not None and clock < last - _BACK):
                     late = end - shown
-                    usual = late if leapt else usual
+                    usual = late if ahead else usual
                     found.append(late)
                 elif shown + usual > end:
                     late = usual

@@ -1,4 +1,4 @@
-"""In how many frames anybody was found whom a mask is to mark, for what is said of whole files."""
+"""Count the frames in which a detector found a person or a face, for notes on whole files."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,26 +16,26 @@ _NOBODY: Mapping[type[MaskSource], tuple[str, str]] = {
 _FEW, _PERCENT = 0.5, 0.005  # of all frames: in fewer somebody was seldom found; and what is written as 1 %
 
 
-class Sought:
-    """Masks of frames, and in how many somebody was marked since ``reset``."""
+class DetectionCount:
+    """Takes masks of frames from their source, and counts those that mark somebody since ``reset``."""
 
     def __init__(self) -> None:
         self._sources: Sequence[MaskSource] = ()
         self._found = self._frames = 0
 
     def __call__(self, source: MaskSource, image: Image, time: float | None) -> Mask:
-        """Return the mask that `source` gives for a frame. Raises ``MaskError`` where that is none of it."""
+        """Return the mask that `source` gives for a frame. Raises ``MaskError`` where it does not fit the frame."""
         mask = check_mask(source(image, time=time), image)
-        self.look(source, found=cv2.hasNonZero(mask))
+        self.add(source, found=cv2.hasNonZero(mask))
         return mask
 
-    def look(self, source: MaskSource, *, found: bool) -> None:
-        """Note that `source` looked at a frame, and whether it found somebody."""
+    def add(self, source: MaskSource, *, found: bool) -> None:
+        """Count a frame that `source` was shown, and whether it found somebody in it."""
         self._sources = source.parts
         self._found += found
         self._frames += 1
 
-    def unfound(self, done: str) -> str:
+    def note(self, done: str) -> str:
         """Say that nobody was found in any frame, or in few, and what was `done` in the others.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Whether a file ends before it should, by what its own structure says; where that is not certain, it does not."""
+"""Whether a video file is truncated, by its own structure; where that is not certain, it is taken for whole."""
 
 import struct
 from contextlib import suppress
@@ -15,7 +15,7 @@ _LATE = 500  # milliseconds by which the last tag may come before the end that i
 _AUDIO_TAG, _VIDEO_TAG, _WORDS_TAG = 8, 9, 18  # of FLV
 
 
-def is_cut_off(path: Path) -> bool:
+def is_truncated(path: Path) -> bool:
     """Tell whether a video file ends in the middle of something, or is shorter than its own head says.
 
     That is known of MP4, MOV, Matroska, WebM, AVI, FLV, ASF, Ogg, MPEG-TS, MPEG-PS and MXF, and of no other.

@@ -1,4 +1,4 @@
-"""Effects are held to what they promise, and what is wrong with them is told with their names."""
+"""Check that effects keep their contract, and put their names into errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from gancam.frame import Image, check_image, check_size
 
 
 @contextmanager
-def naming(name: str, *kinds: type[GancamError]) -> Iterator[None]:
-    """Put the name of an effect before what is wrong with what it was given, where that does not name it.
+def prefix_errors(name: str, *kinds: type[GancamError]) -> Iterator[None]:
+    """Put the name of an effect before the message of an error that does not name it.
 
-    `kinds` are the errors that are its own; none given: ``InputError``, ``NotFound`` and ``SourceError``.
+    `kinds` are the errors to do that for. Default: ``InputError``, ``NotFound`` and ``SourceError``.
     """
     try:
         yield
@@ -25,7 +25,7 @@ def naming(name: str, *kinds: type[GancamError]) -> Iterator[None]:
 
 
 def check_made(name: str, made: object, by: str) -> Image:
-    """Return what an effect made as an Image.
+    """Return the output of an effect as an Image.
 
     Args:
         name: The effect's.
@@ -46,7 +46,7 @@ def size_after(effect: Effect, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def made_by(effect: Effect, image: Image, time: float | None) -> Image:
-    """Call `effect`, and hold it to what it promises.
+    """Call `effect`, and check that its output keeps the contract.
 
     Args:
         effect: What to call.
@@ -62,7 +62,7 @@ def made_by(effect: Effect, image: Image, time: float | None) -> Image:
     """
     size = image.shape[1], image.shape[0]
     name = effect.name
-    with naming(name):
+    with prefix_errors(name):
         image = check_made(name, effect(image, time=time), "__call__")
     said, made = size_after(effect, size), (image.shape[1], image.shape[0])
     if made != said:

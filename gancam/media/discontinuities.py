@@ -1,4 +1,4 @@
-"""Where the clock of a broadcast's file leaps ahead, as where recordings of other hours were put one behind another."""
+"""Discontinuities of a broadcast's timestamps: where recordings of other hours were concatenated."""
 
 from contextlib import suppress
 from fractions import Fraction
@@ -15,23 +15,23 @@ LEAST = 600
 _TOGETHER = 3  # seconds by which the streams of a file may begin and end apart
 
 
-class Leap(NamedTuple):
-    """One leap: the seconds of the file's clock before and after it."""
+class Discontinuity(NamedTuple):
+    """A jump ahead of a file's timestamps: the seconds before and after it."""
 
     last: Fraction
     next: Fraction
 
-    def is_at(self, last: Fraction | float, now: Fraction | float) -> bool:
-        """Tell whether a stream that goes from `last` to `now` takes this leap."""
+    def is_between(self, last: Fraction | float, now: Fraction | float) -> bool:
+        """Tell whether a stream whose timestamps go from `last` to `now` seconds makes this jump."""
         return abs(float(last - self.last)) < _TOGETHER and abs(float(now - self.next)) < _TOGETHER
 
 
-def leaps(path: Path) -> list[Leap]:
-    """Find where the picture of a file and all that is heard with it leap ahead together; reads the whole file once.
+def discontinuities(path: Path) -> list[Discontinuity]:
+    """Find where the timestamps of the picture and of all sound jump ahead together; reads the whole file once.
 
     Where sound goes on while there is no picture, or the other way round, time did pass.
     """
-    found: dict[int, list[Leap]] = {}
+    found: dict[int, list[Discontinuity]] = {}
     last: dict[int, Fraction] = {}
     shown = -1  # the index of the picture
     with suppress(av.FFmpegError, OSError, IndexError), open_file(path) as film:
@@ -44,7 +44,8 @@ def leaps(path: Path) -> list[Leap]:
                 continue
             index, clock = packet.stream.index, packet.dts * packet.time_base
             if clock > last.get(index, clock) + LEAST:
-                found.setdefault(index, []).append(Leap(last[index], clock))
+                found.setdefault(index, []).append(Discontinuity(last[index], clock))
             last[index] = clock
     heard = [found.get(index, []) for index in last if index != shown]
-    return [leap for leap in found.get(shown, []) if all(any(leap.is_at(*one) for one in ones) for ones in heard)]
+    together = lambda jump: all(any(jump.is_between(*other) for other in others) for others in heard)
+    return list(filter(together, found.get(shown, [])))
