@@ -273,15 +273,6 @@ def test_grey_becomes_colours(tmp_path: Path) -> None:
     assert (blue, green, red) == (140, 180, 200)
 
 
-def test_multiples_of_other_numbers(wanted: Image, tmp_path: Path) -> None:
-    graph = Graph()
-    x = graph.add("DepthToSpace", graph.add("SpaceToDepth", "x", blocksize=24), blocksize=24)
-    graph.add("Identity", sharpened(graph, x), name="y")
-    found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH}))
-    assert found.convention.multiple == 24
-    assert np.array_equal(played(found, plain())[:60, :60], wanted[:60, :60])
-
-
 def _pooled(graph: Graph) -> None:
     graph.add("GlobalAveragePool", "x", name="pooled")
     graph.add("Flatten", "pooled", name="y")
