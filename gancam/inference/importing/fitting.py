@@ -35,11 +35,14 @@ Size = tuple[int, int]  # height and width
 
 def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
     """Layouts and channels that an input of that shape may have, the likelier first."""
-    planes, _, columns = port.shape[-3:]
+    planes, rows, columns = port.shape[-3:]
     wanted = answers.get("layout")
     options: list[tuple[Layout, int]] = [("nchw", planes), ("nhwc", columns)]
     certain = [(layout, count) for layout, count in options if count in (1, 3, 4)]
-    guesses = [(layout, count) for layout, free in options if free == 0 for count in (3, 1)]
+    free = [layout for layout, count in options if count == 0]
+    if planes and not rows:  # 7 planes of any size, not pictures that are 7 high and of any width
+        free = [layout for layout in free if layout == "nchw"]
+    guesses: list[tuple[Layout, int]] = [(layout, count) for layout in free for count in (3, 1)]
     for layout, count in certain or guesses:
         if wanted in (None, layout):
             yield layout, count
