@@ -40,6 +40,7 @@ _MOST_KNOWN = 24.0  # grey levels off in what was known that count: some graphs 
 _GARBAGE = 0.75  # of the stripes' own error in a hole, beyond which it was not filled
 _AROUND = 3.0  # grey levels by which the middle of a hole differs when all around it is inverted
 _CLOSE, _SEEN = 1.03, 1.5  # as in ``importing.image``
+_THIN = 128  # pixels along a side of which pictures are compared
 ENDS = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-0.5..0.5": (-0.5, 0.5), "-1..1": (-1.0, 1.0)}
 Hole = NDArray[np.bool_]
 
@@ -69,7 +70,7 @@ def probe_masked(graph: Foreign, picture: Port, mask: Port | None, extras: list[
     if not found:
         raise refuse(graph, f"a picture and a mask: {'; '.join(dict.fromkeys(reasons))}")
     best = _settled(graph, found, answers)
-    stripes = _hole_off(_striped(best)[0].astype(np.float32), best)
+    stripes = _hole_off(_thin(_striped(best)[0]).astype(np.float32), best)
     left = min(one.score for one in found)
     if left > _GARBAGE * stripes and "mask_one" not in answers:
         raise refuse(graph, f"a picture and a mask, both polarities: no hole is filled ({left:.0f} levels off)")
@@ -203,15 +204,22 @@ def _tried(graph: Foreign, one: Convention, answers: Answers) -> list[_Candidate
 
 def _score(made: Floats, convention: Convention) -> float:
     """How wrong it is, in grey levels: of the gist in the hole, and of what was known, up to a limit."""
-    image, hole = _striped(convention)
+    made, image, hole = _thin(made), *map(_thin, _striped(convention))
     known = float(np.abs(made - image)[~hole].mean())
     return _hole_off(made, convention) + 0.5 * min(known, _MOST_KNOWN)
 
 
+def _thin(planes: NDArray[Any]) -> NDArray[Any]:
+    """Every so many rows and columns of large pictures, of which the trials would take longer than the network."""
+    step = max(min(planes.shape[:2]) // _THIN, 1)
+    return planes[::step, ::step]
+
+
 def _hole_off(made: Floats, convention: Convention) -> float:
-    image, hole = _striped(convention)
-    wanted = pictures.truth(*image.shape[:2]).astype(np.float32)
-    size = image.shape[1], image.shape[0]
+    """How far `made`, thinned, is off in the holes, in grey levels."""
+    _, hole = map(_thin, _striped(convention))
+    wanted = _thin(pictures.truth(*usual_side(convention))).astype(np.float32)
+    size = hole.shape[1], hole.shape[0]
     mixed = np.where(hole[..., None], made, wanted).astype(np.float32)
     gist = np.abs(pictures.gist(mixed, size) - pictures.gist(wanted, size))[hole].mean()
     return float(gist + 0.25 * np.abs(mixed - wanted)[hole].mean())
