@@ -73,7 +73,8 @@ def sized(base: Convention, works: Callable[[int, int], bool], answers: Answers)
              and (one == 1 or works(side + 3 * one, side))), 0)  # fmt: skip
     if multiple == 0:
         doubt = f"whether it takes other sizes: of those tried {side}x{side} alone runs (multiple in a .toml)"
-        return replace(base, height=side, width=side, minimum=1).doubted(doubt)
+        fixed = replace(base, height=side, width=side, minimum=1)
+        return fixed if base.effect == "faces" else fixed.doubted(doubt)  # aligned faces are of one size
     minimum = base.minimum
     if "minimum" not in answers:
         smaller = (multiple * times for times in (1, 2, 4, 8, 16, 32) if multiple * times < side)

@@ -8,8 +8,9 @@ import pytest
 
 from export.graph import Graph
 from gancam.inference.importing import pictures
-from gancam.inference.importing.convention import RANGES
+from gancam.inference.importing.convention import RANGES, Convention
 from gancam.inference.importing.foreign import Foreign
+from gancam.inference.importing.measure import sized
 from gancam.inference.model import ImageModel
 from tests.helpers.foreign import blurred
 from tests.helpers.foreign_graphs import BOTH, adapted, clipped, number, numbers, written
@@ -101,6 +102,11 @@ def test_one_size_that_a_file_does_not_say_is_told(side: int, tmp_path: Path) ->
     found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH})).convention
     assert (found.height, found.width) == (side, side)
     assert any(f"of those tried {side}x{side} alone runs" in doubt for doubt in found.doubts)
+
+
+def test_one_size_of_aligned_faces_is_no_doubt() -> None:
+    found = sized(Convention(effect="faces", minimum=512), lambda height, width: False, {})
+    assert (found.height, found.width, found.doubts) == (512, 512, ())
 
 
 def test_multiples_of_any_number_of_holes(tmp_path: Path) -> None:
