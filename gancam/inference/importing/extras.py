@@ -20,7 +20,7 @@ _NAMES = (
     (_LEVEL, (0.06, 0.03, 0.1, 15.0, 8.0, 25.0)),
     (re.compile(r"(?<!de)noise|training|is_train|dropout"), (0.0,)),
     (re.compile(r"ratio"), (1.0, 0.5, 0.25)),
-    (re.compile(r"strength|intensity|amount|alpha|weight|fidelity|truncation|psi"), (1.0, 0.5)),
+    (re.compile(r"strength|intensity|amount|alpha|weight|fidelity|truncation|psi|^w$"), (1.0, 0.5)),
 )
 _CHOICE = re.compile(r"style_?(weight|id|index|code|vec)|class|label|one_?hot")
 _STATE = re.compile(r"^r\d+i$|state|hidden|memory|recurrent|prev|(^|_)[hc]_?(in|0|i|t)?$")

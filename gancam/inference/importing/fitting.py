@@ -23,7 +23,7 @@ from gancam.inference.importing.convention import (
 )
 from gancam.inference.importing.extras import first_of, starts
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.measure import usual_side
+from gancam.inference.importing.measure import SIDES, usual_side
 from gancam.inference.importing.states import paired, start_sizes
 from gancam.inference.importing.trial import NoPicture, OtherSize, TrialFailed
 
@@ -31,16 +31,18 @@ _SCALES = (1, 2, 3, 4, 5, 6, 8)
 _LEAST, _MOST = 0.1, 20.0  # times a picture's sides: what is beyond is no picture of it
 
 Size = tuple[int, int]  # height and width
-_SIDES = (64, 96, 128, 256, 224, 512)  # that are tried until a free-size graph takes one
 
 
 def layouts(port: Port, answers: Answers) -> Iterator[tuple[Layout, int]]:
     """Layouts and channels that an input of that shape may have, the likelier first."""
-    planes, _, columns = port.shape[-3:]
+    planes, rows, columns = port.shape[-3:]
     wanted = answers.get("layout")
     options: list[tuple[Layout, int]] = [("nchw", planes), ("nhwc", columns)]
     certain = [(layout, count) for layout, count in options if count in (1, 3, 4)]
-    guesses = [(layout, count) for layout, free in options if free == 0 for count in (3, 1)]
+    free = [layout for layout, count in options if count == 0]
+    if planes and not rows:  # 7 planes of any size, not pictures that are 7 high and of any width
+        free = [layout for layout in free if layout == "nchw"]
+    guesses: list[tuple[Layout, int]] = [(layout, count) for layout in free for count in (3, 1)]
     for layout, count in certain or guesses:
         if wanted in (None, layout):
             yield layout, count
@@ -131,7 +133,7 @@ def shape(graph: Foreign, port: Port, extras: list[Port], outputs: list[Port], a
             unfit.append(f"order {base.order}, as was said, but {port.name} has {base.channels} channels")
             continue
         for output in outputs:
-            for height, width in [usual_side(base)] if base.fixed else [(side, side) for side in _SIDES]:
+            for height, width in [usual_side(base)] if base.fixed else [(side, side) for side in SIDES]:
                 try:
                     found = _with_output(graph, replace(base, output=output.name), output, (height, width), answers)
                     check_cut(graph, found, (height + 32, width + 64), answers)
@@ -197,7 +199,7 @@ def _with_output(graph: Foreign, base: Convention, output: Port, size: tuple[int
         if channels not in (1, 3, 4):
             continue
         for scale, cut in scales(size, sides):
-            minimum = max(size) if not base.fixed and max(size) > _SIDES[0] else 1
+            minimum = max(size) if not base.fixed and max(size) > SIDES[0] else 1
             grey: Any = "y" if channels == 1 else base.output_order if base.output_order != "y" else "rgb"
             made = replace(
                 base, output=output.name, output_layout=layout, output_channels=channels, output_order=grey,

@@ -42,6 +42,9 @@ _OUTPUTS = ("0..1", "0..255", "-1..1")  # ranges of outputs that may be of anoth
 _FAR, _ALIKE = 70.0, 0.35  # grey levels, and correlation, beyond which an answer has nothing of what was shown
 _FLAT = 30.0  # grey levels that an answer without any of the picture's forms counts as further off
 _DULL = 3.0  # grey levels by which pictures differ from their mean: less is no picture
+_GIST = 2.0  # grey levels by which even what changes a picture little is off under a wrong range
+_RESTYLED = 10.0  # grey levels beyond which the gist tells little of the range
+_NO_STYLE = 1.3  # times more for each time that photos get worse: what restyles gives no values of ImageNet's
 _OTHER = 0.5  # correlation with what was shown below which that is said
 _TOLD = 3  # other ranges that are told
 _CLEAR = 1.12  # times the best score of another range that is not spoken of
@@ -113,24 +116,27 @@ def _decided(graph: Foreign, base: Convention, answers: Answers) -> Convention:
     tried = [one for hypothesis in _ranges(base, answers) for one in _tried(graph, hypothesis, image, answers)]
     if not tried:
         raise ModelError(f"{graph.name}: {_why_none(graph, base, image)}; it {graph.described()}")
-    best = min(one.off for one in tried)
-    near = [one for one in tried if one.off <= 1.3 * best + 1.5]
-    near = _orders(graph, near, image, answers)
-    best = min(one.off for one in near)
-    near = [one for one in near if one.off <= 1.3 * best + 1.5]
+    near = _near(_orders(graph, _near(tried), image, answers))
     for one in near:
         one.raw = _score(graph, one)
     poor = max(min(one.raw for one in near) - 1.0, 0.0)
     for one in near:
-        one.score = one.raw * _unusual(one.convention) ** (1.0 + poor)
+        one.score = one.raw * _unusual(one.convention) ** (1.0 + poor) * (1.0 + min(one.off, _GIST) / 4)
+        one.score *= _NO_STYLE**poor if one.convention.output_range.startswith("imagenet") else 1.0
     near.sort(key=lambda one: one.score)
     near, lit = _by_light(graph, near, tried, image, answers)
     _refuse_garbage(graph, near[0], tried, image, answers)
-    doubts = (*_doubts(near, lit, answers), *idle(graph, near[0].convention))
+    doubts = (*base.doubts, *_doubts(near, lit, answers), *idle(graph, near[0].convention))
     like = pictures.alike(near[0].made, _inner(image, near[0].convention.cut))
     if like < _OTHER and not {"range", "effect"} & set(answers):
         doubts += (f"whether it gives a picture: it is little like what was shown (correlation {like:.2f})",)
     return replace(near[0].convention, doubts=doubts)
+
+
+def _near(tried: list[_Candidate]) -> list[_Candidate]:
+    """Those of the gist of what was shown, or not much further off than the best; of what restyles, twice as far."""
+    best = min(one.off for one in tried)
+    return [one for one in tried if one.off <= max(1.3 * best + 1.5, 2.0 * best if best > _RESTYLED else 0.0)]
 
 
 def _why_none(graph: Foreign, base: Convention, image: Image) -> str:
@@ -355,12 +361,18 @@ def _with_extras(graph: Foreign, base: Convention, answers: Answers) -> Conventi
         still = [0.0] if is_level(name) else []
         without = [one.made for one in _with(graph, base, name, still, image, answers)]
         tried = list(_with(graph, base, name, values_of(name), image, answers))
-        for one in tried if is_level(name) else _switched_on(tried, name, image):
+        kept = tried if is_level(name) else _switched_on(tried, name, image)
+        for one in kept:
             unchanged = any(pictures.difference(one.made, made) <= _SEEN / 4 for made in without)
             score = _score(graph, one) if is_level(name) else round(one.off, 1)
             found.append((unchanged, score, len(found), one.convention))
         if found:
             base = replace(base, extras=min(found, key=lambda one: one[:3])[3].extras)
+        seen = max((pictures.difference(one.made, other.made) for one in kept for other in kept), default=0.0)
+        one_number = all(side in (0, 1) for port in graph.inputs if port.name == name for side in port.shape)
+        if values_of(name) is UNKNOWN and one_number and seen > _SEEN:
+            doubt = f"what {name} is to be: {base.extras[name]:g}, of what was tried ([extras] in a .toml)"
+            base = base.doubted(doubt)
     return base
 
 

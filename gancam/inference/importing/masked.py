@@ -31,17 +31,16 @@ from gancam.inference.importing.convention import (
 )
 from gancam.inference.importing.fitting import layouts
 from gancam.inference.importing.foreign import Foreign, Port, refuse
-from gancam.inference.importing.measure import usual_side
+from gancam.inference.importing.measure import SIDES, sized, usual_side
 from gancam.inference.importing.trial import TrialFailed
 from gancam.inference.importing.wrap import INNER, Writer, batch, extra, leaving, native, pads, place, resized, sizes
 
-_SIDES = (64, 128, 256, 512)
-_MULTIPLES = (1, 2, 4, 8, 12, 14, 16, 24, 28, 32, 48, 64, 128)
 _MASK_RANGES = {"plane": ("0..1", "-0.5..0.5", "-1..1"), "float": ("0..1", "0..255"), "uint8": ("0..255", "0..1")}
 _MOST_KNOWN = 24.0  # grey levels off in what was known that count: some graphs give nothing there
 _GARBAGE = 0.75  # of the stripes' own error in a hole, beyond which it was not filled
 _AROUND = 3.0  # grey levels by which the middle of a hole differs when all around it is inverted
 _CLOSE, _SEEN = 1.03, 1.5  # as in ``importing.image``
+_THIN = 128  # pixels along a side of which pictures are compared
 ENDS = {"0..1": (0.0, 1.0), "0..255": (0.0, 255.0), "-0.5..0.5": (-0.5, 0.5), "-1..1": (-1.0, 1.0)}
 Hole = NDArray[np.bool_]
 
@@ -61,23 +60,31 @@ def probe_masked(graph: Foreign, picture: Port, mask: Port | None, extras: list[
     reasons: list[str] = []
     found: list[_Candidate] = []
     for base in _shapes(graph, picture, mask, extras, answers):
-        for side in (0,) if base.fixed else _SIDES:
-            sized = replace(base, minimum=side) if side else base
-            tried, reason = _tried_all(graph, sized, answers)
+        for side in (0,) if base.fixed else SIDES:
+            one = replace(base, minimum=side) if side else base
+            tried, reason = _tried_all(graph, one, answers)
             found += tried
-            reasons += [f"{sized.layout}: {reason}"] if reason else []
+            reasons += [f"{one.layout}: {reason}"] if reason else []
             if tried:
                 break
     if not found:
         raise refuse(graph, f"a picture and a mask: {'; '.join(dict.fromkeys(reasons))}")
     best = _settled(graph, found, answers)
-    stripes = _hole_off(_striped(best)[0].astype(np.float32), best)
+    stripes = _hole_off(_thin(_striped(best)[0]).astype(np.float32), best)
     left = min(one.score for one in found)
     if left > _GARBAGE * stripes and "mask_one" not in answers:
         raise refuse(graph, f"a picture and a mask, both polarities: no hole is filled ({left:.0f} levels off)")
     if not ({"mask_one", "effect"} & set(answers) or _looks_around(graph, best)):
         raise refuse(graph, "a picture and a mask: what is filled in has nothing of what is around it")
-    return _sized(graph, best, answers)
+
+    def works(height: int, width: int) -> bool:
+        try:
+            filled(graph, np.zeros((height, width, 3), np.uint8), np.eye(height, width) > 0, best)
+        except TrialFailed:
+            return False
+        return True
+
+    return sized(best, works, answers)
 
 
 def _looks_around(graph: Foreign, convention: Convention) -> bool:
@@ -197,15 +204,22 @@ def _tried(graph: Foreign, one: Convention, answers: Answers) -> list[_Candidate
 
 def _score(made: Floats, convention: Convention) -> float:
     """How wrong it is, in grey levels: of the gist in the hole, and of what was known, up to a limit."""
-    image, hole = _striped(convention)
+    made, image, hole = _thin(made), *map(_thin, _striped(convention))
     known = float(np.abs(made - image)[~hole].mean())
     return _hole_off(made, convention) + 0.5 * min(known, _MOST_KNOWN)
 
 
+def _thin(planes: NDArray[Any]) -> NDArray[Any]:
+    """Every so many rows and columns of large pictures, of which the trials would take longer than the network."""
+    step = max(min(planes.shape[:2]) // _THIN, 1)
+    return planes[::step, ::step]
+
+
 def _hole_off(made: Floats, convention: Convention) -> float:
-    image, hole = _striped(convention)
-    wanted = pictures.truth(*image.shape[:2]).astype(np.float32)
-    size = image.shape[1], image.shape[0]
+    """How far `made`, thinned, is off in the holes, in grey levels."""
+    _, hole = map(_thin, _striped(convention))
+    wanted = _thin(pictures.truth(*usual_side(convention))).astype(np.float32)
+    size = hole.shape[1], hole.shape[0]
     mixed = np.where(hole[..., None], made, wanted).astype(np.float32)
     gist = np.abs(pictures.gist(mixed, size) - pictures.gist(wanted, size))[hole].mean()
     return float(gist + 0.25 * np.abs(mixed - wanted)[hole].mean())
@@ -273,28 +287,6 @@ def _attempt(graph: Foreign, one: Convention, answers: Answers) -> list[_Candida
         return _tried(graph, one, answers)
     except TrialFailed:
         return []
-
-
-def _sized(graph: Foreign, base: Convention, answers: Answers) -> Convention:
-    """`base` with the rule of sizes."""
-    if base.fixed:
-        return base
-
-    def works(height: int, width: int) -> bool:
-        try:
-            filled(graph, np.zeros((height, width, 3), np.uint8), np.eye(height, width) > 0, base)
-        except TrialFailed:
-            return False
-        return True
-
-    side = base.minimum
-    multiple = answers.get("multiple") or next(
-        (one for one in _MULTIPLES if side % one == 0 and works(side + one, side + 2 * one)
-         and (one == 1 or works(side + 3 * one, side))), 0)  # fmt: skip
-    if multiple == 0:
-        return replace(base, height=side, width=side, minimum=1)
-    smaller = [multiple * times for times in (1, 2, 4, 8, 16, 32) if multiple * times < side]
-    return replace(base, multiple=multiple, minimum=next((one for one in smaller if works(one, one + multiple)), side))
 
 
 def wrap_masked(model: OnnxModel, convention: Convention) -> OnnxModel:

@@ -4,7 +4,7 @@ Networks that change the light of pictures are far from what they are shown, and
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.trial import TrialFailed
 
 _USUAL = 64  # pixels along a side of the pictures that are shown
-_MULTIPLES = (1, 2, 4, 8, 12, 14, 16, 24, 28, 32, 48, 64, 128)
+SIDES = (_USUAL, 96, 128, *range(65, 128), 256, 224, 512)  # tried until a graph of any size takes one
 _REACH = (64, 128, 256, 448)  # pixels of the pictures in which a reach is looked for
 _IDLE = 0.4  # grey levels by which pictures change that are left as they are: of rounding
 _LARGEST = 2048  # pixels along a side of what comes out of these
@@ -35,8 +35,17 @@ _ONE_PICTURE = (
 
 def measured(graph: Foreign, known: Convention, answers: Answers) -> Convention:
     """`known` with the rule of sizes and the reach, by running."""
-    if not known.fixed:
-        known = _sizes(graph, known, answers)
+
+    def works(height: int, width: int) -> bool:
+        image = np.zeros((height, width, 3), np.uint8)
+        try:
+            made = graph.picture(image, known)
+        except TrialFailed:
+            return False
+        wanted = [known.scale * (side - 2 * known.cut) for side in (height, width)]
+        return list(made.shape[:2]) == wanted
+
+    known = sized(known, works, answers)
     return known if "reach" in answers else replace(known, reach=_reach(graph, known))
 
 
@@ -49,26 +58,23 @@ def usual_side(convention: Convention) -> tuple[int, int]:
     return side, side
 
 
-def _sizes(graph: Foreign, base: Convention, answers: Answers) -> Convention:
-    """The smallest multiple and minimum of the sides that are taken, by trying."""
+def sized(base: Convention, works: Callable[[int, int], bool], answers: Answers) -> Convention:
+    """`base` with the smallest multiple and minimum of the sides that are taken.
 
-    def works(height: int, width: int) -> bool:
-        image = np.zeros((height, width, 3), np.uint8)
-        try:
-            made = graph.picture(image, base)
-        except TrialFailed:
-            return False
-        wanted = [base.scale * (side - 2 * base.cut) for side in (height, width)]
-        return list(made.shape[:2]) == wanted
-
+    `works` says whether a height and a width are. One side is taken, so that it is a multiple of what is looked for.
+    """
+    if base.fixed:
+        return base
     side = max(base.minimum, _USUAL)
     multiple = base.multiple
     if "multiple" not in answers:
         multiple = next(
-            (one for one in _MULTIPLES if side % one == 0 and works(side + one, side + 2 * one)
+            (one for one in range(1, side + 1) if side % one == 0 and works(side + one, side + 2 * one)
              and (one == 1 or works(side + 3 * one, side))), 0)  # fmt: skip
     if multiple == 0:
-        return replace(base, height=side, width=side)  # as good as fixed
+        doubt = f"whether it takes other sizes: of those tried {side}x{side} alone runs (multiple in a .toml)"
+        fixed = replace(base, height=side, width=side, minimum=1)
+        return fixed if base.effect == "faces" else fixed.doubted(doubt)  # aligned faces are of one size
     minimum = base.minimum
     if "minimum" not in answers:
         smaller = (multiple * times for times in (1, 2, 4, 8, 16, 32) if multiple * times < side)

@@ -159,9 +159,10 @@ def unplayable(graph: Foreign) -> str:
     frames = next((said for one in takes if (said := _frames(one))), "")
     if frames:
         return frames
-    classes = [one for one in gives if len(one.shape) == 4 and one.shape[1] > _MOST and 0 not in one.shape[1:2]]
+    axis = -1 if takes and takes[0].shape[-1] in (1, 3, 4) else 1  # of what each pixel gets
+    classes = [one for one in gives if len(one.shape) == 4 and one.shape[axis] > _MOST]
     if takes and len(classes) == len(gives) and all(one.shape[3] not in (1, 3, 4) for one in classes):
-        return f"it gives {classes[0].shape[1]} planes, as segmentation does for its classes: no picture comes out"
+        return f"it gives {classes[0].shape[axis]} planes, as segmentation does for its classes: no picture comes out"
     if len(gives) == 1 and len(gives[0].shape) == 4 and gives[0].shape[1] == 2 and 3 not in gives[0].shape:
         return (
             "it gives two planes, as networks that find colours or motion do: no picture comes out (of two classes, "

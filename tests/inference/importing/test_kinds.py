@@ -273,15 +273,6 @@ def test_grey_becomes_colours(tmp_path: Path) -> None:
     assert (blue, green, red) == (140, 180, 200)
 
 
-def test_multiples_of_other_numbers(wanted: Image, tmp_path: Path) -> None:
-    graph = Graph()
-    x = graph.add("DepthToSpace", graph.add("SpaceToDepth", "x", blocksize=24), blocksize=24)
-    graph.add("Identity", sharpened(graph, x), name="y")
-    found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH}))
-    assert found.convention.multiple == 24
-    assert np.array_equal(played(found, plain())[:60, :60], wanted[:60, :60])
-
-
 def _pooled(graph: Graph) -> None:
     graph.add("GlobalAveragePool", "x", name="pooled")
     graph.add("Flatten", "pooled", name="y")
@@ -293,6 +284,10 @@ def _classes(graph: Graph) -> None:
 
 def _logits(graph: Graph) -> None:
     graph.add("Concat", *["x"] * 7, axis=1, name="y")
+
+
+def _classes_last(graph: Graph) -> None:
+    graph.add("Concat", *["x"] * 7, axis=3, name="y")
 
 
 def _larger(graph: Graph) -> None:
@@ -362,10 +357,12 @@ def test_what_is_not_understood_says_the_command_that_would_do(tmp_path: Path, m
         (_larger, FREE, (np.float32, (1, 3, "H", "W")), "1.5 times its sides: what keeps"),
         (_smaller, FREE, (np.float32, (1, 3, "H", "W")), "gives 32x32 for 64x64, 0.5 times its sides"),
         (_depth, FREE, (np.float32, (1, "h", "w")), "as networks that find depth do"),
+        (_classes_last, (1, 65, 65, 3), (np.float32, (1, 65, 65, 21)), "gives 21 planes, as segmentation does"),
+        (_frames, (1, 7, "h", "w"), (np.float32, (1, 2, "h", "w")), "1, 3 or 4 of them channels"),
         (_frames, (1, 15, "h", "w"), (np.float32, (1, 2, "h", "w")), "15 channels, as 5 frames at once have"),
         (_frames, (1, 5, 6, "h", "w"), (np.float32, (1, 3, 6, "h", "w")), "takes 5 frames of a video at once"),
     ],
-    ids=["classifier", "classes", "logits", "x1.5", "half", "depth", "channels", "frames"],
+    ids=["classifier", "classes", "logits", "x1.5", "half", "depth", "last", "seven", "channels", "frames"],
 )  # fmt: skip
 def test_what_is_no_effect_is_said_in_a_line(make: Any, takes: Sides, gives: Any, reason: str, tmp_path: Path) -> None:
     graph = Graph()

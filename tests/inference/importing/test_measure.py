@@ -8,11 +8,12 @@ import pytest
 
 from export.graph import Graph
 from gancam.inference.importing import pictures
-from gancam.inference.importing.convention import RANGES
+from gancam.inference.importing.convention import RANGES, Convention
 from gancam.inference.importing.foreign import Foreign
+from gancam.inference.importing.measure import sized
 from gancam.inference.model import ImageModel
 from tests.helpers.foreign import blurred
-from tests.helpers.foreign_graphs import BOTH, adapted, clipped, number, written
+from tests.helpers.foreign_graphs import BOTH, adapted, clipped, number, numbers, written
 
 
 def power(graph: Graph, x: str) -> str:
@@ -81,3 +82,44 @@ def test_a_curve_of_light_explains_light_and_nothing_else() -> None:
     assert pictures.untoned(image[:, ::-1].astype(np.float32), image) > 20.0
     assert pictures.untoned(255.0 - image, image) > 20.0
     assert pictures.untoned(np.full(image.shape, np.nan, np.float32), image) == float("inf")
+
+
+@pytest.mark.parametrize("multiple", [20, 24, 31, 56, 100])
+def test_multiples_of_any_number(multiple: int, tmp_path: Path) -> None:
+    graph = Graph()
+    x = graph.add("SpaceToDepth", blurred(graph, "x", 3), blocksize=multiple)
+    graph.add("DepthToSpace", x, blocksize=multiple, name="y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH}))
+    assert (found.convention.multiple, found.convention.minimum, found.convention.fixed) == (multiple, multiple, False)
+    image = pictures.truth(70, 130)
+    assert ImageModel(found.path)(image[None])[0].shape[1:] == image.shape
+
+
+@pytest.mark.parametrize("side", [64, 112])
+def test_one_size_that_a_file_does_not_say_is_told(side: int, tmp_path: Path) -> None:
+    graph = Graph()
+    graph.add("Reshape", blurred(graph, "x", 3), numbers(graph, 1, 3, side, side), name="y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH}, {"y": BOTH})).convention
+    assert (found.height, found.width) == (side, side)
+    assert any(f"of those tried {side}x{side} alone runs" in doubt for doubt in found.doubts)
+
+
+def test_one_size_of_aligned_faces_is_no_doubt() -> None:
+    found = sized(Convention(effect="faces", minimum=512), lambda height, width: False, {})
+    assert (found.height, found.width, found.doubts) == (512, 512, ())
+
+
+def test_multiples_of_any_number_of_holes(tmp_path: Path) -> None:
+    graph = Graph()
+    known = graph.add("Mul", "x", graph.add("Sub", number(graph, 1.0), "mask"))
+    share = graph.add(
+        "AveragePool", graph.add("Sub", number(graph, 1.0), "mask"), kernel_shape=[31, 31], strides=[31, 31]
+    )
+    low = graph.add("AveragePool", known, kernel_shape=[31, 31], strides=[31, 31])
+    low = graph.add("Div", low, graph.add("Add", share, number(graph, 1e-3)))
+    up = graph.constant([1, 1, 31, 31], np.float32)
+    high = graph.add("Resize", low, "", up, mode="linear")
+    graph.add("Add", known, graph.add("Mul", high, "mask"), name="y")
+    takes = {"x": BOTH, "mask": (np.float32, (1, 1, "h", "w"))}
+    found = adapted(written(graph, tmp_path, takes, {"y": BOTH})).convention
+    assert (found.effect, found.multiple, found.fixed) == ("inpaint", 31, False)

@@ -69,6 +69,17 @@ def test_what_zero_switches_off_is_switched_on(name: str, kind: Any, tmp_path: P
     assert not any("does anything" in doubt for doubt in found.doubts)
 
 
+@pytest.mark.parametrize(("name", "value", "told"), [("w", 1.0, False), ("foo", 2.0, True)])
+def test_what_an_unknown_constant_changes_is_told(name: str, value: float, told: bool, tmp_path: Path) -> None:
+    graph = Graph()
+    share = graph.add("Sub", number(graph, 1.3), graph.add("Mul", name, number(graph, 0.6)))
+    change = graph.add("Sub", blurred(graph, "x", 3), "x")
+    graph.add("Add", "x", graph.add("Mul", change, share), name="y")
+    found = adapted(written(graph, tmp_path, {"x": BOTH, name: (np.float32, (1,))}, {"y": BOTH})).convention
+    assert dict(found.extras) == {name: value}
+    assert any(f"what {name} is to be: {value:g}" in doubt for doubt in found.doubts) == told
+
+
 def test_of_what_does_nothing_the_constants_are_told(tmp_path: Path) -> None:
     graph = Graph()
     share = graph.add("Mul", "strength", number(graph, 0.0))
