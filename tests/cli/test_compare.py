@@ -166,7 +166,7 @@ def test_labels_are_the_shortest_names_that_differ() -> None:
     [
         ("in.mp4 out.mp4", "compare needs two files or more and OUT, as in gancam compare in.mp4 out.mp4 both.png"),
         ("in.mp4 none.mp4 a.png", "none.mp4: no such file"),
-        ("in.mp4 https://a.b/c.mp4 a.png", "https://a.b/c.mp4: a URL"),
+        ("in.mp4 https://a.b/c.mp4 a.png", "https://a.b/c.mp4: is a URL"),
         ("in.mp4 out.mp4 a.txt", "a.txt: unknown video extension '.txt'"),
         ("in.mp4 out.mp4 in.mp4 --overwrite", "the output is the same file as the input"),
         ("in.mp4 out.mp4 a-%03d.png", "a-%03d.png: numbered images, and a comparison is one image or video"),
