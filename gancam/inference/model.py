@@ -108,7 +108,7 @@ class Model:
         self._process = os.getpid()
         self._playing = _open(files, device, precision, threads)
         if not isinstance(self._playing.network, self._kind):
-            raise ModelError(f"{self.card.name} is no {self._kind_name}: it is for {self.card.effect}")
+            raise ModelError(f"{self.card.name} is not a {self._kind_name}: it is for {self.card.effect}")
 
     @property
     def card(self) -> ModelCard:

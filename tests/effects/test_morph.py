@@ -676,7 +676,7 @@ def test_forms_of_texts() -> None:
 def test_models_for_other_effects(tmp_path: Path) -> None:
     graph = super_resolution.float_graph(network())
     path = save(graph, tmp_path / "sr.onnx", ModelCard(name="sr", effect="morph", scale=2, receptive_field=3))
-    with pytest.raises(ModelError, match="no generator"):
+    with pytest.raises(ModelError, match="not a generator"):
         gancam.load(path)
     path = write_generator(tmp_path, generator())
     card = ModelCard(name="x", effect="super_resolution", layout="latent", latent=12, layers=5, resolution=16)

@@ -6,7 +6,7 @@ import re
 from gancam.errors import ModelError, ParameterError, did_you_mean
 from gancam.inference.importing.convention import Answers, Convention
 from gancam.inference.importing.extras import is_level, is_state
-from gancam.inference.importing.fitting import layouts
+from gancam.inference.importing.fitting import layouts, planes_of
 from gancam.inference.importing.foreign import Foreign, Port, refuse
 from gancam.inference.importing.image import probe_image
 from gancam.inference.importing.latent import latent_port, probe_latent
@@ -161,7 +161,7 @@ def unplayable(graph: Foreign) -> str:
         return frames
     axis = -1 if takes and takes[0].shape[-1] in (1, 3, 4) else 1  # of what each pixel gets
     classes = [one for one in gives if len(one.shape) == 4 and one.shape[axis] > _MOST]
-    if takes and len(classes) == len(gives) and all(one.shape[3] not in (1, 3, 4) for one in classes):
+    if takes and len(classes) == len(gives) and not any(planes_of(one) for one in classes):
         return f"it gives {classes[0].shape[axis]} planes, as segmentation does for its classes: no picture comes out"
     if len(gives) == 1 and len(gives[0].shape) == 4 and gives[0].shape[1] == 2 and 3 not in gives[0].shape:
         return (
