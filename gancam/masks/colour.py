@@ -25,15 +25,15 @@ _OTHER = 1.3  # times the tolerance from which on it is surely another colour
 
 
 class ColourKey(MaskSource):
-    """Everything of a colour: a marker, a glove, a ball. Specks are left out.
+    """Marks everything of one colour, such as a marker, a glove or a ball; specks are left out.
 
     Args:
         colour: (r, g, b), each 0 to 255, ``#rrggbb`` or a name of `COLOURS`.
-        tolerance: how far hue and saturation may differ, in units of CIELAB (of 100), whatever the light; greys are
-            told by their lightness, too.
-        lettering: only what looks like letters of that colour: no wall, no sky.
-        soft: with the edge, in which the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or 3
-            pixels.
+        tolerance: how far hue and saturation may differ, in units of CIELAB (0 to 100), in any light; for greys,
+            lightness counts too.
+        lettering: mark only what looks like letters of that colour, not a wall or a sky.
+        soft: also mark the edge, where the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or
+            3 pixels.
 
     Attributes:
         lettering: as given.
@@ -95,13 +95,13 @@ class ColourKey(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """That there is something of the colour, and none of it is lettering."""
+        """A note where the colour was found but none of it is lettering."""
         if self._read or not (self._unread and self.lettering):
             return []
         return ["what has the colour of the key does not look like letters, and stays; letters=off fills it"]
 
     def reset(self) -> None:
-        """Forget whether letters were seen."""
+        """Forget whether letters have been seen."""
         self._unread = self._read = False
 
     def _within(self, lab: NDArray[np.uint8], tolerance: float) -> Mask:

@@ -17,7 +17,7 @@ SAME_ASPECT: float = 0.02  # by which the aspect of a mask file may differ from 
 
 
 class MaskSource(ABC):
-    """Gives a mask for each frame, in order: subclass it and write ``__call__``; all else has a default."""
+    """Gives one mask for each frame, in order; subclasses need only ``__call__``, all else has a default."""
 
     @abstractmethod
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
@@ -36,29 +36,29 @@ class MaskSource(ABC):
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know: an object that was lost, say, the newest last."""
+        """What the user should know, such as that an object was lost; the newest last."""
         return []
 
     @property
     def parts(self) -> "Sequence[MaskSource]":
-        """The sources of which this one gives all that they mark; itself where it is made of none."""
+        """The sources whose masks it unites; only itself where it unites none."""
         return [self]
 
     def reset(self) -> None:
-        """Forget what was seen: a seek, a cut, a new source."""
+        """Forget earlier frames, after a seek or a cut, or with a new source."""
 
 
 def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
-    """Return `mask` as a Mask of `image`, copied only where it is neither uint8 nor bool.
+    """Check that `mask` fits `image`, and return it as uint8 ``(H, W)``; copies only what is neither uint8 nor bool.
 
     Args:
         mask: bool, uint8 (not 0: marked) or float (0 to 1, over 0.5: marked), ``(H, W)`` or ``(H, W, 1)``.
         image: ``(H, W, 3)``.
-        what: what the message calls it.
+        what: what error messages call it.
 
     Raises:
-        MaskError: it is no such array; the message says what would do.
-        ImageError: `image` is none.
+        MaskError: `mask` is not such an array; the message says what would do.
+        ImageError: `image` is not an image.
     """
     image = check_image(image)
     if not isinstance(mask, np.ndarray):
@@ -91,10 +91,10 @@ def check_number(value: object, what: str, least: float, most: float = math.inf)
 
 
 class Function(MaskSource):
-    """A source made of any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked.
+    """Makes a mask source of a function ``image -> mask`` or ``(image, time=...) -> mask``, and checks its masks.
 
     Raises:
-        MaskError: it cannot be called.
+        MaskError: `function` cannot be called.
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
@@ -110,7 +110,7 @@ class Function(MaskSource):
 
 
 class Fixed(MaskSource):
-    """The same mask for each frame, of whose size it must be. Raises ``MaskError`` for what is no array."""
+    """Gives the same mask for every frame; both must be of one size. Raises ``MaskError`` for what is not an array."""
 
     def __init__(self, mask: NDArray[np.generic]) -> None:
         if not isinstance(mask, np.ndarray):
