@@ -354,7 +354,7 @@ def _open_outputs(
                 lost.append(f"{target} cannot be opened; the other outputs play without it: {error}")
                 print_warning(lost[-1])
         if options.stats is not None:
-            outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))
+            outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.stats))
         if options.record_params is not None:
             outputs.append(ParameterLog(options.record_params, controls, overwrite=options.overwrite))
     except BaseException:
