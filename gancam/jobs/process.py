@@ -234,7 +234,7 @@ class _ReadAhead:
         if self._due:
             self._due = False
             try:
-                self._show(self._frames, whole=self._options.first is None and self._options.end is None)
+                self._show(self._frames, whole=self._options.start is None and self._options.end is None)
             finally:  # a reader left half-way would keep its decoder's thread as long as an error is kept
                 for frames in self._open:
                     frames.close()
@@ -258,10 +258,10 @@ class _ReadAhead:
 def _source(path: MediaPath, options: ProcessOptions) -> FileSource:
     check_reading(path, options)
     if isinstance(path, SequencePath):
-        return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
+        return ImageFiles(path, fps=options.fps or 25.0, start=options.start, end=options.end)
     if is_webp(path):  # what comes from stdin has no ending
-        return AnimatedImage(path, first=options.first, end=options.end)
-    return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
+        return AnimatedImage(path, start=options.start, end=options.end)
+    return VideoFile(path, deinterlace=options.deinterlace, start=options.start, end=options.end)
 
 
 def _tone_map(source: FileSource, options: ProcessOptions) -> None:
@@ -311,7 +311,7 @@ def open_video(
             fps=source.fps, size=size, codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=info,
             chroma=options.chroma,
-            part=(options.first, options.end),
+            part=(options.start, options.end),
         )  # fmt: skip
     except BaseException:
         source.close()
