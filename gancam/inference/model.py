@@ -130,7 +130,7 @@ class Model:
 
     @property
     def device(self) -> str:
-        """What it runs on now: "cpu", "cuda", "tensorrt" or "webgpu"."""
+        """The device in use: "cpu", "cuda", "tensorrt" or "webgpu"."""
         return self._playing.network.device
 
     @property

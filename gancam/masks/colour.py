@@ -70,10 +70,10 @@ class ColourKey(MaskSource):
         return softened(marked) if self._soft else marked
 
     def hard(self, image: Image, *, lettering: bool = False) -> tuple[Mask, Mask]:
-        """Return what is marked but for its soft edge, and the letters of the colour, whether these alone are or not.
+        """Return two masks of `image`: what is marked, without the soft edge, and the letters of the colour.
 
-        Both are 255 there, else 0, uint8 ``(H, W)``; `image` is uint8 ``(H, W, 3)`` BGR. Without `lettering` there are
-        letters only where they alone are marked.
+        Both are uint8 ``(H, W)``, 255 or 0; `image` is uint8 ``(H, W, 3)`` BGR. The second is empty unless `lettering`
+        is true here or in the source.
         """
         lab = np.asarray(cv2.cvtColor(check_image(image), cv2.COLOR_BGR2LAB), np.uint8)
         marked, letters = self._within(lab, self._tolerance), np.zeros(lab.shape[:2], np.uint8)
@@ -137,7 +137,7 @@ def _without_specks(marked: Mask) -> Mask:
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:
-    """Return (r, g, b), each 0 to 255, of ``#rrggbb``, ``rrggbb`` or a name of `COLOURS`. Raises ``MaskError``."""
+    """Return (r, g, b), each 0 to 255, for ``#rrggbb``, ``rrggbb`` or a name in `COLOURS`. Raises ``MaskError``."""
     if not isinstance(text, str):
         raise MaskError(f"colour {shown(text)}: needs #rrggbb, {either(COLOURS)}")
     if text.lower() in COLOURS:
@@ -152,7 +152,7 @@ def parse_colour(text: str) -> tuple[int, int, int]:
 
 
 def is_grey(text: str) -> bool:
-    """Say whether a colour, as `parse_colour` takes it, is white, black or a grey. Raises ``MaskError``."""
+    """Tell whether a colour, in any form that `parse_colour` takes, is white, black or grey. Raises ``MaskError``."""
     return _colourless(_lab(parse_colour(text)))
 
 

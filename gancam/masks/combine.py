@@ -59,7 +59,7 @@ class Between(_Wrapper):
         self._seen: tuple[float, float] | None = None  # seconds, of the first frame and the last
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the source's mask within the span of time, else an empty one."""
+        """Return the source's mask within the time span, else an empty one."""
         image, now = check_image(image), self._clock if time is None else time
         self._clock = now + 1 / 30
         self._seen = (now if self._seen is None else self._seen[0], now)
@@ -87,7 +87,7 @@ class Inverse(_Wrapper):
     """Marks everything that another source leaves unmarked."""
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 where the source has 0, else 0."""
+        """Return 1 where the source's mask is 0, else 0."""
         return np.asarray(self.what(image, time=time) == 0, np.uint8)
 
     @property
@@ -103,7 +103,7 @@ class Union(MaskSource):
         self.sources = [source(what) for what in sources]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 where any source marks something, else 0; of one source, its own mask."""
+        """Return 1 where any source marks, else 0; with a single source, its mask as it is."""
         image = check_image(image)
         masks = [one(image, time=time) for one in self.sources]
         if len(masks) == 1:
@@ -153,7 +153,7 @@ class Recorded(_Wrapper):
         return Recorded, (self.what,)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the source's mask, and write it down. Raises ``MaskError`` where the size of frames changes."""
+        """Return the source's mask, and record it. Raises ``MaskError`` if the frame size changes."""
         last = self._frames[-1][0] if self._frames else None
         if self._was_reset and (time is None or last is None or time <= last):
             self._begin()

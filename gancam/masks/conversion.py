@@ -16,7 +16,7 @@ from gancam.masks.people.person import Person
 from gancam.masks.track_file import MaskTrack
 
 FOUND: dict[str, Callable[[], MaskSource]] = {"person": Person, "faces": Faces}
-"""What bundled networks find, by name."""
+"""Sources that use bundled networks, by name."""
 MaskLike: TypeAlias = MaskSource | NDArray[np.generic] | str | os.PathLike[str] | Callable[..., object]
 
 

@@ -60,7 +60,7 @@ class Drawn(MaskSource, DrawingPad):
 
     @_locked
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return what is drawn, moved to where it is in `image`: uint8 ``(H, W)``, 0 and 1."""
+        """Return the drawn mask, moved along with what it follows in `image`: uint8 ``(H, W)``, 0 and 1."""
         image = check_image(image)
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
@@ -116,7 +116,7 @@ class Drawn(MaskSource, DrawingPad):
     @property
     @_locked
     def notes(self) -> list[str]:
-        """Lines for the user: what could not be followed, and what was lost and found again."""
+        """Messages for the user: what could not be followed, and what was lost and found again."""
         return [*self._told] + [note for piece in self._pieces if isinstance(piece, _Followed) for note in piece.notes]
 
     @_locked

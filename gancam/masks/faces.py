@@ -33,7 +33,7 @@ class Face(NamedTuple):
 
 
 Finder: TypeAlias = Callable[[Image], Sequence[Face]]
-"""Finds the faces of an image ``(H, W, 3)``, the surest first."""
+"""Detects the faces in an image ``(H, W, 3)``, the most confident first."""
 
 
 class Faces(MaskSource):
@@ -108,7 +108,7 @@ class Faces(MaskSource):
         return sorted(faces, key=lambda face: -face.score)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 in the ellipses of the faces of `image`, and of those that are held, else 0."""
+        """Return 1 on the faces of `image` and on those still held, else 0."""
         image = check_image(image)
         now = self._clock + 1 / _RATE if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now

@@ -68,7 +68,7 @@ class MaskFile(MaskSource):
         return [*self._notes]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the file's mask at the size of `image`. Raises ``MaskError`` for another aspect ratio."""
+        """Return the mask resized to `image`. Raises ``MaskError`` if the aspect ratios differ."""
         shape = check_image(image).shape[:2]
         if shape not in self._resized:
             height, width = self._mask.shape

@@ -21,17 +21,17 @@ class MaskSource(ABC):
 
     @abstractmethod
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Make the mask of one frame.
+        """Return the mask of one frame.
 
         Args:
             image: ``uint8 (H, W, 3)`` BGR.
-            time: Seconds on the source's clock; None for an image that has none.
+            time: In seconds, on the video's clock; None for a still image.
 
         Returns:
-            ``uint8 (H, W)``, not 0 where it is marked; neither side changes it afterwards.
+            ``uint8 (H, W)``, nonzero where marked; neither caller nor source may modify it afterwards.
 
         Raises:
-            MaskError: For what cannot be a mask of that image.
+            MaskError: The source has no valid mask for this image.
         """
 
     @property
@@ -103,7 +103,7 @@ class Function(MaskSource):
         self._function, self._takes_time = function, takes_time(function)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return what the function gives for `image`. Raises ``MaskError`` where that is no mask of it."""
+        """Return the function's mask of `image`. Raises ``MaskError`` if its result is not a valid one."""
         image = check_image(image)
         given = self._function(image, time=time) if self._takes_time else self._function(image)
         return check_mask(given, image, "what the mask function gave")
@@ -118,5 +118,5 @@ class Fixed(MaskSource):
         self._mask = mask.copy()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the mask. Raises ``MaskError`` where `image` is of another size."""
+        """Return the mask. Raises ``MaskError`` if `image` has another size."""
         return check_mask(self._mask, image)

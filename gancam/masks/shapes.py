@@ -49,7 +49,7 @@ class Polygons(MaskSource):
         return mask
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 inside, else 0. Raises ``MaskError`` where nothing of a shape lies in `image`."""
+        """Return 1 inside the shapes, else 0. Raises ``MaskError`` if one lies wholly outside `image`."""
         image = check_image(image)
         if self._mask is None or self._mask.shape != image.shape[:2]:
             mask = np.zeros(image.shape[:2], np.uint8)

@@ -172,7 +172,7 @@ class MaskTrack(MaskSource):
             )
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the mask of the frame at `time`, else of the next. Raises ``MaskError`` for another clip."""
+        """Return the mask recorded at `time`, or else the next one. Raises ``MaskError`` if another clip is played."""
         image = check_image(image)
         self.fits((image.shape[1], image.shape[0]), None)
         index = self._next

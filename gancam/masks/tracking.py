@@ -95,7 +95,7 @@ class Tracked(MaskSource):
         self._notes.clear()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
+        """Return 1 where the object is in `image`, else 0; all 0 while it is lost."""
         image = check_image(image)
         return self.track(image, Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)), time)
 
