@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar, get_args
 
@@ -106,7 +107,7 @@ class Model:
         if threads is not None and not (is_whole(threads) and 1 <= int(threads) <= MOST_THREADS):
             raise ParameterError(f"threads {threads!r} must be a whole number from 1 to {MOST_THREADS}")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"
-        self._opened_with = str(path.absolute()), device, precision, threads
+        self._again = partial(type(self), str(path.absolute()), device=device, precision=precision, threads=threads)
         self._lock = threading.Lock()  # of what is replaced when a device fails
         self._process = os.getpid()
         self._playing = _open(files, device, precision, threads)
@@ -194,7 +195,7 @@ class Model:
         ]
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _opened, (type(self), *self._opened_with)
+        return self._again, ()
 
     def _current(self) -> Playing:
         """What runs now; opened anew after a fork, which brings along none of the session's threads."""
@@ -351,10 +352,6 @@ def model_class(card: ModelCard) -> type[ImageModel] | type[MaskedModel] | type[
     if card.layout == "latent":
         return Generator
     return MaskedModel if card.layout == "masked" else ImageModel
-
-
-def _opened(kind: Callable[..., Model], path: str, device: str, precision: str, threads: int | None) -> Model:
-    return kind(path, device=device, precision=precision, threads=threads)
 
 
 def _open(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> Playing:
