@@ -4,7 +4,7 @@ What becomes of one frame is `apply`, which workers and ``VideoCapture`` call to
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -158,8 +158,7 @@ def _bare_models(effects: Sequence[Effect], image: Image, time: float | None) ->
         return models
     size = image.shape[1], image.shape[0]
     for effect in effects:
-        model = effect.bare_model(size, time=time)
-        if model is None:
+        if (model := effect.bare_model(size, time=time)) is None:
             break
         models.append(model)
         size = effect.output_size(size)
@@ -259,6 +258,7 @@ def run(
     effects: Sequence[EffectLike],
     sinks: Sequence[Sink],
     *,
+    frames: Iterable[Frame] | None = None,
     on_frame: Sequence[FrameCallback] = (),
     progress: Progress | None = None,
     report: Report | None = None,
@@ -267,23 +267,22 @@ def run(
 ) -> Report:
     """Play every frame of `source` through `effects` into every sink; close source and sinks; report.
 
-    Ends when the source ends or a sink is closed by its user. Source and sinks are closed exactly once each, in order,
-    whatever happens: on any exception (``KeyboardInterrupt`` too), and where the source was closed before its end, the
-    sinks are told that frames are missing, so that files are finished with what came and play. The exception reaches
-    the caller; what then fails in closing is in the report's notes. Effects stay open, except those that were loaded
-    here from a text.
+    Ends when the source ends or a sink is closed by its user. Source and sinks are closed once each, in order, whatever
+    happens: on any exception (``KeyboardInterrupt`` too), and where the source was closed before its end, the sinks are
+    told that frames are missing, so that files are finished with what came and play. The exception reaches the caller;
+    what then fails in closing is in the report's notes. Effects stay open, except those loaded here from a text.
 
     Args:
         source: Where frames come from.
         effects: In the order in which they are applied: effects, plain functions from image to image, or texts that
             name them as on the command line (``"sr-x2:strength=0.5"``).
         sinks: Each gets every frame.
+        frames: Those of `source`, where some were read already.
         on_frame: Called with every frame before its effects: the place to change an effect, so that each frame is made
             with one state of all of them (``gancam.control.Controls``).
         progress: Called after each frame.
         report: Filled in place, so that it is there after an exception too.
-        on_sink_failure: With it, a sink whose ``write`` raises ``SinkError`` is closed and left out while others
-            remain; the report's notes keep the error.
+        on_sink_failure: With it, a sink raising ``SinkError`` is closed and left out while others remain; notes say so.
         skimmed: Frames with a lower index go to no sink: effects only see of them what they need for later ones.
 
     Returns:
@@ -303,7 +302,7 @@ def run(
                 _close_all(source, sinks, interrupted=True)
             raise
         _check_ends(source, sinks)
-        loop, whole = _Loop(source, chain, sinks, report, on_sink_failure), False
+        loop, whole = _Loop(source, source if frames is None else frames, chain, sinks, report, on_sink_failure), False
         try:
             whole = loop.play(on_frame, progress, skimmed)
         except BaseException:
@@ -353,6 +352,7 @@ class _Loop:
     def __init__(
         self,
         source: Source,
+        frames: Iterable[Frame],
         effects: Sequence[Effect],
         sinks: Sequence[Sink],
         report: Report,
@@ -361,7 +361,7 @@ class _Loop:
         names = unique_names([*(effect.name for effect in effects), *(sink.name for sink in sinks)])
         self._source, self._effects, self._report, self._on_sink_failure = source, effects, report, on_sink_failure
         self._names, self._sinks = names, dict(zip(names[len(effects) :], sinks, strict=True))
-        self._active, self._failed = dict(self._sinks), list[str]()
+        self._frames, self._active, self._failed = frames, dict(self._sinks), list[str]()
         self._wants_original = any(sink.wants_original for sink in sinks)
         self._latency = LatencyHistogram()
         self._clock, self._began_cpu = _StageClock(["source", *names, "close"]), time.process_time()
@@ -372,7 +372,7 @@ class _Loop:
     def play(self, on_frame: Sequence[FrameCallback], progress: Progress | None, skimmed: int) -> bool:
         """Play every frame, of those that are `skimmed` what is needed; whether the source came to its end."""
         clock = self._clock
-        for frame in self._source:
+        for frame in self._frames:
             clock.charge("source")
             if frame.index < skimmed:
                 skim(frame, self._effects, on_frame=on_frame)

@@ -165,13 +165,13 @@ class Budget(EffectChain):
         """The level of each effect that is played now."""
         return self._name(self._level) if self._levels else self.name
 
-    def figures(self) -> dict[str, str | float | None]:
+    def stats(self) -> dict[str, str | float | None]:
         """Give what is played, what a whole frame took lately, in milliseconds, and what its effects count.
 
         The time is None while it is not known.
         """
         took = None if self._took is None else round(1000 * self._took, 1)
-        return {"playing": self.playing, "took_ms": took, **super().figures()}
+        return {"playing": self.playing, "took_ms": took, **super().stats()}
 
     def __str__(self) -> str:
         took = "" if self._took is None else f": {1000 * self._took:.0f} of {_ms(self.seconds)}"

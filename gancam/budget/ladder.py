@@ -51,7 +51,7 @@ class Off(EffectSlot):
         """Empty: it looked for nothing."""
         return ""
 
-    def figures(self) -> dict[str, str | float | None]:
+    def stats(self) -> dict[str, str | float | None]:
         """Give nothing: it counts nothing."""
         return {}
 

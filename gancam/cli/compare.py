@@ -115,7 +115,7 @@ class _Input:
             return self._image
         if self.seconds and moment >= self.seconds:
             raise InputError(f"{self.name}: lasts {self.seconds:.2f} s, and has nothing at {float(moment):g} s")
-        with open_film(self.name, first=max(moment - _BEFORE, Fraction(0)) or None) as film:
+        with open_film(self.name, start=max(moment - _BEFORE, Fraction(0)) or None) as film:
             seen = None
             for frame in film:
                 if seen is not None and frame.time > moment + _TICK:
@@ -141,12 +141,12 @@ class _Comparing(Source):
         *, wipe: bool,
     ) -> None:  # fmt: skip
         self._sheet, self._wipe = sheet, wipe
-        first, end = span
+        start, end = span
         self._films: list[Source] = []
         self._shown: list[Image | _Follower] = []
         for one in inputs:
             if one.film:
-                self._films.append(opened.enter_context(open_film(one.name, first=first, end=end)))
+                self._films.append(opened.enter_context(open_film(one.name, start=start, end=end)))
                 self._shown.append(_Follower(self._films[-1]))
             else:
                 self._shown.append(one.picture(Fraction(0)))

@@ -48,7 +48,7 @@ def verify(
 
     for path in (before, after):
         refuse_url(path)
-    differences = compare(before, after, first=parse_moment("--from", start), end=parse_moment("--to", stop))
+    differences = compare(before, after, start=parse_moment("--from", start), end=parse_moment("--to", stop))
     if as_json:
         print(json.dumps([one.to_dict() for one in differences], indent=2))
     else:

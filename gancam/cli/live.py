@@ -24,19 +24,19 @@ from gancam.control import Controls, check_control, open_control
 from gancam.effects import spec_params
 from gancam.errors import InputError, MissingExtra, SinkError
 from gancam.files import refuse_source, same_file
-from gancam.jobs.first_frame import PrimedSource, know_size
+from gancam.frame import Frame
+from gancam.jobs.first_frame import size_and_frames
 from gancam.jobs.spec import EffectChainSpec
 from gancam.media.audio import SoundMicrophone, import_sounddevice
 from gancam.media.info import VideoInfo
 from gancam.media.streams import open_file
 from gancam.params import Value
-from gancam.pipeline import FrameCallback, Report, output_size, run
+from gancam.pipeline import FrameCallback, Report, run
 from gancam.sinks import Sink, SinkContext, check_target, open_sink, sink_word
 from gancam.sinks.logs import ParameterLog, StatsLog, is_stats_log
 from gancam.sinks.video import EncodedSink
 from gancam.sinks.window import Window
 from gancam.sinks.window.hosting import host
-from gancam.sources import Source
 from gancam.sources.camera import Camera
 from gancam.sources.decoders import Deinterlace
 from gancam.sources.extent import frames_until
@@ -205,7 +205,7 @@ def _play(options: LiveOptions) -> None:
         if (microphone := _microphone(options.sound)) is not None:
             ears = opened.enter_context(closing(SoundMicrophone(feed.sound, name=microphone, warn=print_warning)))
             heard = ears.notes
-        effects, source = _open_effects(options, feed, controls, report)
+        effects, frames = _open_effects(options, feed, controls, report)
         opened.callback(effects.close)
         remotes = [
             opened.enter_context(closing(open_control(one, controls, print_warning, effects)))
@@ -223,7 +223,7 @@ def _play(options: LiveOptions) -> None:
 
         def play() -> None:
             on_frame: list[FrameCallback] = [effects.before, controls]
-            run(source, [effects], outputs, on_frame=on_frame, report=report, on_sink_failure=fail)
+            run(feed, [effects], outputs, frames=frames, on_frame=on_frame, report=report, on_sink_failure=fail)
 
         try:
             with _stop_after(options.seconds, feed.close):
@@ -284,8 +284,8 @@ def _put_effects_apart(report: Report, effects: LiveEffects) -> None:
 
 def _open_effects(
     options: LiveOptions, feed: "LiveSource", controls: Controls, report: Report
-) -> tuple[LiveEffects, Source]:
-    """Make what plays the effects, and give the source: where only a window waits they are loaded beside it, else here.
+) -> tuple[LiveEffects, Iterator[Frame]]:
+    """Make what plays the effects, and give the frames: where only a window waits they are loaded beside it, else here.
 
     Effects that cannot say what size they give are shown the first frame.
     """
@@ -308,18 +308,16 @@ def _open_effects(
     try:
         if lone:
             effects.choose(name_of(specs))
-            return effects, feed
+            return effects, iter(feed)
         chain = effects.load(name_of(specs), specs)
-        known = know_size(chain.slots, feed.size)
-        source = feed if known else PrimedSource(feed, chain.slots, peeked=feed.peek())
-        size = source.made_size if isinstance(source, PrimedSource) else output_size(chain.slots, feed.size)
+        size, frames = size_and_frames(feed, chain.slots, peeked=feed.peek())
         kinds = {target.partition(":")[0] for target in options.outputs}
         resizable = {"window", "mjpeg"} >= kinds
         effects.play(chain, fixed=None if resizable else size, beside=resizable and "window" in kinds)
     except BaseException:
         effects.close()
         raise
-    return effects, source
+    return effects, frames
 
 
 def _open_outputs(
@@ -356,7 +354,7 @@ def _open_outputs(
                 lost.append(f"{target} cannot be opened; the other outputs play without it: {error}")
                 print_warning(lost[-1])
         if options.stats is not None:
-            outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.figures))
+            outputs.append(StatsLog(options.stats, dropped=dropped, more=effects.stats))
         if options.record_params is not None:
             outputs.append(ParameterLog(options.record_params, controls, overwrite=options.overwrite))
     except BaseException:

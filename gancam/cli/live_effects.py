@@ -224,9 +224,9 @@ class LiveEffects(EffectChain, EffectMenu):
             words = words[1:]
         return "; ".join(filter(None, words))
 
-    def figures(self) -> dict[str, str | float | None]:
+    def stats(self) -> dict[str, str | float | None]:
         """Give for a log what plays, what a whole frame took lately, in milliseconds, and what effects count."""
-        return {"playing": self.playing, "took_ms": None, **super().figures()}
+        return {"playing": self.playing, "took_ms": None, **super().stats()}
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the size that all outputs have, else that of what plays."""

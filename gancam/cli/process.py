@@ -129,7 +129,7 @@ def process(
     named: tuple[EffectSpec, ...] = tuple(context.meta.get(PRESET_EFFECTS, ())) if not effect else ()
     options = ProcessOptions(
         codec=codec, encoder=encoder, quality=quality, chroma=chroma, deinterlace="bob" if bob else deinterlace,
-        eight_bit=eight_bit, params=params, overwrite=overwrite, resume=resume, first=parse_moment("--from", start),
+        eight_bit=eight_bit, params=params, overwrite=overwrite, resume=resume, start=parse_moment("--from", start),
         end=parse_moment("--to", stop), fps=fps,
     )  # fmt: skip
     chain_spec = EffectChainSpec(named or parse_specs(effect), device, precision, threads)

@@ -157,7 +157,7 @@ class Effect(ABC):
         """What it currently saves, in a few words for the overlay; asked once a frame, empty for nothing."""
         return ""
 
-    def figures(self) -> Mapping[str, str | float | None]:
+    def stats(self) -> Mapping[str, str | float | None]:
         """Give its statistics by name, for the log of a live session; asked once a frame."""
         return {}
 

@@ -228,10 +228,10 @@ class WatchedEffect(EffectWrapper):
         told = self.cost.describe()
         return [*([f"{self._path}: {told}"] if told else []), *self.effect.notes]
 
-    def figures(self) -> Mapping[str, str | float | None]:
+    def stats(self) -> Mapping[str, str | float | None]:
         """Give how often it was replaced, the frames dropped meanwhile, and the effect's own."""
         own = {"version": self.loaded + 1, "reloading": self._loading, "reload_dropped": self.cost.dropped}
-        return {**own, **super().figures()}
+        return {**own, **super().stats()}
 
     def frame_took(self, seconds: float) -> None:
         """Note it, and tell the effect."""

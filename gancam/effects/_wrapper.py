@@ -89,9 +89,9 @@ class EffectChain(Effect):
         """What they save."""
         return "; ".join(effect.status for effect in self.inside if effect.status)
 
-    def figures(self) -> Mapping[str, str | float | None]:
+    def stats(self) -> Mapping[str, str | float | None]:
         """Give what all of them count."""
-        return {key: figure for effect in self.inside for key, figure in effect.figures().items()}
+        return {key: value for effect in self.inside for key, value in effect.stats().items()}
 
     @property
     def pad(self) -> DrawingPad | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ from gancam.vision.scenes import Scenes
 
 SHARES = Fraction(3, 4), Fraction(1, 2), Fraction(3, 8), Fraction(1, 4)  # of the work size, to save time
 _SOFT = 90  # of the shorter side of the frame: how wide a mask's edge is
-_MOST, _MOST_UNHURRIED = 2, 32  # faces that are drawn from nearer in a frame
+_MOST, _MOST_FOR_QUALITY = 2, 32  # faces that are drawn from nearer in a frame
 _CLEARER = 0.6  # of the clarity: more makes shades of a nose lines
 _THUMBNAIL = 128  # pixels of the longer side up to which a network draws single things
 _LOST = (
@@ -87,7 +87,7 @@ class Translate(ModelEffect):
         params: What can be set while it runs.
         mask: Anything that ``masks.source`` takes, instead of the parameter's.
         share: Below one the work size is that share of what it would be.
-        unhurried: Whether ``prefer_quality`` was called: a style then draws larger frames more finely.
+        prefers_quality: Whether ``prefer_quality`` was called: a style then draws larger frames more finely.
     """
 
     model: ImageModel
@@ -96,10 +96,10 @@ class Translate(ModelEffect):
 
     def __init__(
         self, model: ImageModel, params: TranslateParams, *, mask: object = None, share: Fraction = Fraction(1),
-        unhurried: bool = False,
+        prefers_quality: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(model, params)
-        self._share, self._unhurried, self._still = share, unhurried, True  # still: no frames of a video are shown
+        self._share, self._prefers_quality, self._still = share, prefers_quality, True  # still: no video
         self._marked = None if mask is None else masks.source(mask)
         self._tiles = TileBudget(device=lambda: model.device)
         self._memory = _Memory(lru_cache(maxsize=1)(masks.source))
@@ -110,7 +110,7 @@ class Translate(ModelEffect):
 
     def arguments(self) -> Mapping[str, object]:
         """Tell what else it is made with; see ``ModelEffect``."""
-        return {"mask": self._marked, "share": self._share, "unhurried": self._unhurried}
+        return {"mask": self._marked, "share": self._share, "prefers_quality": self._prefers_quality}
 
     def compute(self, image: Image, time: float | None) -> Image:
         """Translate `image`."""
@@ -145,11 +145,9 @@ class Translate(ModelEffect):
 
     def quality_levels(self) -> "Sequence[Sequence[Translate]]":
         """Offer the model in each of its precisions, then the same with a smaller work size."""
-        models, marked, unhurried = self.model.alike(), self._marked, self._unhurried
-        return [
-            [Translate(one, type(self.params)(), mask=marked, share=share, unhurried=unhurried) for one in models]
-            for share in (Fraction(1), *SHARES)
-        ]
+        models = self.model.alike()
+        make = partial(Translate, mask=self._marked, prefers_quality=self._prefers_quality)
+        return [[make(one, type(self.params)(), share=share) for one in models] for share in (Fraction(1), *SHARES)]
 
     @property
     def notes(self) -> list[str]:
@@ -179,7 +177,7 @@ class Translate(ModelEffect):
 
     def prefer_quality(self) -> None:
         """Draw frames that are larger than its work size up to half as large again."""
-        self._unhurried = True
+        self._prefers_quality = True
         patiently(self._masks())
 
     @property
@@ -256,7 +254,7 @@ class Translate(ModelEffect):
     def _shrunk(self, image: Image) -> tuple[Image, float]:
         """`image` as the network is shown it, and how many times as large that is."""
         height, width = image.shape[:2]
-        longer = work_size((width, height), self.card, self.params.work_size, unhurried=self._unhurried)
+        longer = work_size((width, height), self.card, self.params.work_size, prefers_quality=self._prefers_quality)
         shrink = float(longer * self._share) / max(height, width) / self.params.scale
         if self._draws and shrink > 1.0:
             image = even(image)  # noise is told before it is enlarged
@@ -341,7 +339,7 @@ class Translate(ModelEffect):
         `shown` is how much larger than the frame what the network was shown is.
         """
         height, width = image.shape[:2]
-        most = _MOST_UNHURRIED if self._unhurried else _MOST
+        most = _MOST_FOR_QUALITY if self._prefers_quality else _MOST
         coarse = max(self.params.scale, 1.0)
         for window in self._memory.portraits.windows((width, height), shown, self._share, most, coarse=coarse):
             seen = tones.without_veil(self._as_drawn(window.cut(image), [window.face], self._near))

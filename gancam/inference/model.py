@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar, get_args
 
@@ -49,38 +50,41 @@ class Playing:
 
 
 class Model:
-    """A model file that runs.
+    """A network opened from an .onnx file, ready to run.
 
-    ``card``, ``device`` ("cpu", "cuda", "tensorrt" or "webgpu": what it really runs on), ``precision`` and ``threads``
-    tell what was chosen. With ``device="auto"`` CUDA is used where it works, else WebGPU where its plugin is installed
-    and it proved itself right and faster than the CPU; where either gives up later, the CPU goes on and the log says
-    so. TensorRT has to be asked for: on first use it builds an engine for minutes. What it refuses CUDA does.
-    With ``precision="auto"`` it is the variant that proved itself the fastest of those that the device does exactly
-    (``gancam.inference.autotune``; on first use that takes a moment): as a rule int8 on a CPU with 8-bit dot products,
-    fp16 on CUDA, else fp32. `threads` are those of one call on the CPU (default: as many as this process may use cores,
-    or as few as are found to do as well where several share a core or some are slower); they sleep between calls
-    instead of spinning. Where another variant than fp32 gives black for a picture that is not (a sum became infinite),
-    fp32 makes that picture, and the log says so once.
+    ``card``, ``device`` (where it really runs: "cpu", "cuda", "tensorrt" or "webgpu"), ``precision`` and ``threads``
+    tell what was chosen.
 
-    Calls are safe from several threads; they queue. A copy (``copy.deepcopy``), and what ``pickle`` makes of it in
-    another process, opens the same file anew, with what was asked for here. In a forked process it is opened anew at
-    the first call, but for one on a GPU, which does not survive a fork.
+    With ``device="auto"`` CUDA is used where it works; else WebGPU, where its plugin is installed and a trial found it
+    correct and faster than the CPU. If either fails later, the CPU takes over and the log says so. TensorRT must be
+    asked for, as on first use it takes minutes to build an engine; CUDA runs what TensorRT refuses.
 
-    `ImageModel`, `MaskedModel` and `Generator` are the models of one kind each, with what only that kind can; this
-    class opens a model of any.
+    With ``precision="auto"`` the fastest variant that is exact on the device is used (``gancam.inference.autotune``
+    tries them on first use, which takes a moment): usually int8 on CPUs with 8-bit dot products, fp16 on CUDA, else
+    fp32. Where a variant other than fp32 makes a picture black because a sum overflowed, fp32 makes that picture
+    instead, and the log says so once.
+
+    A call uses `threads` threads on the CPU; they sleep between calls instead of spinning. The default is one for each
+    core that this process may use, or fewer where fewer are found to be as fast, since cores are shared or unequal.
+
+    Several threads may call it; calls queue. A copy (``copy.deepcopy``, or ``pickle`` in another process) opens the
+    same file again with the same arguments. A forked process opens it again at the first call, except on a GPU, which
+    does not survive a fork.
+
+    This class opens models of any kind; `ImageModel`, `MaskedModel` and `Generator` add what one kind alone can do.
 
     Args:
-        path: The .onnx file. One without a precision in its name stands for the variants beside it, too.
+        path: The .onnx file; one without a precision in its name stands for the variants beside it, too.
         device: auto, cpu, cuda, tensorrt or webgpu; cuda:N is the NVIDIA GPU number N.
         precision: auto, fp32, fp16 or int8.
         threads: 1 to 1024.
 
     Raises:
         NotFound: There is no such file.
-        ModelError: The file is damaged, has no card, does not do what its card says, or is of another kind; it is int8,
-            asked for by name, and saturates on this CPU where fp32 does not.
-        DeviceError: A device asked for by name cannot run it.
-        ParameterError: An unknown device, a precision there is no file of, or no thread.
+        ModelError: The file is damaged, has no card, does not do what its card says, or holds another kind of model; or
+            int8 was asked for by name and saturates on this CPU, where fp32 does not.
+        DeviceError: The device asked for by name cannot run it.
+        ParameterError: The device is unknown, the precision has no file, or `threads` is out of range.
     """
 
     _kind: ClassVar[type[object]] = Network
@@ -103,7 +107,7 @@ class Model:
         if threads is not None and not (is_whole(threads) and 1 <= int(threads) <= MOST_THREADS):
             raise ParameterError(f"threads {threads!r} must be a whole number from 1 to {MOST_THREADS}")
         self._files, self._asked, self._by_itself = files, precision, device == "auto"
-        self._opened_with = str(path.absolute()), device, precision, threads
+        self._again = partial(type(self), str(path.absolute()), device=device, precision=precision, threads=threads)
         self._lock = threading.Lock()  # of what is replaced when a device fails
         self._process = os.getpid()
         self._playing = _open(files, device, precision, threads)
@@ -112,74 +116,74 @@ class Model:
 
     @property
     def card(self) -> ModelCard:
-        """What the file that runs says of itself."""
+        """The card in the file that runs."""
         return self._playing.network.card
 
     @property
     def precision(self) -> str:
-        """The precision that runs now."""
+        """The precision in use now: "fp32", "fp16" or "int8"."""
         return self._playing.precision
 
     @property
     def path(self) -> Path:
-        """The file that runs; of fp16 that has none of its own the fp32 one, of which it is made."""
+        """The file that runs; for fp16 without a file of its own, the fp32 file that it is converted from."""
         return self._playing.network.path
 
     @property
     def device(self) -> str:
-        """What it runs on now: "cpu", "cuda", "tensorrt" or "webgpu"."""
+        """The device in use: "cpu", "cuda", "tensorrt" or "webgpu"."""
         return self._playing.network.device
 
     @property
     def threads(self) -> int:
-        """Threads of one call on the CPU."""
+        """How many threads a call uses on the CPU."""
         return self._playing.network.threads
 
     @property
     def gpu(self) -> GpuOptions:
-        """How it is run on a GPU, as a trial there decided; on the CPU plainly."""
+        """The GPU options that a trial chose; the defaults on the CPU."""
         return self._playing.network.gpu
 
     @property
     def fallen(self) -> Mapping[str, int]:
-        """Its nodes that a GPU cannot do, so that the CPU does them, by kind."""
+        """How many nodes of each kind run on the CPU because the GPU cannot run them."""
         return self._playing.network.fallen
 
     @property
     def spent(self) -> dict[str, float]:
-        """Seconds of all calls so far.
+        """Seconds spent in all calls so far, by stage.
 
-        In the "network", which is ONNX Runtime's graph with all that is in it, and, where the graph leaves them to us,
-        in "conversion" and "copies" of pixels.
+        "network" is ONNX Runtime's whole graph; "conversion" and "copies" of pixels are there where the graph does not
+        do them itself.
         """
         return self._playing.network.spent
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the file that runs, in hexadecimal, and another of fp16 that is made of the fp32 file."""
+        """The SHA-256 of the file that runs, in hexadecimal; fp16 that is converted from the fp32 file has its own."""
         return file_digest(self.path, self.precision)
 
     def __call__(self, *arrays: NDArray[np.generic], **named: NDArray[np.generic]) -> tuple[NDArray[np.uint8], ...]:
-        """Make images, one array of them, of what this kind of model takes (see there).
+        """Run the network; the class of each kind of model says what it takes. Returns one array of images, in a tuple.
 
         Raises:
-            InputError: A shape or dtype that it does not take; of images, the ``ImageError`` among them.
+            InputError: An array has the wrong shape or dtype (``ImageError`` for images).
             ModelError: The graph cannot run, or its output is not what its card says.
             OutOfMemory: Memory is full.
-            DeviceError: A GPU gave up. Where "auto" had chosen it, the CPU goes on instead and the log says so.
+            DeviceError: A GPU failed. Where "auto" had chosen it, the CPU takes over instead and the log says so.
         """
         return (self._guarded(lambda playing: playing.run(*arrays, **named)),)
 
     def alike(self, path: Path | None = None) -> list[Self]:
-        """Open a model anew, on the same device and threads, in each precision that the device does exactly.
+        """Open the model again on the same device and threads, once in each precision that is exact there.
 
-        Where a precision was asked for by name, only in that; an empty list where the model has no such variant.
+        Where a precision was asked for by name, only in that one; the list is empty where there is no such variant.
 
         Args:
-            path: Of another model of the same kind; default: of this one.
+            path: The file of another model of the same kind; None for this model's.
 
         Raises:
-            ModelError: And the others that opening raises.
+            GancamError: Everything that opening a model raises.
         """
         files = self._files if path is None else variants(path)
         place = self._playing.network.place
@@ -191,7 +195,7 @@ class Model:
         ]
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _opened, (type(self), *self._opened_with)
+        return self._again, ()
 
     def _current(self) -> Playing:
         """What runs now; opened anew after a fork, which brings along none of the session's threads."""
@@ -348,10 +352,6 @@ def model_class(card: ModelCard) -> type[ImageModel] | type[MaskedModel] | type[
     if card.layout == "latent":
         return Generator
     return MaskedModel if card.layout == "masked" else ImageModel
-
-
-def _opened(kind: Callable[..., Model], path: str, device: str, precision: str, threads: int | None) -> Model:
-    return kind(path, device=device, precision=precision, threads=threads)
 
 
 def _open(files: Mapping[str, Path], device: str, precision: str, threads: int | None) -> Playing:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -116,8 +117,8 @@ def hardware(device: str) -> str:
     return f"{found[number_of(device)].name}, driver for CUDA {knows[0]}.{knows[1]}{driver_version()}"
 
 
-def remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, object]) -> bool:
-    """Keep `trials` of the case that `recall` is asked for, for later runs, and log them; whether they were kept.
+def remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: Mapping[str, object]) -> None:
+    """Keep `trials` of the case that `recall` is asked for, for later runs, and log them.
 
     Where another process kept some meanwhile, they become those: what plays with its choice, its workers say, may not
     meet another one.
@@ -125,24 +126,22 @@ def remember(files: Mapping[str, Path], device: str, trials: list[Trial], more: 
     meanwhile = recall(files, device, more, {one.precision for one in trials})
     if meanwhile is not None:
         trials[:] = meanwhile
-        return True
-    try:
+        return
+    kept = ""
+    with suppress(OSError, GancamError):
         case = {**_case(files, device), **more}
         key = _key(case)
         _known[key] = trials
         folder().mkdir(parents=True, exist_ok=True)
         about = {"case": case, "name": name_of(files), "trials": [asdict(one) for one in trials]}
         replace_file(folder() / f"{key}.json", json.dumps(about, indent=1).encode(), shared=True)
-        kept = True
-    except (OSError, GancamError):
-        kept = False
+        kept = "; remembered"
     what = f"{more.get('precision', '')} {next(iter(more), 'precisions')}".strip()  # "int8 threads", say
     said = ", ".join(
         f"{one.precision} fails" if one.error else f"{one.precision} {milliseconds(one.ms)} ({one.psnr:.0f} dB)"
         for one in trials
     )
-    log.info("%s: %s tried on %s: %s%s", name_of(files), what, device, said, "; remembered" if kept else "")
-    return kept
+    log.info("%s: %s tried on %s: %s%s", name_of(files), what, device, said, kept)
 
 
 def name_of(files: Mapping[str, Path]) -> str:

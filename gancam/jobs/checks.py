@@ -123,7 +123,7 @@ def _refuse_options_of_videos(path: StillPath, options: ProcessOptions) -> None:
     """Refuse what is asked of an image though only videos have it. Raises ``InputError``."""
     if options.params is not None:
         raise InputError(f"--params {options.params}: is for videos; an image has no time")
-    if options.first is not None or options.end is not None:
+    if options.start is not None or options.end is not None:
         raise InputError(f"--from and --to are for videos; {path} is an image, which has no time")
     if options.fps is not None:
         raise InputError(f"--fps is for numbered images, and {path} is one image")

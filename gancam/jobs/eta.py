@@ -96,10 +96,10 @@ def _cost(item: BatchItem, options: ProcessOptions) -> float:
                 return 0.0
             rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
             frames = stream.frames or float(Fraction(container.duration or 0, av.time_base) * rate)
-            if options.first is not None or options.end is not None:
+            if options.start is not None or options.end is not None:
                 seconds = Fraction(frames) / rate
                 end = seconds if options.end is None else min(options.end, seconds)
-                frames = float(max(end - (options.first or 0), Fraction(0)) * rate)
+                frames = float(max(end - (options.start or 0), Fraction(0)) * rate)
             return float(frames * stream.codec_context.width * stream.codec_context.height)
     except (av.FFmpegError, OSError, ValueError, IndexError, AttributeError):
         return 0.0

@@ -7,7 +7,7 @@ import numpy as np
 
 from gancam.effects import Effect
 from gancam.frame import Frame
-from gancam.pipeline import FrameCallback, apply
+from gancam.pipeline import FrameCallback, apply, output_size
 from gancam.sources import Source
 
 
@@ -20,91 +20,43 @@ def know_size(effects: Sequence[Effect], size: tuple[int, int]) -> bool:
     return True
 
 
-class PrimedSource(Source):
-    """A source whose first frame is made already: it comes again with ``Frame.made``, so effects see it once.
+def size_and_frames(
+    source: Source,
+    effects: Sequence[Effect],
+    on_frame: Sequence[FrameCallback] = (),
+    *,
+    peeked: Frame | None = None,
+) -> tuple[tuple[int, int], Iterator[Frame]]:
+    """Give the size that `effects` make, and the frames to play; where only a frame tells the size, the first is made.
+
+    It then comes with ``Frame.made``, so that effects see it once.
 
     Args:
-        source: What it is of; closed with this.
-        effects: What makes the first frame, of a source that has any.
+        source: Where frames come from.
+        effects: What makes the frames.
         on_frame: As ``run`` has them.
         peeked: A picture that is seen before it is played, of a live source: only a first frame that shows the same is
             made already.
+
+    Returns:
+        (width, height) as made, that of the source where it has no frames; and the frames.
     """
+    frames = iter(source)
+    if know_size(effects, source.size):
+        return output_size(effects, source.size), frames
+    first = peeked or next(frames, None)
+    if first is None:
+        return source.size, frames
+    made = apply(first, effects, on_frame=on_frame)
+    return (made.image.shape[1], made.image.shape[0]), _again(first, made, frames, peeked=peeked is not None)
 
-    def __init__(
-        self,
-        source: Source,
-        effects: Sequence[Effect],
-        on_frame: Sequence[FrameCallback] = (),
-        *,
-        peeked: Frame | None = None,
-    ) -> None:
-        self._source, self._frames, self._peeked = source, iter(source), peeked is not None
-        self._first = peeked or next(self._frames, None)
-        self._made = None if self._first is None else apply(self._first, effects, on_frame=on_frame)
 
-    @property
-    def made_size(self) -> tuple[int, int]:
-        """(width, height) of the first frame as it was made; that of the source where it has no frames."""
-        return self.size if self._made is None else (self._made.image.shape[1], self._made.image.shape[0])
-
-    @property
-    def fps(self) -> float:
-        """The source's own."""
-        return self._source.fps
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """The source's own."""
-        return self._source.size
-
-    @property
-    def frames(self) -> int | None:
-        """The source's own."""
-        return self._source.frames
-
-    @property
-    def name(self) -> str:
-        """The source's own."""
-        return self._source.name
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """The source's own."""
-        return self._source.notes
-
-    @property
-    def worker_seconds(self) -> float | None:
-        """The source's own."""
-        return self._source.worker_seconds
-
-    @property
-    def dropped(self) -> int:
-        """The source's own."""
-        return self._source.dropped
-
-    @property
-    def ended_early(self) -> bool:
-        """The source's own."""
-        return self._source.ended_early
-
-    def skip(self, frames: int) -> None:
-        """Leave out no frames: effects that must be shown one remember them all."""
-        assert frames == 0
-
-    def __iter__(self) -> Iterator[Frame]:
-        first, made, self._first, self._made = self._first, self._made, None, None
-        if first is not None and made is not None:
-            came = next(self._frames, None) if self._peeked else first
-            if came is not None and np.array_equal(came.image, first.image):
-                at = replace(made, index=came.index, time=came.time, captured=came.captured, duration=came.duration)
-                came = replace(came, made=at)
-            if came is not None:
-                yield came
-            del came
-        del first, made
-        yield from self._frames
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
+def _again(first: Frame, made: Frame, frames: Iterator[Frame], *, peeked: bool) -> Iterator[Frame]:
+    came = next(frames, None) if peeked else first
+    if came is not None and np.array_equal(came.image, first.image):
+        made = replace(made, index=came.index, time=came.time, captured=came.captured, duration=came.duration)
+        came = replace(came, made=made)
+    if came is not None:
+        yield came
+    del first, made, came  # large pictures
+    yield from frames

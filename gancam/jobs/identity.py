@@ -43,7 +43,7 @@ def job_of(
         return job
     job |= {"eight-bit": True} if options.eight_bit else {}
     return job | {
-        "from": None if options.first is None else str(options.first),
+        "from": None if options.start is None else str(options.start),
         "to": None if options.end is None else str(options.end),
         "deinterlace": options.deinterlace,
         "params": None if options.params is None else file_digest(options.params),

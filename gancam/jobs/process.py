@@ -1,7 +1,7 @@
 """Take one video or image through effects into a new file."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import combinations
@@ -22,7 +22,7 @@ from gancam.jobs.checks import (
     refuse_mixture,
     refuse_noop,
 )
-from gancam.jobs.first_frame import PrimedSource, know_size
+from gancam.jobs.first_frame import know_size, size_and_frames
 from gancam.jobs.identity import job_of
 from gancam.jobs.spec import ProcessOptions
 from gancam.media.animated import is_webp
@@ -78,30 +78,30 @@ def process_video(
     replay = None if options.params is None else Replay(options.params, controls)
     turns: list[FrameCallback] = [*([] if replay is None else [replay]), controls, *on_frame]
     turns += reads_ahead(path, chain, options, notify)
-    source, video_options = open_video(path, target, chain, options, turns)
+    source, frames, video_options = open_video(path, target, chain, options, turns)
     with source:
         check_writing(target, options)
         sink = _sink(path, target, chain, options, video_options, job)
         done = sink.frames_done
-        skimmed = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
+        old = done if remembers(chain, options) else 0  # else effects see nothing of the frames of an earlier run
         notes = [*source.notes, *sink.notes, *late_searches(chain)]
         notes += [f"{target}: continues after {counted(done, 'frame')}"] if done else []
-        notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if skimmed else []
-        source.skip(done - skimmed)
+        notes += [f"{_remembering(chain, options)} earlier frames, so those are shown again"] if old else []
+        source.skip(done - old)
         for note in notes:
             notify(note)
         with ExitStack() as over:
             for effect in chain:
                 over.callback(effect.close)
             try:
-                run(source, chain, [sink], on_frame=turns, progress=progress, report=report, skimmed=skimmed)
+                run(source, chain, [sink], frames=frames, on_frame=turns, progress=progress, report=report, skimmed=old)
             except BaseException:
                 for effect in chain if options.pipe is None else ():  # what went to a pipe is not made again
                     effect.discard()
                 raise
     if report.promised is not None:
-        report.promised -= done - skimmed  # those that an earlier run made are not in `report.frames`
-    missing = detection_notes(chain) if skimmed == done else []
+        report.promised -= done - old  # those that an earlier run made are not in `report.frames`
+    missing = detection_notes(chain) if old == done else []
     report.notes = [note for note in report.notes if note not in notes and note not in missing]
     report.notes += [*(f"{path.path.name}: {note}" for note in missing), *late_changes(path, options, replay)]
 
@@ -234,7 +234,7 @@ class _ReadAhead:
         if self._due:
             self._due = False
             try:
-                self._show(self._frames, whole=self._options.first is None and self._options.end is None)
+                self._show(self._frames, whole=self._options.start is None and self._options.end is None)
             finally:  # a reader left half-way would keep its decoder's thread as long as an error is kept
                 for frames in self._open:
                     frames.close()
@@ -258,10 +258,10 @@ class _ReadAhead:
 def _source(path: MediaPath, options: ProcessOptions) -> FileSource:
     check_reading(path, options)
     if isinstance(path, SequencePath):
-        return ImageFiles(path, fps=options.fps or 25.0, first=options.first, end=options.end)
+        return ImageFiles(path, fps=options.fps or 25.0, start=options.start, end=options.end)
     if is_webp(path):  # what comes from stdin has no ending
-        return AnimatedImage(path, first=options.first, end=options.end)
-    return VideoFile(path, deinterlace=options.deinterlace, first=options.first, end=options.end)
+        return AnimatedImage(path, start=options.start, end=options.end)
+    return VideoFile(path, deinterlace=options.deinterlace, start=options.start, end=options.end)
 
 
 def _tone_map(source: FileSource, options: ProcessOptions) -> None:
@@ -276,8 +276,8 @@ def open_video(
     chain: Sequence[Effect],
     options: ProcessOptions,
     on_frame: Sequence[FrameCallback] = (),
-) -> tuple[FileSource | PrimedSource, VideoOptions]:
-    """Open the source, and say what its sink needs to know of it and of `options`.
+) -> tuple[FileSource, Iterator[Frame], VideoOptions]:
+    """Open the source, and give its frames and what its sink needs to know of it and of `options`.
 
     Of what cannot say its size, as a plain function, the first frame is made, with `on_frame` called before.
 
@@ -306,13 +306,12 @@ def open_video(
             if isinstance(source, VideoFile) and not chain and not lowered and source.info.depth > 8:
                 source.keep_decoded(whole=False)
         info = replace(source.info, alpha=source.info.alpha or veils(chain))
-        primed = None if know_size(chain, source.size) else PrimedSource(source, chain, on_frame)
-        size = output_size(chain, source.size) if primed is None else primed.made_size
-        return primed or source, VideoOptions(
+        size, frames = size_and_frames(source, chain, on_frame)
+        return source, frames, VideoOptions(
             fps=source.fps, size=size, codec=options.codec, encoder=options.encoder,
             quality=options.quality, untouched=untouched, overwrite=options.overwrite, source_info=info,
             chroma=options.chroma,
-            part=(options.first, options.end),
+            part=(options.start, options.end),
         )  # fmt: skip
     except BaseException:
         source.close()

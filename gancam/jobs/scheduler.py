@@ -192,7 +192,7 @@ class Scheduler:
             self._listener.begin(item)
             job = self._jobs.get(item) or job_of(item.source, effects, self._options)
             self._listener.record(item, job)
-            source, video_options = open_video(item.source, item.target, effects, self._options)
+            source, _, video_options = open_video(item.source, item.target, effects, self._options)
             with source:
                 video_options = replace(video_options, audio_from=sound_of(item.source))
                 sink = PieceCollector(item.target, video_options, job=job, resume=self._options.resume)

@@ -20,7 +20,7 @@ class ProcessOptions:
         encoder: ``cpu``, ``auto``, or hardware (``nvenc``, ``qsv`` ...); None for ``cpu``.
         quality: 0 (small) to 100 (best); None for what is usual.
         chroma: Sampling of chroma: ``420``, ``422`` or ``444``; None for what is usual.
-        first: Seconds of the input's clock before which frames are left out; None for none.
+        start: Seconds of the input's clock before which frames are left out; None for none.
         end: Seconds of the input's clock from which frames are left out; None for none.
         deinterlace: Whether interlaced video becomes whole frames; ``bob`` for one of each field.
         eight_bit: Whether HDR stays HDR, in 8 bits, and deep video is taken as 8 bits even where a copy could keep all.
@@ -36,7 +36,7 @@ class ProcessOptions:
     encoder: str | None = None
     quality: float | None = None
     chroma: str | None = None
-    first: Fraction | None = None
+    start: Fraction | None = None
     end: Fraction | None = None
     deinterlace: Deinterlace = False
     eight_bit: bool = False
@@ -48,7 +48,7 @@ class ProcessOptions:
     fps: float | None = None
 
     def __post_init__(self) -> None:
-        check_range(self.first, self.end)
+        check_range(self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from gancam.control import Controls, Replay
 from gancam.effects import Effect, slots
@@ -143,10 +142,9 @@ class _Video:
         theirs = {key: value for key, value in order.plan["job"].items() if key in ours}
         if said := changes(theirs, json.loads(json.dumps(ours))):
             raise SinkError(f"{order.source}: this worker's copy or model is another one ({said})")
-        self.source, self._video_options = open_video(
+        self.source, self._frames, self._video_options = open_video(
             order.source, order.target, self._effects, order.options, self._turns
         )
-        self._frames: Any = None
         self._next = 0  # index of the frame to come
         self._before: float | None = None  # the time of the one that came
 
@@ -162,8 +160,6 @@ class _Video:
         first, length = piece_begin(self._plan, order.number), frames_in(self._plan, order.number)
         if not self._remembers:
             self.source.skip(max(first - 1, self._next))
-        if self._frames is None:
-            self._frames = iter(self.source)
         sink: PieceMaker | None = None
         count = 0
         try:

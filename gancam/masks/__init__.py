@@ -1,7 +1,7 @@
 """Masks, which say where to work: from files, boxes, polygons, a brush, a followed object, a colour, faces, people.
 
-A mask is uint8 ``(H, W)``, not 0 where something is to be done (filled, in inpainting). A source of masks is any
-function ``image -> mask``; those here also take the frame's time, have a ``reset``, and are made of each other:
+A mask is uint8 ``(H, W)``: pixels other than 0 are marked, and inpainting, say, fills them. A mask source is any
+function ``image -> mask``. Those here also take the frame's time, have a ``reset``, and can be nested:
 
     Between(Tracked(Boxes((10, 20, 80, 40))), 2.0, 9.5)
 """

@@ -25,15 +25,15 @@ _OTHER = 1.3  # times the tolerance from which on it is surely another colour
 
 
 class ColourKey(MaskSource):
-    """Everything of a colour: a marker, a glove, a ball. Specks are left out.
+    """Marks everything of one colour, such as a marker, a glove or a ball; specks are left out.
 
     Args:
         colour: (r, g, b), each 0 to 255, ``#rrggbb`` or a name of `COLOURS`.
-        tolerance: how far hue and saturation may differ, in units of CIELAB (of 100), whatever the light; greys are
-            told by their lightness, too.
-        lettering: only what looks like letters of that colour: no wall, no sky.
-        soft: with the edge, in which the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or 3
-            pixels.
+        tolerance: how far hue and saturation may differ, in units of CIELAB (0 to 100), in any light; for greys,
+            lightness counts too.
+        lettering: mark only what looks like letters of that colour, not a wall or a sky.
+        soft: also mark the edge, where the colour mixes with what is beside it: `_EDGE` of the frame's shorter side, or
+            3 pixels.
 
     Attributes:
         lettering: as given.
@@ -70,10 +70,10 @@ class ColourKey(MaskSource):
         return softened(marked) if self._soft else marked
 
     def hard(self, image: Image, *, lettering: bool = False) -> tuple[Mask, Mask]:
-        """Return what is marked but for its soft edge, and the letters of the colour, whether these alone are or not.
+        """Return two masks of `image`: what is marked, without the soft edge, and the letters of the colour.
 
-        Both are 255 there, else 0, uint8 ``(H, W)``; `image` is uint8 ``(H, W, 3)`` BGR. Without `lettering` there are
-        letters only where they alone are marked.
+        Both are uint8 ``(H, W)``, 255 or 0; `image` is uint8 ``(H, W, 3)`` BGR. The second is empty unless `lettering`
+        is true here or in the source.
         """
         lab = np.asarray(cv2.cvtColor(check_image(image), cv2.COLOR_BGR2LAB), np.uint8)
         marked, letters = self._within(lab, self._tolerance), np.zeros(lab.shape[:2], np.uint8)
@@ -95,13 +95,13 @@ class ColourKey(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """That there is something of the colour, and none of it is lettering."""
+        """A note where the colour was found but none of it is lettering."""
         if self._read or not (self._unread and self.lettering):
             return []
         return ["what has the colour of the key does not look like letters, and stays; letters=off fills it"]
 
     def reset(self) -> None:
-        """Forget whether letters were seen."""
+        """Forget whether letters have been seen."""
         self._unread = self._read = False
 
     def _within(self, lab: NDArray[np.uint8], tolerance: float) -> Mask:
@@ -137,7 +137,7 @@ def _without_specks(marked: Mask) -> Mask:
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:
-    """Return (r, g, b), each 0 to 255, of ``#rrggbb``, ``rrggbb`` or a name of `COLOURS`. Raises ``MaskError``."""
+    """Return (r, g, b), each 0 to 255, for ``#rrggbb``, ``rrggbb`` or a name in `COLOURS`. Raises ``MaskError``."""
     if not isinstance(text, str):
         raise MaskError(f"colour {shown(text)}: needs #rrggbb, {either(COLOURS)}")
     if text.lower() in COLOURS:
@@ -152,7 +152,7 @@ def parse_colour(text: str) -> tuple[int, int, int]:
 
 
 def is_grey(text: str) -> bool:
-    """Say whether a colour, as `parse_colour` takes it, is white, black or a grey. Raises ``MaskError``."""
+    """Tell whether a colour, in any form that `parse_colour` takes, is white, black or grey. Raises ``MaskError``."""
     return _colourless(_lab(parse_colour(text)))
 
 

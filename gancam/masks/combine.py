@@ -39,7 +39,7 @@ class _Wrapper(MaskSource):
 
 
 class Between(_Wrapper):
-    """A source from `start` seconds until before `end`; nothing is marked at other times.
+    """Passes a source's masks on from `start` (seconds) until just before `end`, and marks nothing at other times.
 
     Frames without a time are taken to be 1/30 s apart.
 
@@ -59,7 +59,7 @@ class Between(_Wrapper):
         self._seen: tuple[float, float] | None = None  # seconds, of the first frame and the last
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the source's mask within the span of time, else an empty one."""
+        """Return the source's mask within the time span, else an empty one."""
         image, now = check_image(image), self._clock if time is None else time
         self._clock = now + 1 / 30
         self._seen = (now if self._seen is None else self._seen[0], now)
@@ -70,7 +70,7 @@ class Between(_Wrapper):
 
     @property
     def notes(self) -> list[str]:
-        """The source's own, or that no frame came within the span."""
+        """The source's notes, or one that no frame came within the span."""
         if self._seen is None or self._marked:
             return super().notes
         first, last = self._seen
@@ -78,32 +78,32 @@ class Between(_Wrapper):
         return [f"{span}: nothing was marked, as the frames were of {first:.2f} s to {last:.2f} s"]
 
     def reset(self) -> None:
-        """Begin at 0 seconds again, and reset the source."""
+        """Start again at 0 seconds, and reset the source."""
         self._clock, self._marked, self._seen = 0.0, False, None
         super().reset()
 
 
 class Inverse(_Wrapper):
-    """All that another source does not mark."""
+    """Marks everything that another source leaves unmarked."""
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 where the source has 0, else 0."""
+        """Return 1 where the source's mask is 0, else 0."""
         return np.asarray(self.what(image, time=time) == 0, np.uint8)
 
     @property
     def parts(self) -> Sequence[MaskSource]:
-        """Itself: it marks what the source does not."""
+        """The inverse itself, as it marks what its source does not."""
         return [self]
 
 
 class Union(MaskSource):
-    """All that any of several sources marks."""
+    """Marks everything that at least one of several sources marks."""
 
     def __init__(self, *sources: MaskLike) -> None:
         self.sources = [source(what) for what in sources]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 where any source marks something, else 0; of one source, its own mask."""
+        """Return 1 where any source marks, else 0; with a single source, its mask as it is."""
         image = check_image(image)
         masks = [one(image, time=time) for one in self.sources]
         if len(masks) == 1:
@@ -115,12 +115,12 @@ class Union(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """All that the sources say."""
+        """The notes of all sources."""
         return [note for one in self.sources for note in one.notes]
 
     @property
     def parts(self) -> Sequence[MaskSource]:
-        """Those of all sources."""
+        """The parts of all sources."""
         return [part for one in self.sources for part in one.parts]
 
     def reset(self) -> None:
@@ -130,7 +130,7 @@ class Union(MaskSource):
 
 
 class Recorded(_Wrapper):
-    """Another source of masks, and all that it gave: ``save`` makes a mask track of it, which `MaskTrack` replays.
+    """Records the masks of another source: ``save`` writes them as a mask track, which `MaskTrack` replays.
 
     Args:
         what: the source, anything that `source` takes.
@@ -153,7 +153,7 @@ class Recorded(_Wrapper):
         return Recorded, (self.what,)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the source's mask, and write it down. Raises ``MaskError`` where the size of frames changes."""
+        """Return the source's mask, and record it. Raises ``MaskError`` if the frame size changes."""
         last = self._frames[-1][0] if self._frames else None
         if self._was_reset and (time is None or last is None or time <= last):
             self._begin()
@@ -175,23 +175,23 @@ class Recorded(_Wrapper):
         return self._numbers[told]
 
     def reset(self) -> None:
-        """Reset the source; another track begins with the next frame, unless its time goes on from the last one."""
+        """Reset the source; the next frame starts a new track, unless its time continues from the last one."""
         self.what.reset()
         self._was_reset = True
 
     @property
     def frames(self) -> int:
-        """The number of frames so far."""
+        """How many frames were recorded so far."""
         return len(self._frames)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the mask track of all frames so far.
+        """Write all frames recorded so far to a mask track.
 
         Raises:
-            MaskError: No frame came.
+            MaskError: No frame was recorded.
             OutputExists: `path` exists, and `overwrite` is false.
             SinkError: It cannot be written.
-            InputError: `path` is none.
+            InputError: `path` is not a path.
         """
         check_path(path, "mask track")
         if self._shape is None:

@@ -16,21 +16,21 @@ from gancam.masks.people.person import Person
 from gancam.masks.track_file import MaskTrack
 
 FOUND: dict[str, Callable[[], MaskSource]] = {"person": Person, "faces": Faces}
-"""What bundled networks find, by name."""
+"""Sources that use bundled networks, by name."""
 MaskLike: TypeAlias = MaskSource | NDArray[np.generic] | str | os.PathLike[str] | Callable[..., object]
 
 
 def source(what: object) -> MaskSource:
-    """Make a source of masks.
+    """Make a mask source from anything that gives masks.
 
     Args:
-        what: one of `MaskLike`: a source, which is returned as it is; an array ``(H, W)``, the same for each frame;
-            ``"person"`` or ``"faces"``, which bundled networks find; the path of an image or of a mask track
+        what: one of `MaskLike`: a source, which is returned as it is; an array ``(H, W)``, used for every frame;
+            ``"person"`` or ``"faces"``, found by bundled networks; the path of an image or of a mask track
             (``.json``); or a function ``image -> mask``.
 
     Raises:
         NotFound: there is no such file.
-        MaskError: it is none of these, or the file holds no masks.
+        MaskError: `what` is none of these, or the file holds no masks.
     """
     if isinstance(what, np.ndarray):
         return Fixed(what)
@@ -56,7 +56,7 @@ def _known(text: str) -> str:
 
 
 def follows(text: str) -> bool:
-    """Say whether the mask that is named `text` differs from frame to frame, and depends on those before."""
+    """Tell whether the mask named `text` changes from frame to frame and depends on earlier frames."""
     return isinstance(text, str) and (text in FOUND or text.lower().endswith(".json"))
 
 

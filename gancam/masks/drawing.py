@@ -33,15 +33,15 @@ def _locked(method: Method) -> Method:
 
 
 class Drawn(MaskSource, DrawingPad):
-    """A mask drawn by hand while it runs: with a brush, boxes, an eraser.
+    """A mask drawn by hand during playback, with a brush, boxes and an eraser.
 
-    Coordinates are pixels of the frame of ``size``. Strokes last until `clear` or `undo`. Before the first frame
-    nothing can be drawn. It may be drawn on from another thread than the one that plays. ``notes`` say what could not
-    be followed, and what was lost.
+    Coordinates are in pixels of a frame of ``size``. Strokes last until `clear` or `undo`. Nothing can be drawn before
+    the first frame. Any thread may draw, not only the one that plays. ``notes`` say what could not be followed, and
+    what was lost.
 
     Args:
-        follow: each stroke sticks to what it was drawn on, as `Tracked` does; what cannot be followed stays where it
-            is.
+        follow: whether each stroke sticks to what it was drawn on, as `Tracked` does; what cannot be followed stays
+            in place.
     """
 
     brushes = True
@@ -60,7 +60,7 @@ class Drawn(MaskSource, DrawingPad):
 
     @_locked
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return what is drawn, moved to where it is in `image`: uint8 ``(H, W)``, 0 and 1."""
+        """Return the drawn mask, moved along with what it follows in `image`: uint8 ``(H, W)``, 0 and 1."""
         image = check_image(image)
         if self._shape != image.shape[:2]:
             self._shape = (image.shape[0], image.shape[1])
@@ -96,19 +96,19 @@ class Drawn(MaskSource, DrawingPad):
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Width and height of the frames; None before the first."""
+        """(width, height) of the frames in pixels; None before the first."""
         return None if self._shape is None else (self._shape[1], self._shape[0])
 
     @property
     @_locked
     def mask(self) -> Mask:
-        """All that is marked, uint8 ``(H, W)``, the stroke under way too."""
+        """Everything marked, uint8 ``(H, W)``, including the stroke being drawn."""
         return self._seen | self._fresh
 
     @property
     @_locked
     def strokes(self) -> list[Stroke]:
-        """What was drawn, the newest too; where it was drawn, not where it is now."""
+        """Everything drawn, including the newest stroke, where it was drawn rather than where it has moved."""
         whole = self._shape or (1, 1)
         found = [piece.drawn if isinstance(piece, _Followed) else piece.stroke(whole) for piece in self._pieces]
         return [*found, *([Stroke(self._fresh.copy(), self._now, self.scene)] if self._fresh.any() else [])]
@@ -116,24 +116,24 @@ class Drawn(MaskSource, DrawingPad):
     @property
     @_locked
     def notes(self) -> list[str]:
-        """Lines for the user: what could not be followed, and what was lost and found again."""
+        """Messages for the user: what could not be followed, and what was lost and found again."""
         return [*self._told] + [note for piece in self._pieces if isinstance(piece, _Followed) for note in piece.notes]
 
     @_locked
     def brush(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """Draw a stroke, `radius` pixels to each side, through `points` (x, y), of which the last is its end so far.
+        """Draw a stroke through `points` (x, y), `radius` pixels to each side; the last point is its end so far.
 
         Raises:
-            MaskError: a point or the radius is none.
+            MaskError: a point or the radius is invalid.
         """
         self._stroke(self._fresh, points, radius)
 
     @_locked
     def box(self, first: tuple[float, float], second: tuple[float, float]) -> dict[str, str]:
-        """Draw the box between two opposite corners (x, y). Returns the parameters to change for it: none.
+        """Draw the box between two opposite corners (x, y). Returns no parameters to change.
 
         Raises:
-            MaskError: a corner is none.
+            MaskError: a corner is invalid.
         """
         (x0, y0), (x1, y1) = _places([first, second]).tolist()
         cv2.rectangle(self._fresh, (x0, y0), (x1, y1), 1, cv2.FILLED)
@@ -141,10 +141,10 @@ class Drawn(MaskSource, DrawingPad):
 
     @_locked
     def erase(self, points: Sequence[tuple[float, float]], radius: float) -> None:
-        """Take away what lies under a stroke; of what is followed, each piece that it touches.
+        """Erase what lies under a stroke, and every followed piece that the stroke touches.
 
         Raises:
-            MaskError: a point or the radius is none.
+            MaskError: a point or the radius is invalid.
         """
         gone = np.zeros_like(self._fresh)
         self._stroke(gone, points, radius)
@@ -161,12 +161,12 @@ class Drawn(MaskSource, DrawingPad):
         self._forget_seen()
 
     def pen(self, *, down: bool) -> None:
-        """Note that a stroke begins or is over: only whole ones are followed."""
+        """Note that a stroke begins or ends: only finished ones are followed."""
         self._drawing = down
 
     @_locked
     def undo(self) -> dict[str, str]:
-        """Take back the last stroke."""
+        """Undo the last stroke."""
         if self._fresh.any():
             self._fresh = np.zeros_like(self._fresh)
         elif self._pieces:
@@ -176,7 +176,7 @@ class Drawn(MaskSource, DrawingPad):
 
     @_locked
     def clear(self) -> dict[str, str]:
-        """Take back everything."""
+        """Remove every stroke."""
         self._pieces = []
         self._fresh = np.zeros(self._shape or (1, 1), np.uint8)
         self._forget_seen()
@@ -184,7 +184,7 @@ class Drawn(MaskSource, DrawingPad):
 
     @_locked
     def reset(self) -> None:
-        """Follow what is followed anew from the next frame on; what is drawn stays."""
+        """Start following anew at the next frame; strokes are kept."""
         for piece in self._pieces:
             if isinstance(piece, _Followed):
                 piece.reset()

@@ -25,7 +25,7 @@ _NEXT = 0.14  # of a face's height: so far eyes and mouth reach from their middl
 
 
 class Face(NamedTuple):
-    """A face in pixels of the frame."""
+    """A detected face, in pixels of the frame."""
 
     box: Box
     landmarks: NDArray[np.float32]  # (5, 2): right eye, left eye, nose, right and left corner of the mouth
@@ -33,26 +33,26 @@ class Face(NamedTuple):
 
 
 Finder: TypeAlias = Callable[[Image], Sequence[Face]]
-"""Finds the faces of an image ``(H, W, 3)``, the surest first."""
+"""Detects the faces in an image ``(H, W, 3)``, the most confident first."""
 
 
 class Faces(MaskSource):
-    """The faces that a detector finds: a YuNet model as OpenCV's ``FaceDetectorYN`` runs it.
+    """Marks faces, found by a YuNet model that OpenCV's ``FaceDetectorYN`` runs.
 
-    Each is an ellipse around its box, and eyes, nose and mouth with what is next to them: of a face that is turned away
-    these reach beyond it. ``detect`` gives the faces themselves.
+    Each face is marked by an ellipse around its box, together with its eyes, nose and mouth and what is next to them,
+    which reach beyond the ellipse where a face is turned away. ``detect`` gives the faces themselves.
 
     Args:
-        model: the file of a YuNet .onnx, as OpenCV's model zoo has it; None for the bundled one.
-        score: 0 to 1, how sure the detector must be.
-        grow: how many times as large as the box of a face its ellipse is.
-        hold: thirtieths of a second for which a face stays that is not found any more, one frame at least; at a cut
-            all are forgotten. Frames without a time are taken to be 1/30 s apart.
-        long: pixels of the longer side of what the detector sees: faces are found from 10 of these on.
+        model: the .onnx file of a YuNet model, as in OpenCV's model zoo; None for the bundled one.
+        score: how sure the detector must be, 0 to 1.
+        grow: size of the ellipse, in sizes of the face's box.
+        hold: how long a face stays marked once it is no longer found, in 1/30 s, at least one frame; a cut forgets all
+            faces. Frames without a time are taken to be 1/30 s apart.
+        long: longer side, in pixels, of the picture that the detector sees; it finds faces of 10 such pixels or more.
 
     Raises:
         NotFound: there is no such file.
-        MaskError: it is no such model, or a number is none, or out of range.
+        MaskError: the file is not such a model, or a number is invalid or out of range.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Faces(MaskSource):
         return _made, self._arguments
 
     def detect(self, image: Image) -> list[Face]:
-        """Return the faces of `image` ``(H, W, 3)``, the surest first."""
+        """Return the faces in `image` ``(H, W, 3)``, the most certain first."""
         image = check_image(image)
         shrink = max(max(image.shape[:2]) / self._long, 1.0)
         size = shrunk((image.shape[1], image.shape[0]), shrink, least=32)
@@ -108,7 +108,7 @@ class Faces(MaskSource):
         return sorted(faces, key=lambda face: -face.score)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 in the ellipses of the faces of `image`, and of those that are held, else 0."""
+        """Return 1 on the faces of `image` and on those still held, else 0."""
         image = check_image(image)
         now = self._clock + 1 / _RATE if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now
@@ -132,7 +132,7 @@ class Faces(MaskSource):
         return mask
 
     def reset(self) -> None:
-        """Forget the faces that are held."""
+        """Forget all faces."""
         self._held, self._clock = [], 0.0
         self._scenes.reset()
 

@@ -14,18 +14,19 @@ from gancam.masks.mask import SAME_ASPECT, Mask, MaskSource
 
 
 class MaskFile(MaskSource):
-    """An image file, resized to the frames, which must have its aspect ratio.
+    """A mask from an image file, resized to the frames, which must have the same aspect ratio.
 
-    With transparency, what is not wholly transparent is marked; without, what is bright is (grey 128 and more). A file
-    of 0 and 1, as arrays are saved, marks where it is 1. ``notes`` say so of one that marks nothing.
+    In an image with transparency, every pixel that is not fully transparent is marked; in others, every bright pixel
+    (grey 128 and more). A file of only 0 and 1, such as a saved array, marks where it is 1. ``notes`` tell of a file
+    that marks nothing.
 
     Args:
         path: the file.
-        invert: mark the rest instead.
+        invert: whether to mark everything else instead.
 
     Raises:
         NotFound: there is no such file.
-        MaskError: it is no image, or one in colours without transparency.
+        MaskError: the file is not an image, or it is in colour and has no transparency.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, invert: bool = False) -> None:
@@ -63,11 +64,11 @@ class MaskFile(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """Says so where nothing in the file counts as marked."""
+        """A note where nothing in the file counts as marked."""
         return [*self._notes]
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the file's mask at the size of `image`. Raises ``MaskError`` for another aspect ratio."""
+        """Return the mask resized to `image`. Raises ``MaskError`` if the aspect ratios differ."""
         shape = check_image(image).shape[:2]
         if shape not in self._resized:
             height, width = self._mask.shape

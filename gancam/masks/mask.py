@@ -17,48 +17,48 @@ SAME_ASPECT: float = 0.02  # by which the aspect of a mask file may differ from 
 
 
 class MaskSource(ABC):
-    """Gives a mask for each frame, in order: subclass it and write ``__call__``; all else has a default."""
+    """Gives one mask for each frame, in order; subclasses need only ``__call__``, all else has a default."""
 
     @abstractmethod
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Make the mask of one frame.
+        """Return the mask of one frame.
 
         Args:
             image: ``uint8 (H, W, 3)`` BGR.
-            time: Seconds on the source's clock; None for an image that has none.
+            time: In seconds, on the video's clock; None for a still image.
 
         Returns:
-            ``uint8 (H, W)``, not 0 where it is marked; neither side changes it afterwards.
+            ``uint8 (H, W)``, nonzero where marked; neither caller nor source may modify it afterwards.
 
         Raises:
-            MaskError: For what cannot be a mask of that image.
+            MaskError: The source has no valid mask for this image.
         """
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know: an object that was lost, say, the newest last."""
+        """What the user should know, such as that an object was lost; the newest last."""
         return []
 
     @property
     def parts(self) -> "Sequence[MaskSource]":
-        """The sources of which this one gives all that they mark; itself where it is made of none."""
+        """The sources whose masks it unites; only itself where it unites none."""
         return [self]
 
     def reset(self) -> None:
-        """Forget what was seen: a seek, a cut, a new source."""
+        """Forget earlier frames, after a seek or a cut, or with a new source."""
 
 
 def check_mask(mask: object, image: Image, what: str = "mask") -> Mask:
-    """Return `mask` as a Mask of `image`, copied only where it is neither uint8 nor bool.
+    """Check that `mask` fits `image`, and return it as uint8 ``(H, W)``; copies only what is neither uint8 nor bool.
 
     Args:
         mask: bool, uint8 (not 0: marked) or float (0 to 1, over 0.5: marked), ``(H, W)`` or ``(H, W, 1)``.
         image: ``(H, W, 3)``.
-        what: what the message calls it.
+        what: what error messages call it.
 
     Raises:
-        MaskError: it is no such array; the message says what would do.
-        ImageError: `image` is none.
+        MaskError: `mask` is not such an array; the message says what would do.
+        ImageError: `image` is not an image.
     """
     image = check_image(image)
     if not isinstance(mask, np.ndarray):
@@ -91,10 +91,10 @@ def check_number(value: object, what: str, least: float, most: float = math.inf)
 
 
 class Function(MaskSource):
-    """A source made of any function ``image -> mask``, or ``(image, time=...) -> mask``; what it gives is checked.
+    """Makes a mask source of a function ``image -> mask`` or ``(image, time=...) -> mask``, and checks its masks.
 
     Raises:
-        MaskError: it cannot be called.
+        MaskError: `function` cannot be called.
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
@@ -103,14 +103,14 @@ class Function(MaskSource):
         self._function, self._takes_time = function, takes_time(function)
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return what the function gives for `image`. Raises ``MaskError`` where that is no mask of it."""
+        """Return the function's mask of `image`. Raises ``MaskError`` if its result is not a valid one."""
         image = check_image(image)
         given = self._function(image, time=time) if self._takes_time else self._function(image)
         return check_mask(given, image, "what the mask function gave")
 
 
 class Fixed(MaskSource):
-    """The same mask for each frame, of whose size it must be. Raises ``MaskError`` for what is no array."""
+    """Gives the same mask for every frame; both must be of one size. Raises ``MaskError`` for what is not an array."""
 
     def __init__(self, mask: NDArray[np.generic]) -> None:
         if not isinstance(mask, np.ndarray):
@@ -118,5 +118,5 @@ class Fixed(MaskSource):
         self._mask = mask.copy()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the mask. Raises ``MaskError`` where `image` is of another size."""
+        """Return the mask. Raises ``MaskError`` if `image` has another size."""
         return check_mask(self._mask, image)

@@ -23,10 +23,10 @@ def shared(one: Box, other: Box) -> float:
 
 
 class Polygons(MaskSource):
-    """The insides of polygons, each at least three corners (x, y) in pixels; parts outside the frame are cut off.
+    """Marks the inside of polygons, each of three or more corners (x, y) in pixels, cut off at the frame's edges.
 
     Raises:
-        MaskError: a polygon has less than three corners; later, nothing of one lies in the frame.
+        MaskError: a polygon has fewer than three corners; when called, where a polygon lies wholly outside the frame.
     """
 
     def __init__(self, *polygons: Polygon) -> None:
@@ -49,7 +49,7 @@ class Polygons(MaskSource):
         return mask
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 inside, else 0. Raises ``MaskError`` where nothing of a shape lies in `image`."""
+        """Return 1 inside the shapes, else 0. Raises ``MaskError`` if one lies wholly outside `image`."""
         image = check_image(image)
         if self._mask is None or self._mask.shape != image.shape[:2]:
             mask = np.zeros(image.shape[:2], np.uint8)
@@ -65,10 +65,10 @@ class Polygons(MaskSource):
 
 
 class Boxes(Polygons):
-    """Upright boxes (left, top, width, height) in pixels; parts outside the frame are cut off.
+    """Marks upright boxes (left, top, width, height) in pixels, cut off at the frame's edges.
 
     Raises:
-        MaskError: a side is not above 0; later, nothing of a box lies in the frame.
+        MaskError: a side is not above 0; when called, where a box lies wholly outside the frame.
     """
 
     def __init__(self, *boxes: Box) -> None:

@@ -99,16 +99,16 @@ def _checked(runs: object) -> Counts:
 
 
 class MaskTrack(MaskSource):
-    """A recorded mask for each frame, replayed: by the frame's time where both know one, else one after the other.
+    """Replays recorded masks: by the frame's time where both have one, else one after the other.
 
-    ``size`` (width, height) and ``frames`` are those of the clip it was recorded with.
+    ``size`` (width, height) and ``frames`` are those of the recorded clip.
 
     Args:
         path: a file that `Recorded` saved.
 
     Raises:
         NotFound: there is no such file.
-        MaskError: it is no mask track; later, for frames of another size, and where it ends before the clip does.
+        MaskError: the file is not a mask track; when called, where a frame has another size or the track has ended.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -147,23 +147,23 @@ class MaskTrack(MaskSource):
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the clip, in pixels."""
+        """(width, height) of the recorded clip in pixels."""
         return self._shape[1], self._shape[0]
 
     @property
     def frames(self) -> int:
-        """The number of frames of the clip."""
+        """How many frames the recorded clip has."""
         return len(self._frames)
 
     def fits(self, size: tuple[int, int], frames: int | None) -> None:
-        """Raise ``MaskError`` where a clip of `size` (width, height) and so many frames cannot be the recorded one."""
+        """Raise ``MaskError`` where a clip of `size` (width, height) and `frames` cannot be the recorded one."""
         if size != self.size:
             raise MaskError(f"{self.path}: is a mask track of {self.size[0]}x{self.size[1]}, not {size[0]}x{size[1]}")
         if frames is not None and frames != self.frames:
             raise MaskError(f"{self.path}: is a mask track of {counted(self.frames, 'frame')}; this clip has {frames}")
 
     def finished(self) -> None:
-        """Raise ``MaskError`` where the clip that is over was a shorter one than the recorded one."""
+        """Raise ``MaskError`` where the clip has ended before the recorded one does."""
         left = self.frames - self._next
         late = self._times[-1] - self._times[self._next - 1] > 0.1 if self._times and self._next else True
         if left > 2 and late:
@@ -172,7 +172,7 @@ class MaskTrack(MaskSource):
             )
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return the mask of the frame at `time`, else of the next. Raises ``MaskError`` for another clip."""
+        """Return the mask recorded at `time`, or else the next one. Raises ``MaskError`` if another clip is played."""
         image = check_image(image)
         self.fits((image.shape[1], image.shape[0]), None)
         index = self._next
@@ -193,5 +193,5 @@ class MaskTrack(MaskSource):
         return self._made[1]
 
     def reset(self) -> None:
-        """Begin at the first frame again, where frames have no times."""
+        """Start again at the first frame, where frames have no times."""
         self._next = 0

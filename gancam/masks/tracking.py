@@ -22,21 +22,21 @@ from gancam.vision.motion import SMALL, Matrix, Points, corners, follow
 
 
 class Tracked(MaskSource):
-    """An object that is marked in the first frame, followed through translation, scale and rotation.
+    """Follows an object marked in the first frame through translation, scale and rotation.
 
-    What bends, as people do who walk, is followed by what it looks like (`gancam.masks.correlation`), through
-    translation and scale, and marked by `around` of its size more, for arms and legs. What is not seen any more stays
-    marked for `hold` seconds, so that it does not show; then it is ``lost``: nothing is marked, rather than something
-    else, until it is found again. ``notes`` keeps the times. ``mask`` is the last one given.
+    Objects that bend, such as people walking, are followed by their looks (`gancam.masks.correlation`) through
+    translation and scale only, and the mask is `around` of their size larger, for arms and legs. An object that is no
+    longer seen stays marked for `hold` seconds, so that it does not show through. Then it is ``lost``, and nothing is
+    marked until it is found again. ``notes`` gives the times; ``mask`` is the last mask.
 
     Args:
-        what: anything that `source` takes, asked once, or a box (left, top, width, height) in pixels.
-        hold: seconds for which what is not seen stays marked. Frames without a time are taken to be 1/30 s apart.
-        around: how much more of what bends is marked, to each side: shares of its width and height.
+        what: anything that `source` takes, called once, or a box (left, top, width, height) in pixels.
+        hold: how many seconds an object that is no longer seen stays marked. Frames without a time are taken to be
+            1/30 s apart.
+        around: how far the mask of an object that bends is enlarged on each side, in shares of its width and height.
 
     Raises:
-        MaskError: a number is none, or out of range; at the first frame, where there is nothing to hold on to in what
-            is marked.
+        MaskError: a number is invalid or out of range; at the first frame, where nothing in the mask can be followed.
     """
 
     LEAST = 8  # points to hold on to
@@ -85,22 +85,22 @@ class Tracked(MaskSource):
 
     @property
     def notes(self) -> list[str]:
-        """When the object was lost and found again lately, and what the source says of itself."""
+        """When the object was last lost and found again, and the notes of the source."""
         return [*self._what.notes, *self._notes]
 
     def reset(self) -> None:
-        """Mark anew at the next frame."""
+        """Ask the source for a new mask at the next frame, and follow that."""
         self._first = self._key = None
         self.lost = False
         self._notes.clear()
 
     def __call__(self, image: Image, *, time: float | None = None) -> Mask:
-        """Return 1 where the object is in `image`, else 0; nothing is marked while it is lost."""
+        """Return 1 where the object is in `image`, else 0; all 0 while it is lost."""
         image = check_image(image)
         return self.track(image, Picture(np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)), time)
 
     def track(self, image: Image, picture: Picture, time: float | None) -> Mask:
-        """Do what a call does, given the grey `picture` of `image`, which several trackers may share."""
+        """Do as a call does, with the grey `picture` of `image` given, which several trackers may share."""
         grey = picture.grey
         now = self._clock + 1 / 30 if time is None else time
         passed, self._clock = max(now - self._clock, 0.0), now

@@ -68,7 +68,7 @@ class VideoOptions:
             words: copied packet by packet where the container can hold them, else converted or left out (a note says
             so).
         source_info: The source's properties: its colours, pixel aspect, time base and clock are kept.
-        part: (first, end) in seconds of ``Frame.time``: what the frames to come are a part of; `first` becomes 0.
+        part: (start, end) in seconds of ``Frame.time``: what the frames to come are a part of; `start` becomes 0.
         live: Whether the frames cannot be had again. Then the file has its name, and plays, from its first second on,
             and no more than its last is lost if the process is killed or the disk fills. The encoder looks at no
             later frame, so the file is somewhat larger. (An animated picture is made in ``close`` all the same.)

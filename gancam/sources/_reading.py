@@ -43,7 +43,7 @@ class Reading:
         assert decoder.size is not None
         self._path, self._decoder, self._extent, self._notes = path, decoder, extent, notes
         self._size = decoder.size
-        self._from = None if extent.first is None else float(extent.first)  # as Frame.time is
+        self._from = None if extent.start is None else float(extent.start)  # as Frame.time is
         self._until = None if extent.end is None else float(extent.end)
         self._stop, self._process = threading.Event(), os.getpid()
         self._thread: threading.Thread | None = None
@@ -53,7 +53,7 @@ class Reading:
         self._discontinuities: list[Discontinuity] | None = None  # once they were looked for
         self._removed = 0.0  # seconds of the discontinuities so far, by which frames come earlier than they say
         self.skip, self.worker_seconds = 0, worker_seconds
-        self.wanted = frames_within(extent.frames, extent.fps, extent.first, extent.end)
+        self.wanted = frames_within(extent.frames, extent.fps, extent.start, extent.end)
         self._queue: BoundedQueue[Frame | Exception | None] = BoundedQueue(frames_ahead(self._size))
 
     @property
@@ -191,8 +191,8 @@ class Reading:
 
     def _nothing_there(self) -> GancamError:
         """The error of a range in which no frame was found."""
-        first, end = self._extent.first, self._extent.end
-        parts = [f"from {float(first):g} s on"] if first is not None else []
+        start, end = self._extent.start, self._extent.end
+        parts = [f"from {float(start):g} s on"] if start is not None else []
         parts += [f"before {float(end):g} s"] if end is not None else []
         return InputError(f"{self._path}: has no frame {' and '.join(parts)}")
 

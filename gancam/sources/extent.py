@@ -38,10 +38,10 @@ def cut_short(lasts: Seconds, left: Seconds, before: Seconds) -> Seconds:
     return lasts if float(lasts) <= _AS_LONG * float(before) else min(lasts, left)
 
 
-def check_range(first: Fraction | None, end: Fraction | None) -> None:
+def check_range(start: Fraction | None, end: Fraction | None) -> None:
     """Raise ``InputError`` for a range of time (seconds) that ends where it begins, or before."""
-    if first is not None and end is not None and end <= first:
-        raise InputError(f"from {float(first):g} s to {float(end):g} s: the end must come after the beginning")
+    if start is not None and end is not None and end <= start:
+        raise InputError(f"from {float(start):g} s to {float(end):g} s: the end must come after the beginning")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Extent:
         counted: Whether it counted them, else they are reckoned.
         picture_end: When its last picture ends, in the file's seconds, as far as it says so.
         container_end: When all ends, likewise.
-        first: Frames from this on are wanted, in seconds of ``Frame.time``.
+        start: Frames from this on are wanted, in seconds of ``Frame.time``.
         end: Frames before this, likewise.
         fields: How many pictures come of a frame of the file; of two, each has a tick of half the file's.
     """
@@ -68,14 +68,14 @@ class Extent:
     counted: bool
     picture_end: Fraction | None
     container_end: Fraction | None
-    first: Fraction | None
+    start: Fraction | None
     end: Fraction | None
     fields: int = 1
 
     @property
     def whole(self) -> bool:
         """Whether all of it is wanted."""
-        return self.first is None and self.end is None
+        return self.start is None and self.end is None
 
     def seconds(self, tick: int) -> float:
         """Give ``Frame.time`` at a `tick`."""
@@ -157,11 +157,11 @@ def promised_frames(
     return max(round(seconds * fps), 1), False
 
 
-def frames_within(frames: int | None, fps: float, first: Fraction | None, end: Fraction | None) -> int | None:
-    """Reckon how many of so many `frames` are shown from `first` to before `end`, in seconds; None for None."""
-    if frames is None or (first is None and end is None):
+def frames_within(frames: int | None, fps: float, start: Fraction | None, end: Fraction | None) -> int | None:
+    """Reckon how many of so many `frames` are shown from `start` to before `end`, in seconds; None for None."""
+    if frames is None or (start is None and end is None):
         return frames
-    before = math.ceil(max(first or 0, 0) * Fraction(fps))
+    before = math.ceil(max(start or 0, 0) * Fraction(fps))
     until = frames if end is None else min(math.ceil(end * Fraction(fps)), frames)
     return max(until - before, 0)
 

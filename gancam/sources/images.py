@@ -75,12 +75,12 @@ class _Timed(Source):
         self._closed = True
 
     def _keep(
-        self, times: Sequence[Fraction], ends: Sequence[Fraction], first: Fraction | None, end: Fraction | None
+        self, times: Sequence[Fraction], ends: Sequence[Fraction], start: Fraction | None, end: Fraction | None
     ) -> list[int]:
-        """Take the times from `first` to before `end` alone; returns their places."""
+        """Take the times from `start` to before `end` alone; returns their places."""
         kept = [
             index for index, moment in enumerate(times)
-            if (first is None or moment >= first) and (end is None or moment < end)
+            if (start is None or moment >= start) and (end is None or moment < end)
         ]  # fmt: skip
         if not kept:
             raise SourceError(f"{self._path}: no image is between those times")
@@ -110,7 +110,7 @@ class ImageFiles(_Timed):
     Args:
         path: The numbered name.
         fps: Frames a second, without a file of times.
-        first: Leave out frames before this time, in seconds.
+        start: Leave out frames before this time, in seconds.
         end: Leave out frames from this time on, in seconds.
 
     Raises:
@@ -123,11 +123,11 @@ class ImageFiles(_Timed):
         path: str | os.PathLike[str],
         *,
         fps: float = 25.0,
-        first: Fraction | None = None,
+        start: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
         self._path = Path(path)
-        check_range(first, end)
+        check_range(start, end)
         check_rate(fps)
         names = SequencePath.of(self._path)
         self._files = [] if names is None else names.images()
@@ -139,7 +139,7 @@ class ImageFiles(_Timed):
         times = self._read_times(names)
         if self._until is None:
             self._until = times[-1] + 1 / rate_of(self._fps)
-        keep = self._keep(times, [*times[1:], self._until], first, end)
+        keep = self._keep(times, [*times[1:], self._until], start, end)
         self._files = [self._files[index] for index in keep]
         image, alpha = read_image(self._files[0][1])
         data = self._files[0][1].read_bytes()
@@ -225,7 +225,7 @@ class AnimatedImage(_Timed):
 
     Args:
         path: The file, all of which is decoded at once.
-        first: Leave out frames before this time, in seconds.
+        start: Leave out frames before this time, in seconds.
         end: Leave out frames from this time on, in seconds.
 
     Raises:
@@ -234,16 +234,16 @@ class AnimatedImage(_Timed):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, first: Fraction | None = None, end: Fraction | None = None
+        self, path: str | os.PathLike[str], *, start: Fraction | None = None, end: Fraction | None = None
     ) -> None:
-        check_range(first, end)
+        check_range(start, end)
         self._path = Path(path)
         read = read_pictures(self._path)
         if len(read.pictures) < 2 or read.kind != "frames":
             raise SourceError(f"{path}: is a single image, not an animation")
         ends = list(itertools.accumulate(Fraction(picture.milliseconds, 1000) for picture in read.pictures))
         times = [Fraction(0), *ends[:-1]]
-        self._pictures = [read.pictures[index] for index in self._keep(times, ends, first, end)]
+        self._pictures = [read.pictures[index] for index in self._keep(times, ends, start, end)]
         self._notes: list[str] = [f"{self._path.name}: {note}" for note in read.notes]
         alpha = any(picture.alpha is not None for picture in read.pictures)
         image = self._pictures[0].image

@@ -103,7 +103,7 @@ def open_film(
     path: str | os.PathLike[str],
     *,
     deinterlace: Deinterlace = False,
-    first: Fraction | None = None,
+    start: Fraction | None = None,
     end: Fraction | None = None,
 ) -> VideoFile | AnimatedImage | ImageFiles:
     """Open a video file, in SDR, an animated picture, or numbered images; the arguments are those of a `VideoFile`.
@@ -114,9 +114,9 @@ def open_film(
         SourceError: For what cannot be read.
     """
     if isinstance(classify(path), SequencePath):
-        return ImageFiles(path, first=first, end=end)
+        return ImageFiles(path, start=start, end=end)
     if Path(path).suffix.lower() == ".webp" and is_animated(Path(path)):
-        return AnimatedImage(path, first=first, end=end)
-    video = VideoFile(path, deinterlace=deinterlace, first=first, end=end)
+        return AnimatedImage(path, start=start, end=end)
+    video = VideoFile(path, deinterlace=deinterlace, start=start, end=end)
     video.tone_map()
     return video

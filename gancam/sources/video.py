@@ -64,7 +64,7 @@ class VideoFile(Source):
         deinterlace: Whether to make whole pictures of fields (FFmpeg's bwdif), at the same rate; ``"bob"``: a frame of
             each field, at twice the rate, the second half-way to the next. Pictures that surely are whole stay as they
             are. Without it, interlaced video is told in ``notes``.
-        first: Leave out frames before this, in seconds of ``Frame.time``; what comes keeps its own time.
+        start: Leave out frames before this, in seconds of ``Frame.time``; what comes keeps its own time.
         end: Leave out frames from this on, likewise.
 
     Raises:
@@ -80,10 +80,10 @@ class VideoFile(Source):
         path: str | os.PathLike[str],
         *,
         deinterlace: Deinterlace = False,
-        first: Fraction | None = None,
+        start: Fraction | None = None,
         end: Fraction | None = None,
     ) -> None:
-        check_range(first, end)
+        check_range(start, end)
         if deinterlace not in (True, False, "bob"):
             raise InputError(f"deinterlace is {shown(deinterlace)}: needs True, False or 'bob'")
         check_readable(path)
@@ -95,9 +95,9 @@ class VideoFile(Source):
             self._deinterlace, self._order = self._fields_to_undo(stream, deinterlace)
             self._fields = 2 if self._deinterlace == "bob" else 1  # pictures of a frame of the file
             self._footage = self._describe(container, stream)
-            self._extent = self._measure(container, stream, first, end)
-            if first is not None:
-                self._check_start(container, stream, first)
+            self._extent = self._measure(container, stream, start, end)
+            if start is not None:
+                self._check_start(container, stream, start)
             began = time.perf_counter()
             self._decoder = self._decode(container, stream)
             took = time.perf_counter() - began
@@ -153,7 +153,7 @@ class VideoFile(Source):
         self,
         container: av.container.InputContainer,
         stream: av.VideoStream,
-        first: Fraction | None,
+        start: Fraction | None,
         end: Fraction | None,
     ) -> Extent:
         """What the container says of its length, and which part of that is wanted."""
@@ -171,18 +171,18 @@ class VideoFile(Source):
             counted=counted,
             picture_end=picture_end(container, stream),
             container_end=end_of(container, stream) if "matroska" in container.format.name else None,
-            first=first,
+            start=start,
             end=end,
             fields=self._fields,
         )
 
-    def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, first: Fraction) -> None:
+    def _check_start(self, container: av.container.InputContainer, stream: av.VideoStream, start: Fraction) -> None:
         """Refuse a range that begins after the end.
 
         A header may tell a shorter time than there is, so its word counts only where no packet contradicts it.
         """
         told = end_of(container, stream)
-        if told is None or first < told - self._footage.origin:
+        if told is None or start < told - self._footage.origin:
             return
         end = -math.inf
         with _open(self._path) as again, suppress(av.FFmpegError, IndexError):  # a damaged end; what came before counts
@@ -190,10 +190,10 @@ class VideoFile(Source):
                 if packet.pts is not None:
                     begins = self._extent.seconds(packet.pts * self._fields)
                     end = max(end, begins + float((packet.duration or 0) * self._fields * self._extent.time_base))
-                    if begins >= first:
+                    if begins >= start:
                         return
         if end > -math.inf:
-            raise InputError(f"{self._path}: ends at {end:.2f} s, so nothing is left from {float(first):g} s on")
+            raise InputError(f"{self._path}: ends at {end:.2f} s, so nothing is left from {float(start):g} s on")
 
     def _decode(self, container: av.container.InputContainer, stream: av.VideoStream) -> "Decoder":
         """Decode the first pictures, so that an open source is known to have one."""

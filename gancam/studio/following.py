@@ -225,7 +225,7 @@ def _follow(
 
 
 def _forwards(video: Path, moment: float, end: float) -> Iterator[Frame]:
-    with VideoFile(video, first=_near(moment), end=None if end == math.inf or end <= moment else _near(end)) as source:
+    with VideoFile(video, start=_near(moment), end=None if end == math.inf or end <= moment else _near(end)) as source:
         source.tone_map()
         for frame in source:
             yield frame
@@ -240,7 +240,7 @@ def _backwards(video: Path, moment: float, first: float, hold: float) -> Iterato
     while until > first:
         begin = max(until - hold, first, 0.0)
         begin = first if begin - first < 0.02 else begin
-        with VideoFile(video, first=_near(begin) if begin else None, end=_near(until)) as source:
+        with VideoFile(video, start=_near(begin) if begin else None, end=_near(until)) as source:
             source.tone_map()
             yield from reversed([frame for frame in source if frame.time < moment - 5e-4])
         until = begin

@@ -131,7 +131,7 @@ class JobsApi:
         return JSONResponse({"jobs": found})
 
     async def add(self, request: Request) -> Response:
-        """Process ``{"reference", "first", "end", "codec", "quality"}`` with the effects of the Live page.
+        """Process ``{"reference", "start", "end", "codec", "quality"}`` with the effects of the Live page.
 
         ``"follow"`` says of what is drawn on this video whether it is followed: on, off, or auto, where it moves;
         ``"trial"`` puts it before all others.
@@ -170,7 +170,7 @@ class JobsApi:
             here = [one if one.scene.path == str(path) else one._replace(time=None) for one in strokes]
             if known.kind != "video" or follow == "off" or all(one.time is None for one in here):
                 return self._session.keep_still(strokes)
-            span = message.number("first", 0.0, 1e6, 0.0), message.number("end", 0.0, 1e6, 0.0)
+            span = message.number("start", 0.0, 1e6, 0.0), message.number("end", 0.0, 1e6, 0.0)
             plan = self._storage.keep_plan(path, here, follow, span)
             return plan.track
 
@@ -211,8 +211,8 @@ class JobsApi:
         job = self._queue.job(request.path_params["number"])
         if job.state != "done":
             raise InputError("the job is not done")
-        first, end = (job.moment(option) for option in ("--from", "--to"))
-        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target), first=first, end=end)
+        start, end = (job.moment(option) for option in ("--from", "--to"))
+        found = await asyncio.to_thread(verify, Path(job.source), Path(job.target), start=start, end=end)
         return JSONResponse({"differences": [one.to_dict() for one in found]})
 
     def _file(self, request: Request) -> Path:
@@ -268,16 +268,16 @@ def _options(message: Message, known: MediaFacts) -> tuple[list[str], int]:
     """The options of ``gancam process`` that a request means, and how many frames there will be."""
     if known.kind == "image":
         return [], 1
-    first = message.number("first", 0.0, 1e6, 0.0)
+    start = message.number("start", 0.0, 1e6, 0.0)
     end = message.number("end", 0.0, 1e6, 0.0)
-    if end and end <= first:
+    if end and end <= start:
         raise InputError("the range ends before it begins")
     codec = message.text("codec", "")
     if codec not in _CODECS:
         raise InputError(f"codec {codec[:20]!r}: there are {', '.join(_CODECS[1:])}")
-    found = [*_option("--from", first and f"{first:.3f}s"), *_option("--to", end and f"{end:.3f}s")]
+    found = [*_option("--from", start and f"{start:.3f}s"), *_option("--to", end and f"{end:.3f}s")]
     found += [*_option("--codec", codec), *_option("--quality", f"{message.number('quality', 0, 100, 80):g}")]
-    length = (min(end, known.seconds) if end else known.seconds) - first
+    length = (min(end, known.seconds) if end else known.seconds) - start
     return found, max(round(length * known.fps), 1)
 
 

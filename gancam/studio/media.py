@@ -90,7 +90,7 @@ def frame_at(path: Path, seconds: float) -> Image:
 
 
 def _first(path: Path, seconds: float) -> Image:
-    with VideoFile(path, first=Fraction(seconds).limit_denominator(90_000)) as video:
+    with VideoFile(path, start=Fraction(seconds).limit_denominator(90_000)) as video:
         video.tone_map()
         for frame in video:
             return frame.image

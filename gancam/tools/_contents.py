@@ -35,9 +35,9 @@ _COMPARED = "videos, animated pictures and numbered images (frame-%06d.png)"
 
 
 class Part(NamedTuple):
-    """The part of a file from `first` to before `end`, in seconds of ``Frame.time``; None where it is not limited."""
+    """The part of a file from `start` to before `end`, in seconds of ``Frame.time``; None where it is not limited."""
 
-    first: Fraction | None = None
+    start: Fraction | None = None
     end: Fraction | None = None
 
 
@@ -96,13 +96,13 @@ def read_media(path: Path, part: Part = Part()) -> Media:  # noqa: B008 - it can
         InputError: No frame is in that part.
     """
     if isinstance(classify(path), SequencePath):
-        return _images(ImageFiles(path, first=part.first, end=part.end), part)
+        return _images(ImageFiles(path, start=part.start, end=part.end), part)
     if not path.exists():
         raise NotFound(f"{path}: no such file")
     if isinstance(classify(path), StillPath) and not is_animated(path):
         raise SourceError(f"{path}: is an image; verify compares {_COMPARED}")
     if path.suffix.lower() == ".webp":
-        return _images(AnimatedImage(path, first=part.first, end=part.end), part)
+        return _images(AnimatedImage(path, start=part.start, end=part.end), part)
     clock = _on_clock(path, part)
     try:
         with open_file(path) as container:
@@ -115,14 +115,14 @@ def _on_clock(path: Path, part: Part) -> Part:
     """`part` on the clock of the file's packets. Raises ``InputError`` where nothing is in it."""
     if part == Part():
         return part
-    with VideoFile(path, first=part.first, end=part.end) as source:
+    with VideoFile(path, start=part.start, end=part.end) as source:
         origin = source.info.origin
     return Part(*(None if one is None else one + origin for one in part))
 
 
 def _images(opened: ImageFiles | AnimatedImage, part: Part) -> Media:
     with opened as source:
-        begin = part.first or Fraction(0)
+        begin = part.start or Fraction(0)
         times, until = [time - begin for time in source.times], source.until - begin
         picture = Stream("video", source.path.suffix[1:], {}, 0, times, until)
         return Media(
@@ -178,7 +178,7 @@ def _probe(path: Path, container: av.container.InputContainer, part: Part) -> Me
         bits=max((part.bits for part in parts), default=8),
         alpha=any(part.is_alpha for part in parts) or opacity_apart(video),
         pixels="yuv420p" if frame is None else "pal8" if context.name == "gif" else frame.format.name,
-        timecode=_timecode(container, video, 0 if part.first is None else sum(time < part.first for time in shown)),
+        timecode=_timecode(container, video, 0 if part.start is None else sum(time < part.start for time in shown)),
         short="" if _goes_past(shown, part) else shortage(path, container, video, shown),
         readable=len(shown),
     )  # fmt: skip
@@ -197,10 +197,10 @@ def _timecode(container: av.container.InputContainer, video: av.VideoStream, bef
 
 def _begin_with(known: Stream, part: Part) -> None:
     """Tell the times of a stream from the beginning of `part` on, and none of them from outside of it."""
-    begin = part.first or Fraction(0)
+    begin = part.start or Fraction(0)
     if part.end is not None and known.end is not None:
         known.end = min(known.end, part.end)
-    if part.first is not None:
+    if part.start is not None:
         cut = known.kind == "subtitle"  # sound packets that begin before the part are kept whole
         known.times = [(max(time, begin) if cut else time) - begin for time in known.times]
         known.heard = None if known.heard is None else max(known.heard, begin) - begin
@@ -232,9 +232,9 @@ def _chapters_of(container: av.container.InputContainer, part: Part) -> list[Cha
         )
         for one in container.chapters()
     ]  # fmt: skip
-    begin, end = part.first or Fraction(0), part.end
-    within = [one for one in made if (part.first is None or one.end > begin) and (end is None or one.start < end)]
-    if part.first is not None:
+    begin, end = part.start or Fraction(0), part.end
+    within = [one for one in made if (part.start is None or one.end > begin) and (end is None or one.start < end)]
+    if part.start is not None:
         within = [one._replace(start=max(one.start, begin) - begin, end=one.end - begin) for one in within]
     return within if end is None else [one._replace(end=min(one.end, end - begin)) for one in within]
 
@@ -269,7 +269,7 @@ def _read_packets(path: Path, streams: Mapping[int, Stream], part: Part) -> dict
             if packet.pts is not None and packet.time_base is not None:
                 moment = packet.pts * packet.time_base
                 lasts = 0 if packet.stream.type == "video" else (packet.duration or 0) * packet.time_base
-                early = part.first is not None and moment + lasts <= part.first and moment < part.first
+                early = part.start is not None and moment + lasts <= part.start and moment < part.start
                 whole.setdefault(packet.stream.index, []).append(moment)
                 if early or (part.end is not None and moment >= part.end):
                     continue

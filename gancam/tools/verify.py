@@ -122,7 +122,7 @@ class Difference:
 
 
 def verify(
-    before: Path, after: Path, *, first: Fraction | None = None, end: Fraction | None = None
+    before: Path, after: Path, *, start: Fraction | None = None, end: Fraction | None = None
 ) -> list[Difference]:
     """Compare a file with the one that it was made from, decoding a frame or a few of each.
 
@@ -134,7 +134,7 @@ def verify(
     Args:
         before: The input: a video, or numbered images (``frame-%06d.png``), whose times are in the file beside them.
         after: The output, likewise.
-        first: It was made of the part of the input from this time on, in seconds, as ``gancam process --from`` has it.
+        start: It was made of the part of the input from this time on, in seconds, as ``gancam process --from`` has it.
         end: It was made of the part before this time, likewise.
 
     Returns:
@@ -145,7 +145,7 @@ def verify(
         SourceError: When one of them holds no video or is damaged.
         InputError: When nothing of the input is in that part.
     """
-    part = Part(first, end)
+    part = Part(start, end)
     was, now = read_media(before, part), read_media(after)
     slack = _FRAME_SLACK if part == Part() else _CODEC_SLACK  # what lies across the end of a part is kept whole
     findings = [

@@ -117,7 +117,7 @@ def test_goes_down_when_the_machine_slows_and_up_when_it_is_free_again() -> None
     assert note.startswith("at most 33.3 ms a frame: 25 ms (")
     assert "changed 2 times, the last: 25 ms instead of 15 ms" in note
     assert str(budget) == "25 ms: 25 of 33.3 ms"
-    assert budget.figures() == {"playing": "25 ms", "took_ms": 25.0}
+    assert budget.stats() == {"playing": "25 ms", "took_ms": 25.0}
 
 
 def test_what_an_effect_saves_on_a_still_scene_buys_a_better_way() -> None:
@@ -602,7 +602,7 @@ def test_the_loop_tells_the_time_and_reports() -> None:
             threading.Event().wait(0.03)
 
     report = run(TestPattern((5, 3), frames=60), [budget], [Slow()])
-    took = budget.figures()["took_ms"]
+    took = budget.stats()["took_ms"]
     assert isinstance(took, float)
     assert took > 29
     assert report.notes == ["at most 5000 ms a frame: 10 ms (100 % of the frames)"]

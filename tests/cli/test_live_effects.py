@@ -258,7 +258,7 @@ def test_with_a_time_to_keep_there_is_always_a_level_that_fits(loader: Loader) -
     assert (out == 90).all()
     hint = "to leave nothing out, allow 588 ms a frame (1.7 frames a second)"
     assert told == [f"at most 40 ms a frame, outputs included: grey10 off (0 ms); {hint}"]
-    assert effects.figures()["playing"] == "grey10 off"
+    assert effects.stats()["playing"] == "grey10 off"
     assert "grey10 off" in effects.status
     effects.close()
 

@@ -1,6 +1,8 @@
 import inspect
 import re
 from dataclasses import replace
+from fnmatch import filter as matching
+from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from gancam.effects import slots
 from gancam.errors import ImageError, ModelError, NotFound, ParameterError
 from gancam.frame import Image
 from gancam.inference.card import ModelCard
-from gancam.inference.catalog import find, menu
+from gancam.inference.catalog import MODELS, find, menu
 from gancam.inference.tiling import TileBudget, tiled
 from gancam.inference.variants import read_card, variants
 from gancam.params import Params
@@ -69,6 +71,14 @@ def test_every_bundled_model_tells_all_of_itself(name: str) -> None:
         assert (Path(__file__).parent.parent.parent / "train" / "recipes" / f"{card.recipe}.toml").is_file()
     for file in variants(find(name)).values():
         assert file.stat().st_size < (6_000_000 if card.layout in ("latent", "masked") else 3_000_000)
+
+
+def test_the_licences_of_the_bundled_models_are_those_of_their_cards() -> None:
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", (MODELS / "LICENSE.md").read_text(encoding="utf-8"), re.MULTILINE)
+    told = [(pattern, licence) for names, licence in rows for pattern in re.findall("`(.*?)`", names)]
+    for name in BUNDLED:
+        assert [licence for pattern, licence in told if fnmatch(name, pattern)] == [read_card(find(name)).licence], name
+    assert all(matching(BUNDLED, pattern) or (MODELS / pattern).is_file() for pattern, _ in told)
 
 
 @pytest.mark.parametrize(

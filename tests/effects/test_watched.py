@@ -186,7 +186,7 @@ def test_it_goes_on_watching_after_any_error(place: str, tmp_path: Path, caplog:
             effect(FRAME)
             (tmp_path / "new").write_text(text)
             (tmp_path / "new").replace(file)
-            until(lambda text=text: loads[-1] == text and not effect.figures()["reloading"])  # type: ignore[misc]
+            until(lambda text=text: loads[-1] == text and not effect.stats()["reloading"])  # type: ignore[misc]
         until(lambda: np.array_equal(effect(FRAME), FRAME) and "ZeroDivisionError: of its own" in caplog.text)
         assert effect.loaded == (2 if place == "close" else 1)
     finally:
@@ -252,7 +252,7 @@ def test_a_live_run_counts_what_a_slow_replacement_drops(two: tuple[Path, Path],
     assert watched.loaded == 1
     assert 8 <= watched.cost.dropped <= report.dropped
     assert any("loaded anew 1 time," in note and "dropped meanwhile" in note for note in report.notes)
-    assert watched.figures()["version"] == 2
+    assert watched.stats()["version"] == 2
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ class Teller(Effect):
     def skim(self, image: Image, *, time: float | None = None) -> None:
         self.told.append(("skim", time))
 
-    def figures(self) -> Mapping[str, str | float | None]:
+    def stats(self) -> Mapping[str, str | float | None]:
         return {"seen": 3}
 
     def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -108,7 +108,7 @@ def test_what_an_effect_says_is_said_around_it(kind: str) -> None:
         outer(IMAGE, time=0.0)
         assert inner.notes[0] in outer.notes
         assert inner.status in outer.status
-        assert outer.figures()["seen"] == 3
+        assert outer.stats()["seen"] == 3
         assert outer.device == inner.device
         assert (outer.detection_note, outer.noop_reason) == (inner.detection_note, inner.noop_reason)
         assert (outer.remembers, outer.can_skim) == (True, kind != "carried")

@@ -137,9 +137,9 @@ def test_who_is_done_first_has_chosen(cache: Path, path: Path, monkeypatch: pyte
     files = variants(path)
     mine, other = [Trial("fp32", 1.0, 100.0), Trial("int8", 2.0, 50.0)], [Trial("int8", 1.0, 50.0)]
     monkeypatch.setattr(trials, "_known", {})
-    assert trials.remember(files, "cpu", other, {})
+    trials.remember(files, "cpu", other, {})
     monkeypatch.setattr(trials, "_known", {})  # as in another process, which tried at the same time
-    assert trials.remember(files, "cpu", mine, {})
+    trials.remember(files, "cpu", mine, {})
     assert mine == other == remembered(files, "cpu")
 
 

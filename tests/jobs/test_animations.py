@@ -218,7 +218,7 @@ def test_an_animation_becomes_a_video(tmp_path: Path, clip: Path, ending: str) -
     assert max(abs(frame.time - frame.index / 30) for frame in shown) < 0.0051
     assert shown[-1].time + (shown[-1].duration or 0) == pytest.approx(1.0, abs=0.0051)
     assert {one.verdict for one in verify(source, out) if one.name in ("frames", "size")} == {"kept"}
-    process(source, tmp_path / "b.mp4", first=Fraction(49, 100))
+    process(source, tmp_path / "b.mp4", start=Fraction(49, 100))
     assert len(times_of(tmp_path / "b.mp4")) in (15, 16)
 
 

@@ -65,12 +65,12 @@ def test_every_way_makes_the_same_file(
     source, chain_spec = source_of(tmp_path, veiled, matrix), EffectChainSpec((EffectSpec(str(model), {}),), threads=1)
     options = ProcessOptions(codec="ffv1")
     if part is not None:
-        options = replace(options, first=part[0], end=part[1])
+        options = replace(options, start=part[0], end=part[1])
     plain, other = tmp_path / "plain.mkv", tmp_path / "other.mkv"
     process_video(source, plain, chain_spec.load(), options, Report(), notify=lambda note: None)
     if "resumed" in way:
-        first = {"first": part[0], "end": part[1]} if part is not None else {}
-        cut_short(source, other, 100 if part is None else 60, chain_spec.load(), codec="ffv1", **first)
+        span = {"start": part[0], "end": part[1]} if part is not None else {}
+        cut_short(source, other, 100 if part is None else 60, chain_spec.load(), codec="ffv1", **span)
         options = replace(options, resume=True)
     if "workers" in way:
         pool = lambda spec: LocalPool(spec, 2)

@@ -316,7 +316,7 @@ def test_damaged_input_is_one_error_or_says_what_is_missing(tmp_path: Path, long
 
 def test_a_part_begins_at_nought_with_its_sound(tmp_path: Path, long: Path) -> None:
     out = tmp_path / "out.mp4"
-    process(long, out, first=Fraction(2), end=Fraction(7))
+    process(long, out, start=Fraction(2), end=Fraction(7))
     assert times_of(out) == [Fraction(index, 30) for index in range(150)]
     with VideoFile(out) as video:
         assert [TestPattern.index_in(frame.image) for frame in video] == list(range(60, 210))

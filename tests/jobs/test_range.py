@@ -78,17 +78,17 @@ def test_a_batch_backwards_is_refused_as_a_whole(clip: Path, tmp_path: Path) -> 
 
 
 def test_in_python(clip: Path, tmp_path: Path) -> None:
-    for first, end in ((3, 2), (2, 2)):
+    for start, end in ((3, 2), (2, 2)):
         for refuses in (
             lambda span: VideoFile(tmp_path / "missing.mkv", **span),
             lambda span: ImageFiles(tmp_path / "missing-%d.png", **span),
             lambda span: ProcessOptions(**span),
         ):
             with pytest.raises(InputError, match="must come after"):
-                refuses({"first": Fraction(first), "end": Fraction(end)})
+                refuses({"start": Fraction(start), "end": Fraction(end)})
     with pytest.raises(InputError, match=r"ends at 0\.80 s"):
-        VideoFile(clip, first=Fraction(1))
-    with VideoFile(clip, first=Fraction(785, 1000)) as source, pytest.raises(InputError, match="has no frame"):
+        VideoFile(clip, start=Fraction(1))
+    with VideoFile(clip, start=Fraction(785, 1000)) as source, pytest.raises(InputError, match="has no frame"):
         list(source)  # after the last frame began, before it ends
     with VideoFile(clip, end=Fraction(0)) as source, pytest.raises(InputError, match="has no frame before 0 s"):
         list(source)
@@ -99,7 +99,7 @@ def test_a_header_that_tells_too_little_does_not_hide_frames(tmp_path: Path) -> 
     data = path.read_bytes()
     at = data.index(b"\x44\x89\x88") + 3  # the Duration of a Matroska file, a double
     path.write_bytes(data[:at] + b"\x40\x59" + bytes(6) + data[at + 8 :])  # 100 ms
-    with VideoFile(path, first=Fraction(1, 2)) as source:
+    with VideoFile(path, start=Fraction(1, 2)) as source:
         assert [TestPattern.index_in(frame.image) for frame in source] == list(range(15, 24))
 
 
@@ -138,7 +138,7 @@ def test_what_was_asked_for_is_counted(tmp_path: Path, ending: str, span: tuple[
     done = here("process", clip, tmp_path / "out.mp4", *span)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{count} frames in "), done.stdout
-    source = VideoFile(clip, first=parse_moment("--from", span[1]) if "--from" in span else None)
+    source = VideoFile(clip, start=parse_moment("--from", span[1]) if "--from" in span else None)
     assert source.frames == 24 - (0 if "--from" not in span else 15 if span[1] == "0.5" else 3)
     source.close()
 

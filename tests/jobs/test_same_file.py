@@ -90,7 +90,7 @@ class Case:
         """H.264 for what is opaque, as the container has it; opacity takes FFV1, which loses nothing."""
         options = ProcessOptions(codec="ffv1" if self.opacity and self.target == "video" else None)
         if self.extra == "part":
-            return replace(options, first=Fraction(FIRST, 1000), end=Fraction(END, 1000))
+            return replace(options, start=Fraction(FIRST, 1000), end=Fraction(END, 1000))
         if self.extra == "params":
             (folder / "params.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in CHANGES))
             return replace(options, params=folder / "params.jsonl")
@@ -261,7 +261,7 @@ def make(way: str, case: Case, source: Path, target: Path, shop: Workshop) -> No
     """The file, by one of the ways to it."""
     options, chain_spec = case.options(source.parent), shop.chain_specs[case.chain]
     if way.startswith("resumed"):
-        asked = {name: getattr(options, name) for name in ("codec", "first", "end", "params")}
+        asked = {name: getattr(options, name) for name in ("codec", "start", "end", "params")}
         cut_short(source, target, CUT, shop.effects(case, source), **asked)
         assert pieces_of(target).is_dir()
         options = replace(options, resume=True)

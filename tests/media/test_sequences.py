@@ -50,7 +50,7 @@ def test_there_and_back_nothing_is_lost(tmp_path: Path, clip: Path) -> None:
     process(frames, tmp_path / "back.mkv", codec="ffv1")
     with VideoFile(clip) as before, VideoFile(tmp_path / "back.mkv") as after:
         assert all(np.array_equal(a.image, b.image) for a, b in zip(before, after, strict=True))
-    process(frames, tmp_path / "part.mp4", first=Fraction(1, 2), end=Fraction(1))
+    process(frames, tmp_path / "part.mp4", start=Fraction(1, 2), end=Fraction(1))
     assert times_of(tmp_path / "part.mp4") == [t - Fraction(1, 2) for t in times_of(clip) if Fraction(1, 2) <= t < 1]
 
 

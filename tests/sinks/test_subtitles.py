@@ -16,7 +16,7 @@ from tests.helpers.jobs import process
 MILLI = Fraction(1, 1000)
 TALK = [(100, 300, b"Hello"), (350, 650, b"two")]
 CROWD = [(50, 350, b"Hello"), (150, 500, b"both"), (300, 750, b"two"), (600, 700, b"end")]
-PART = {"first": Fraction(1, 5), "end": Fraction(3, 5)}
+PART = {"start": Fraction(1, 5), "end": Fraction(3, 5)}
 
 
 def with_text(folder: Path, codec: str, said: Said) -> Path:
@@ -92,7 +92,7 @@ def test_words_without_an_end_are_shown_until_the_next(tmp_path: Path) -> None:
     process(source, made, end=Fraction(1, 2))
     assert shown(made) == [[], ["one"], ["one"], ["two"], ["two"]]
     assert ends(made)[1] == Fraction(1, 2)
-    process(source, made, overwrite=True, first=Fraction(1, 5))
+    process(source, made, overwrite=True, start=Fraction(1, 5))
     assert shown(made) == [["one"], *[["two"]] * 5]
 
 

@@ -23,7 +23,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("target", "kinds"), [("b.mov", 2), ("b.mp4", 2), ("b.mkv", 1)])
 def test_timecode_goes_along(tmp_path: Path, target: str, kinds: int) -> None:
     source = with_timecode(tmp_path / "a.mov", "01:00:00:20")
-    for options, timecode in (({}, "01:00:00:20"), ({"first": Fraction(2, 5)}, "01:00:01:05")):
+    for options, timecode in (({}, "01:00:00:20"), ({"start": Fraction(2, 5)}, "01:00:01:05")):
         assert process(source, tmp_path / target, overwrite=True, **options)[1] == []
         with av.open(tmp_path / target) as container:
             words = {key.lower(): value for key, value in container.streams.video[0].metadata.items()}
@@ -92,7 +92,7 @@ def test_matroska_keeps_everything(film: Path, tmp_path: Path) -> None:
 def test_a_part_that_begins_within_a_chapter_keeps_all_tracks(film: Path, tmp_path: Path) -> None:
     """Its chapter began before 0, which Matroska refuses, and sound, subtitles and the rest went with it."""
     part = (Fraction(3, 10), Fraction(6, 10))
-    _, notes = process(film, tmp_path / "b.mkv", first=part[0], end=part[1])
+    _, notes = process(film, tmp_path / "b.mkv", start=part[0], end=part[1])
     assert notes == []
     assert [one[0] for one in streams(tmp_path / "b.mkv")] == [one[0] for one in streams(film)]
     begins = [(start, end) for start, end, _ in chapters(tmp_path / "b.mkv")]

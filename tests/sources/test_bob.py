@@ -99,7 +99,7 @@ def test_a_part_and_a_jump_give_the_frames_of_the_whole(tmp_path: Path) -> None:
     path = make_fields(tmp_path / "a.mp4")
     with VideoFile(path, deinterlace="bob") as source:
         whole = list(source)
-    with VideoFile(path, deinterlace="bob", first=Fraction("0.1"), end=Fraction("0.3")) as source:
+    with VideoFile(path, deinterlace="bob", start=Fraction("0.1"), end=Fraction("0.3")) as source:
         assert source.frames == 10
         source.skip(3)
         part = list(source)
@@ -108,7 +108,7 @@ def test_a_part_and_a_jump_give_the_frames_of_the_whole(tmp_path: Path) -> None:
         assert frame.time == same.time
         assert np.array_equal(frame.image, same.image)
     with pytest.raises(InputError, match=r"ends at 0\.40 s"):
-        VideoFile(path, deinterlace="bob", first=Fraction("0.5"))
+        VideoFile(path, deinterlace="bob", start=Fraction("0.5"))
 
 
 def test_one_frame_gives_two(tmp_path: Path) -> None:

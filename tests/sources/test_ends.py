@@ -96,7 +96,7 @@ def test_the_end_is_kept_on_every_way(tmp_path: Path, way: str) -> None:
 
 def test_a_range_cuts_the_last_picture(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mkv", *HOLDS)
-    options = ProcessOptions(first=Fraction(1, 10), end=Fraction(1))
+    options = ProcessOptions(start=Fraction(1, 10), end=Fraction(1))
     process_video(source, tmp_path / "b.mp4", [], options, Report(), notify=lambda note: None)
     assert shown(tmp_path / "b.mp4")[-1] == (0.1, 0.8)
 

@@ -452,7 +452,7 @@ def test_ten_bits_become_eight_and_a_note_says_so(tmp_path: Path) -> None:
 def test_parts_of_a_file_keep_their_times(clip: Path) -> None:
     with VideoFile(clip) as source:
         whole = list(source)
-    with VideoFile(clip, first=Fraction(1, 5), end=Fraction(1, 2)) as source:
+    with VideoFile(clip, start=Fraction(1, 5), end=Fraction(1, 2)) as source:
         source.skip(2)
         part = list(source)
     assert [frame.index for frame in part] == list(range(2, 9))

@@ -117,7 +117,7 @@ def test_a_thing_drawn_on_one_frame_is_erased_in_all_of_the_video(tmp_path: Path
         assert client.get("/api/state").json()["drawnOn"] == [{"reference": reference, "at": 0.4}]
         refused = client.post("/api/jobs", json={"reference": reference, "follow": "perhaps"}).json()["error"]
         assert "auto, on, off" in refused
-        asked = {"reference": reference, "first": 0.2, "end": 0.7, "trial": True}
+        asked = {"reference": reference, "start": 0.2, "end": 0.7, "trial": True}
         job = client.post("/api/jobs", json=asked).json()
         assert job["trial"]
         assert ".json" in job["options"][1]

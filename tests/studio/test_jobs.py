@@ -60,7 +60,7 @@ def test_a_video_goes_through_the_queue(tmp_path: Path, clip: Path) -> None:
     with studio(tmp_path / "kept") as client:
         reference = upload(client, clip)
         client.post("/api/effects", json={"model": "sr-x2-fast"})
-        body = {"reference": reference, "first": 0.2, "end": 0.6}
+        body = {"reference": reference, "start": 0.2, "end": 0.6}
         job = client.post("/api/jobs", json=body).json()
         assert (job["name"], job["source"], job["frames"]) == ("clip.mp4", reference, 12)
         wait_for(lambda: jobs(client)[0]["state"] in ("done", "failed"))
@@ -325,10 +325,10 @@ def test_jobs_wait_for_their_turn_and_damaged_ones_are_left_out(tmp_path: Path, 
     ("more", "words"),
     [
         ({"reference": "uploads/none.mp4"}, "no such file"),
-        ({"first": 2, "end": 1}, "ends before"),
+        ({"start": 2, "end": 1}, "ends before"),
         ({"codec": "--help"}, "there are"),
         ({"quality": 101}, "from 0 to 100"),
-        ({"first": "x"}, "needs a number"),
+        ({"start": "x"}, "needs a number"),
     ],
 )
 def test_jobs_that_make_no_sense_are_refused(tmp_path: Path, clip: Path, more: dict[str, object], words: str) -> None:

@@ -273,9 +273,9 @@ def test_an_image_is_called_one(film: Path, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("ending", [".mkv", ".mp4"])
 def test_a_part_is_compared_with_its_part(film: Path, tmp_path: Path, ending: str) -> None:
     out, part = tmp_path / f"part{ending}", (Fraction(1, 5), Fraction(3, 5))
-    options = ProcessOptions(first=part[0], end=part[1])
+    options = ProcessOptions(start=part[0], end=part[1])
     process_video(film, out, [], options, Report(), notify=lambda note: None)
-    found = {one.name: one for one in verify(film, out, first=part[0], end=part[1])}
+    found = {one.name: one for one in verify(film, out, start=part[0], end=part[1])}
     assert found["frames"].before == found["frames"].after == "12"
     for name in ("frames", "frame times", "last frame until", "stream 1, audio", "stream 1, audio: until", "chapters"):
         assert found[name].verdict == "kept", found[name]
@@ -283,15 +283,15 @@ def test_a_part_is_compared_with_its_part(film: Path, tmp_path: Path, ending: st
     assert verdicts(film, out)["frames"] == "lost"
     assert here("verify", film, out, "--from", "0.2s", "--to", "0.6s").returncode == 0 or ending == ".mp4"
     with pytest.raises(InputError, match="ends at"):
-        verify(film, out, first=Fraction(99))
+        verify(film, out, start=Fraction(99))
 
 
 @pytest.mark.parametrize("container", ["mp4", "avi", "mkv"])
 def test_frames_outside_of_a_part_are_not_missing(tmp_path: Path, container: str) -> None:
     whole = make_clip(tmp_path / f"whole.{container}", images=scenery(count=60))
     out, part = tmp_path / "part.mp4", (Fraction(1, 2), Fraction(3, 2))
-    process_video(whole, out, [], ProcessOptions(first=part[0], end=part[1]), Report(), notify=lambda note: None)
-    assert "end of the input" not in {one.name for one in verify(whole, out, first=part[0], end=part[1])}
+    process_video(whole, out, [], ProcessOptions(start=part[0], end=part[1]), Report(), notify=lambda note: None)
+    assert "end of the input" not in {one.name for one in verify(whole, out, start=part[0], end=part[1])}
 
 
 def test_a_part_that_reaches_a_break_is_told_to_be_short(tmp_path: Path) -> None:
@@ -299,10 +299,10 @@ def test_a_part_that_reaches_a_break_is_told_to_be_short(tmp_path: Path) -> None
     data = whole.read_bytes()
     whole.write_bytes(data[: len(data) * 2 // 3])
     out = tmp_path / "out.mp4"
-    process_video(whole, out, [], ProcessOptions(first=Fraction(1, 2)), Report(), notify=lambda note: None)
-    told = {one.name: one for one in verify(whole, out, first=Fraction(1, 2))}
+    process_video(whole, out, [], ProcessOptions(start=Fraction(1, 2)), Report(), notify=lambda note: None)
+    told = {one.name: one for one in verify(whole, out, start=Fraction(1, 2))}
     assert re.fullmatch(r"[45]\d frames can be read", told["end of the input"].after)  # of 60, not of the part alone
-    assert "end of the input" not in {one.name for one in verify(whole, out, first=Fraction(0), end=Fraction(1, 2))}
+    assert "end of the input" not in {one.name for one in verify(whole, out, start=Fraction(0), end=Fraction(1, 2))}
 
 
 def test_a_track_that_says_it_ends_before_its_last_frame_is_not_believed(tmp_path: Path) -> None:

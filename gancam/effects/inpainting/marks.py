@@ -41,7 +41,7 @@ class Marks:
         self._veils: Sequence[Veil] = ()  # of the clip that was read ahead
         self._kept, self._span, self._all = KeptSources(), KeptSources(), masks.Union()
         self._detections = DetectionCount()
-        self._unhurried = False
+        self._prefers_quality = False
 
     def mask(self, params: InpaintParams, image: Image, time: float | None) -> Mask | None:
         """Return the mask of a frame, 0 or not; None where nothing says what to mark."""
@@ -50,7 +50,7 @@ class Marks:
 
     def prefer_quality(self) -> None:
         """Look for people more often from now on: nobody waits for the masks."""
-        self._unhurried = True
+        self._prefers_quality = True
         patiently(self.sources)
 
     def pad(self, params: InpaintParams) -> "masks.Drawn | None":
@@ -67,7 +67,7 @@ class Marks:
         if params.to and params.to <= params.from_:
             raise ParameterError(f"from={params.from_:g}s to={params.to:g}s: the start must come before the end")
         self.sources = [*self._kept(self._named(params)), *([] if self.given is None else [self.given])]
-        if self._unhurried:
+        if self._prefers_quality:
             patiently(self.sources)
         self._all.sources = self.sources
         source: MaskSource | None = self._all if self.sources else None

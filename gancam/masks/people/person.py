@@ -36,29 +36,26 @@ Look = Callable[[Image], Mask]
 
 
 class Person(MaskSource):
-    """People near the camera, as MediaPipe's selfie segmentation sees them: bundled, nothing to name.
+    """Masks people near the camera, by default with the bundled network, MediaPipe's selfie segmentation.
 
-    Those who are small in the frame are looked at closer: windows around them follow them, and are shown to the network
-    instead of the frame. Every 15 frames the whole is searched for others, by the network and by their faces, where
-    nobody fills much of the frame.
+    People who are small in the frame are segmented in windows that follow them instead. Every 15 frames, unless someone
+    fills much of the frame, the whole is searched for more people, by the network and by their faces.
 
-    What the network is not sure of (as MediaPipe does it), or what hardly changed, stays as it was in the frame before,
-    so that edges do not tremble, but where the picture itself changed, and at a cut; they are then laid along those of
-    the frame, by the colours on both sides (`gancam.vision.matting`).
+    To keep edges steady, pixels where the network is unsure (as in MediaPipe) or its output hardly changed keep their
+    earlier value, except where the picture changed, and at a cut; edges are then refined by the colours on both sides
+    (`gancam.vision.matting`).
 
     Args:
         model: The open network; None opens the bundled one on the CPU.
-        hold: 0 to 1: how much of the frame before stays there. 0: nothing, and a frame without a time is an image by
-            itself.
-        wide: Rather mark too much than show somebody: what may be hair is marked, some pixels around, and more around
-            the feet of who stands in the picture, each stays so for a fifth of a second, and where most of what was
-            marked is gone from one frame to the next, all of it stays for a second.
-            Frames without a time are taken to be 1/30 s apart. Of an image by itself, which is the first of its scene
-            and has no time, also what the network left of people (`people.strays`), and people whom these stood before
-            (see `behind`).
+        hold: Weight of the previous frame in those pixels, 0 to 1. With 0, a frame without a time is a still image.
+        wide: Mark generously, so that nobody is left visible: possible hair, a margin of some pixels, and more around
+            the feet of people standing in the picture. Each pixel stays marked for a fifth of a second; if most of the
+            mask vanishes from one frame to the next, all of it stays for a second. Frames without a time are assumed
+            to be 1/30 s apart. In a still image (the first frame of its scene, without a time), parts of people that
+            the network missed (`people.strays`) and people hidden behind others (see `behind`) are marked, too.
 
     Raises:
-        MaskError: `model` is not a model of images, or `hold` is out of range.
+        MaskError: `model` is not an open image model, or `hold` is out of range.
     """
 
     def __init__(self, model: ImageModel | None = None, *, hold: float = 0.7, wide: bool = False) -> None:
@@ -86,10 +83,10 @@ class Person(MaskSource):
         return self._trail(opacity, time)
 
     def opacity(self, image: ImageLike, *, time: float | None = None) -> NDArray[np.uint8]:
-        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: ``(H, W)``, 0 to 255.
+        """Return how much of each pixel of `image` ``(H, W, 3)`` is a person: uint8 ``(H, W)``, 0 to 255.
 
-        The first of a scene without a `time` is taken for an image by itself, and looked at more closely: also without
-        those who were found, which are all that the network sees of a group.
+        The first frame of a scene, if it has no `time`, is treated as a still image and searched again with the people
+        already found removed, since the network may see only those in front.
         """
         image = check_image(image)
         found = self._found_in(image, time)
@@ -194,11 +191,11 @@ class Person(MaskSource):
         return beside
 
     def expect(self, boxes: Sequence[Window]) -> None:
-        """Look closer at these places in the next frame: something came there (left, top, width, height)."""
+        """Look closer at these boxes (left, top, width, height) in the next frame, where something appeared."""
         self._closer.expect(boxes)
 
     def prefer_quality(self) -> None:
-        """Look for people more often from now on: nobody waits for the masks."""
+        """Search for people more often from now on, since speed does not matter."""
         self._closer.patient = True
 
     def _forget(self) -> None:
@@ -207,7 +204,7 @@ class Person(MaskSource):
         self._closer.reset()
 
     def reset(self) -> None:
-        """Forget the frames before."""
+        """Forget earlier frames."""
         self._forget()
         self._trail.reset()
 
@@ -218,7 +215,7 @@ def _marked(opacity: NDArray[np.uint8]) -> Mask:
 
 
 def behind(image: Image, marked: Mask, look: Look) -> Mask:
-    """Return how much of each pixel are people in `image` whom those who are `marked` kept from being seen.
+    """Return how much of each pixel of `image` shows people whom the `marked` ones kept from being detected.
 
     A network that sees somebody near takes who is smaller, or out of focus behind them, for the background of a
     portrait; they are seen once those in front are taken out of the picture.

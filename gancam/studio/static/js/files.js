@@ -211,9 +211,9 @@ async function choose(entry, keyboard = false) {
 }
 
 /** Put a file at the end of the queue; what it is there, null where it is refused. */
-function queue(entry, { first, end }, more = {}) {
+function queue(entry, { start, end }, more = {}) {
   const options = { codec: $("prepare-codec").value, quality: Number($("prepare-quality").value), follow: $("prepare-follow").value, ...more }
-  return attempt("POST", "/api/jobs", { reference: entry.reference, first, end, ...options })
+  return attempt("POST", "/api/jobs", { reference: entry.reference, start, end, ...options })
 }
 
 async function add() {
@@ -224,8 +224,8 @@ async function add() {
 
 /** Process a few seconds around the frame that is shown, before all that is in the queue. */
 async function tryOut() {
-  const first = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
-  const job = await queue(chosen, { first, end: first + TRIED }, { trial: true })
+  const start = Math.max(Math.min(preview.at() - TRIED / 2, chosen.facts.seconds - TRIED), 0)
+  const job = await queue(chosen, { start, end: start + TRIED }, { trial: true })
   if (!job) return
   sessionStorage.setItem("trial", job.number) // so that this tab shows it, though its page is loaded anew
   toast(`Trying ${TRIED} seconds of ${job.name}: they are shown once they are done`)
@@ -250,6 +250,6 @@ async function addAll() {
   const files = await able()
   if (!files.length) offerAll()
   let count = 0
-  for (const entry of files) if (await queue(entry, { first: 0, end: 0 })) count += 1
+  for (const entry of files) if (await queue(entry, { start: 0, end: 0 })) count += 1
   if (count) { toast(`${count} files are in the queue`); watchJobs(true) }
 }

@@ -117,6 +117,6 @@ export function startPreview() {
     at: () => at,
     /** The frame that is shown, as a question of an address. */
     frame: () => `?${new URLSearchParams({ reference, at: at.toFixed(3) })}`,
-    range: () => ({ first: range[0] > 0.05 ? range[0] : 0, end: facts && range[1] < facts.seconds - 0.05 ? range[1] : 0 }),
+    range: () => ({ start: range[0] > 0.05 ? range[0] : 0, end: facts && range[1] < facts.seconds - 0.05 ? range[1] : 0 }),
   }
 }
