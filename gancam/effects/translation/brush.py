@@ -22,7 +22,7 @@ from gancam.vision.planes import Planes, brightest, ramp
 Plane = NDArray[np.float32]  # (h, w)
 Numbers = NDArray[np.intp]
 
-_SIDE, _WAYS = 160, 8  # pixels after which dabs repeat; angles that they lie at, evenly over half a turn
+_SIDE, _WAYS = 160, 6  # pixels after which dabs repeat; angles that they lie at, evenly over half a turn
 _LONG, _WIDE, _OFTEN = 25.0, 7.5, 3.0  # pixels of a dab; times that a place is painted over
 _UNLIKE, _ASKEW = (0.75, 1.25), 0.1  # times as large as that they are; how far their angles stray
 _BRISTLES = 2.4, 3.4  # pixels between their furrows
@@ -32,8 +32,8 @@ _UNIT, _SQUARES = 8, 5  # of a level of those; squares in a row, around one, in 
 _BITS = 3  # of which angle a dab lies at; those above it tell how well that leads, 0..255
 _AGREES = np.cos(np.pi * (np.arange(256) / 256 - np.arange(_WAYS)[:, None] / _WAYS)) ** 2
 _LEADS = ((np.rint(255 * _AGREES).astype(np.int16) << _BITS) + np.arange(_WAYS, dtype=np.int16)[:, None]).reshape(-1)
-_ALIKE = 10.0  # by how much the best must lead better than the second to be seen in full: noise lets none blink
-_EVEN = 5  # pixels of a window whose median is the colour of a dab
+_ALIKE = 20.0  # by how much the best must lead better than the second to be seen in full: noise lets none blink
+_EVEN = 3, (5, 5)  # pixels of the median, and of the mean of that, which is the colour of a dab: a median flickers
 _APART = 22.0, 44.0  # levels that it may differ from its place by, in full, and from which on it is not seen
 _FITS = ramp(np.arange(256), *_APART[::-1])
 _BARE = 0.3  # of light and shade, where no dab is seen
@@ -80,7 +80,8 @@ def brushed(drawn: Image, seen: Image, faces: Sequence[Features], begins: Place,
     """
     height, width = drawn.shape[:2]
     # OpenCV and NumPy move four channels more quickly than three
-    own, even = (cv2.cvtColor(one, cv2.COLOR_BGR2BGRA) for one in (drawn, cv2.medianBlur(drawn, _EVEN)))
+    own = cv2.cvtColor(drawn, cv2.COLOR_BGR2BGRA, dst=planes("own", (height, width, 4), np.uint8))
+    even = cv2.blur(cv2.medianBlur(own, _EVEN[0]), _EVEN[1], dst=planes("even", (height, width, 4), np.uint8))
     begins = begins[0] * step, begins[1] * step
     leads, busy = _leads(seen, begins)
     for face in faces:
