@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.translation.features import Features
-from gancam.effects.translation.skin import add_oval
+from gancam.effects.translation.skin import add_oval, of_faces
 from gancam.frame import Image
 from gancam.inference.place import Place
 from gancam.vision.fit import shrunk
@@ -43,6 +43,7 @@ _AROUND, _UNSURE = 4.0, 1500.0  # where dabs lead: over how many pixels, a devia
 _STEEP, _BUSY = 40.0, (8.0, 18.0)  # slopes that count in full; on average, from which on dabs are seen, and in full
 _WINDOW = 9, 9  # pixels of a quarter of the size, over which they are averaged, twice
 _OVAL, _FACE = (0.5, 0.66, 0.3), 0.6  # of a face, as in ``skin``, and how much less is seen there
+_SKIN, _LARGEST = 0.6, 2  # how much less on necks, arms and hands, where dabs look like fur; faces whose those may be
 _SUM = np.ones((1, 3), np.float32)  # of channels
 
 
@@ -67,8 +68,8 @@ class _Layout(NamedTuple):
 def brushed(drawn: Image, seen: Image, faces: Sequence[Features], begins: Place, step: int, planes: Planes) -> Image:
     """Give `drawn` in dabs of its colours, lit from the top left, where there is something to be seen.
 
-    A dab is not seen where its place has another colour, so that shapes stay where they are. In faces dabs are faint,
-    and plain places keep the large ones that the network painted.
+    A dab is not seen where its place has another colour, so that shapes stay where they are. On faces, necks, arms and
+    hands dabs are faint, and plain places keep the large ones that the network painted.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what a network painted.
@@ -88,6 +89,10 @@ def brushed(drawn: Image, seen: Image, faces: Sequence[Features], begins: Place,
         oval = np.zeros_like(busy)
         add_oval(oval, face, _OVAL, _FACE * face.share, width / busy.shape[1])
         busy *= 1 - oval
+    if faces:
+        large = sorted(faces, key=lambda face: face.width)[-_LARGEST:]
+        small = np.asarray(cv2.resize(seen, busy.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        busy *= 1 - np.float32(_SKIN) * of_faces(small, large, width / busy.shape[1])
     there = np.asarray(cv2.resize(busy, (width, height)), np.float32)
     dabs = _dabs(np.asarray(even, np.uint8), leads, begins, planes)
     share = cv2.LUT(brightest(cv2.absdiff(dabs.colours, own)), _FITS) * dabs.sure
