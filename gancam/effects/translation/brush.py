@@ -13,27 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gancam.effects.translation.features import Features
-from gancam.effects.translation.skin import add_oval
+from gancam.effects.translation.skin import add_oval, of_faces
 from gancam.frame import Image
 from gancam.inference.place import Place
 from gancam.vision.fit import shrunk
 from gancam.vision.planes import Planes, brightest, ramp
 
 Plane = NDArray[np.float32]  # (h, w)
-Numbers = NDArray[np.int32]
+Numbers = NDArray[np.intp]
 
-_SIDE, _WAYS = 160, 8  # pixels after which dabs repeat; angles that they lie at, evenly over half a turn
+_SIDE, _WAYS = 160, 6  # pixels after which dabs repeat; angles that they lie at, evenly over half a turn
 _LONG, _WIDE, _OFTEN = 25.0, 7.5, 3.0  # pixels of a dab; times that a place is painted over
 _UNLIKE, _ASKEW = (0.75, 1.25), 0.1  # times as large as that they are; how far their angles stray
 _BRISTLES = 2.4, 3.4  # pixels between their furrows
 _RELIEF, _TONE = 4.8, 3.0  # levels: of light and shade on thick paint, a deviation; by which dabs differ, at most
 _UNIT, _SQUARES = 8, 5  # of a level of those; squares in a row, around one, in which dabs that reach it may begin
 
-_NUMBER = 22  # bits of the number of a dab in a picture; those above it tell how well that leads, 0..255
+_BITS = 3  # of which angle a dab lies at; those above it tell how well that leads, 0..255
 _AGREES = np.cos(np.pi * (np.arange(256) / 256 - np.arange(_WAYS)[:, None] / _WAYS)) ** 2
-_LEADS = (np.rint(255 * _AGREES).astype(np.int32) << _NUMBER).reshape(-1)  # how well each angle does where it is asked
-_ALIKE = 10.0  # by how much the best must lead better than the second to be seen in full: noise lets none blink
-_EVEN = 5  # pixels of a window whose median is the colour of a dab
+_LEADS = ((np.rint(255 * _AGREES).astype(np.int16) << _BITS) + np.arange(_WAYS, dtype=np.int16)[:, None]).reshape(-1)
+_ALIKE = 20.0  # by how much the best must lead better than the second to be seen in full: noise lets none blink
+_EVEN = 3, (5, 5)  # pixels of the median, and of the mean of that, which is the colour of a dab: a median flickers
 _APART = 22.0, 44.0  # levels that it may differ from its place by, in full, and from which on it is not seen
 _FITS = ramp(np.arange(256), *_APART[::-1])
 _BARE = 0.3  # of light and shade, where no dab is seen
@@ -43,6 +43,7 @@ _AROUND, _UNSURE = 4.0, 1500.0  # where dabs lead: over how many pixels, a devia
 _STEEP, _BUSY = 40.0, (8.0, 18.0)  # slopes that count in full; on average, from which on dabs are seen, and in full
 _WINDOW = 9, 9  # pixels of a quarter of the size, over which they are averaged, twice
 _OVAL, _FACE = (0.5, 0.66, 0.3), 0.6  # of a face, as in ``skin``, and how much less is seen there
+_SKIN, _LARGEST = 0.6, 2  # how much less on necks, arms and hands, where dabs look like fur; faces whose those may be
 _SUM = np.ones((1, 3), np.float32)  # of channels
 
 
@@ -52,23 +53,23 @@ class _Layout(NamedTuple):
     Attributes:
         owners: ``(_WAYS, _SIDE, _SIDE)``: which dab of each angle lies on top of a place.
         middles: ``(2, n)``: of each dab, down and right, in pixels; those that come in over a border lie beyond it.
-        ways: ``(n,)``: at which angle it lies.
+        ways: ``(n,)``: at which angle it lies, times 256.
         laid: ``(n,)``: 1; 0 of what stands for no dab.
-        relief: int8 ``(_WAYS * _SIDE * _SIDE,)``: by how much a place is lighter, in levels times `_UNIT`.
+        relief: int16 ``(_WAYS * _SIDE * _SIDE,)``: by how much a place is lighter, in levels times `_UNIT`.
     """
 
-    owners: NDArray[np.intp]
+    owners: Numbers
     middles: Numbers
     ways: Numbers
-    laid: Numbers
-    relief: NDArray[np.int8]
+    laid: NDArray[np.int16]
+    relief: NDArray[np.int16]
 
 
 def brushed(drawn: Image, seen: Image, faces: Sequence[Features], begins: Place, step: int, planes: Planes) -> Image:
     """Give `drawn` in dabs of its colours, lit from the top left, where there is something to be seen.
 
-    A dab is not seen where its place has another colour, so that shapes stay where they are. In faces dabs are faint,
-    and plain places keep the large ones that the network painted.
+    A dab is not seen where its place has another colour, so that shapes stay where they are. On faces, necks, arms and
+    hands dabs are faint, and plain places keep the large ones that the network painted.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what a network painted.
@@ -80,13 +81,18 @@ def brushed(drawn: Image, seen: Image, faces: Sequence[Features], begins: Place,
     """
     height, width = drawn.shape[:2]
     # OpenCV and NumPy move four channels more quickly than three
-    own, even = (cv2.cvtColor(one, cv2.COLOR_BGR2BGRA) for one in (drawn, cv2.medianBlur(drawn, _EVEN)))
+    own = cv2.cvtColor(drawn, cv2.COLOR_BGR2BGRA, dst=planes("own", (height, width, 4), np.uint8))
+    even = cv2.blur(cv2.medianBlur(own, _EVEN[0]), _EVEN[1], dst=planes("even", (height, width, 4), np.uint8))
     begins = begins[0] * step, begins[1] * step
     leads, busy = _leads(seen, begins)
     for face in faces:
         oval = np.zeros_like(busy)
         add_oval(oval, face, _OVAL, _FACE * face.share, width / busy.shape[1])
         busy *= 1 - oval
+    if faces:
+        large = sorted(faces, key=lambda face: face.width)[-_LARGEST:]
+        small = np.asarray(cv2.resize(seen, busy.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+        busy *= 1 - np.float32(_SKIN) * of_faces(small, large, width / busy.shape[1])
     there = np.asarray(cv2.resize(busy, (width, height)), np.float32)
     dabs = _dabs(np.asarray(even, np.uint8), leads, begins, planes)
     share = cv2.LUT(brightest(cv2.absdiff(dabs.colours, own)), _FITS) * dabs.sure
@@ -103,47 +109,52 @@ class _Dabs(NamedTuple):
 
     Attributes:
         colours: uint8 ``(h, w, 4)``.
-        relief: int8 ``(h, w)``, as of `_Layout`.
+        relief: int16 ``(h, w)``, as of `_Layout`.
         sure: 0 where another leads as well, 1 where none does, ``(h, w)``.
     """
 
     colours: NDArray[np.uint8]
-    relief: NDArray[np.int8]
+    relief: NDArray[np.int16]
     sure: Plane
 
 
 def _dabs(even: Image, leads: NDArray[np.uint8], begins: Place, planes: Planes) -> _Dabs:
     """Choose them, of colours `even`, uint8 ``(h, w, 4)``, by where they shall lead: see `_leads`."""
     height, width = even.shape[:2]
-    layout, colour_of = _layout(), np.ascontiguousarray(even).view(np.uint32).reshape(-1)
+    layout, colour_of = _layout(), np.ascontiguousarray(even).view(np.int32).reshape(-1)
     down, right = (-(one % _SIDE) for one in begins)
-    columns = np.arange(right, width, _SIDE, dtype=np.int32)
-    x = np.clip(columns[:, None] + layout.middles[1], 0, width - 1)
-    shape = len(columns), _SIDE, _SIDE
-    best, second, new, less = (planes(name, shape, np.int32) for name in ("best", "second", "new", "less"))
-    number, margin = (planes(name, (height, width), np.int32) for name in ("number", "margin"))
-    colours: list[NDArray[np.uint32]] = []
-    for top in range(down, height, _SIDE):  # squares that lie in a row
-        at = x + np.clip(layout.middles[0] + np.int32(top), 0, height - 1) * np.int32(width)
-        keys = _LEADS.take(leads.take(at) + (layout.ways << 8), mode="clip")
-        keys *= layout.laid
-        keys += np.arange(at.size, dtype=np.int32).reshape(at.shape) + np.int32(at.size * len(colours))
-        colours.append(colour_of.take(at).reshape(-1))
+    columns = np.arange(right, width, _SIDE, dtype=np.intp)
+    x = np.clip(columns + layout.middles[1][:, None], 0, width - 1)
+    # keys of squares in a row lie side by side, and are looked up at once: NumPy does so quickly by fours
+    keys = np.zeros((len(x), -(-len(columns) // 4) * 4), np.int16)
+    found = planes("found", (height, width), np.int32)
+    relief, sure = planes("relief", (height, width), np.int16), planes("sure", (height, width), np.float32)
+    for top in range(down, height, _SIDE):
+        rows, inside = slice(max(top, 0), min(top + _SIDE, height)), slice(max(-top, 0), min(height - top, _SIDE))
+        shape = inside.stop - inside.start, _SIDE, keys.shape[1]
+        best, second, new, less = (planes(name, shape, np.int16) for name in ("best", "second", "new", "less"))
         best[:] = second[:] = 0
+        at = x + np.clip(layout.middles[0] + top, 0, height - 1)[:, None] * width
+        keys[:, : len(columns)] = _LEADS.take(leads.take(at) + layout.ways[:, None], mode="clip") * layout.laid[:, None]
         for owner in layout.owners:
-            keys.take(owner, axis=1, out=new, mode="clip")
+            keys.take(owner[inside], axis=0, out=new, mode="clip")
             np.maximum(second, np.minimum(best, new, out=less), out=second)
             np.maximum(best, new, out=best)
-        rows = slice(max(top, 0), min(top + _SIDE, height))
-        second[:] = (best >> _NUMBER) - (second >> _NUMBER)
-        for target, one in ((number, best), (margin, second)):
-            row = one[:, rows.start - top : rows.stop - top].transpose(1, 0, 2).reshape(rows.stop - rows.start, -1)
-            target[rows] = row[:, -right : width - right]
-    number &= np.int32((1 << _NUMBER) - 1)
-    found = np.concatenate(colours).take(number, mode="clip").view(np.uint8).reshape(height, width, 4)
-    place = np.tile(layout.ways * np.int32(_SIDE**2), len(colours) * len(columns)).take(number, mode="clip")
-    place += _places(begins, (height, width))
-    return _Dabs(found, layout.relief.take(place, mode="clip"), ramp(margin, 0, _ALIKE))
+        second[:] = (best >> _BITS) - (second >> _BITS)
+        best &= np.int16((1 << _BITS) - 1)
+        way, margin = (
+            np.concatenate([one[..., column] for column in range(len(columns))], axis=1)[:, -right : width - right]
+            for one in (best, second)
+        )
+        place, square = _places(begins, (height, width))
+        place = way * np.intp(_SIDE**2) + place[rows]
+        layout.relief.take(place, mode="clip", out=relief[rows])
+        number = layout.owners.reshape(-1).take(place, mode="clip")
+        number *= len(columns)
+        number += square
+        colour_of.take(at).reshape(-1).take(number, mode="clip", out=found[rows])
+        sure[rows] = ramp(margin, 0, _ALIKE)
+    return _Dabs(found.view(np.uint8).reshape(height, width, 4), relief, sure)
 
 
 def _leads(seen: Image, begins: Place) -> tuple[NDArray[np.uint8], Plane]:
@@ -172,10 +183,10 @@ def _waves(begins: Place, size: tuple[int, int]) -> Plane:
 
 
 @lru_cache(maxsize=8)
-def _places(begins: Place, shape: tuple[int, int]) -> Numbers:
-    """Number the places of the square, for each of a picture of that height and width."""
-    down, right = ((np.arange(side) + at) % _SIDE for at, side in zip(begins, shape, strict=True))
-    return np.asarray(_SIDE * down[:, None] + right, np.int32)
+def _places(begins: Place, shape: tuple[int, int]) -> tuple[Numbers, Numbers]:
+    """Number the places of the square, ``(h, w)``, for a picture of that height and width; and squares in a row."""
+    down, right = (np.arange(side) + at % _SIDE for at, side in zip(begins, shape, strict=True))
+    return _SIDE * (down % _SIDE)[:, None] + right % _SIDE, right // _SIDE
 
 
 @lru_cache
@@ -191,17 +202,17 @@ def _layout() -> _Layout:
         dab, moved = keys // _SQUARES**2 - 1, np.stack(np.divmod(keys % _SQUARES**2, _SQUARES)) - _SQUARES // 2
         owners.append(owner.reshape(_SIDE, _SIDE) + begun)
         middles.append(np.rint(where[dab].T - _SIDE * moved))
-        ways.append(np.full(len(keys), way))
+        ways.append(np.full(len(keys), way << 8))
         laid.append(keys > 0)
         around = cv2.GaussianBlur(np.pad(height.reshape(_SIDE, _SIDE), 8, mode="wrap"), (0, 0), 0.7)
         lit = 0.8 * (around[9:-7, 8:-8] - around[7:-9, 8:-8]) + 0.5 * (around[8:-8, 9:-7] - around[8:-8, 7:-9])
         levels = _RELIEF * (lit / lit.std()).clip(-2.5, 2.5) + tone[dab][owner].reshape(lit.shape)
-        relief.append(np.rint(levels * _UNIT).astype(np.int8))
+        relief.append(np.rint(levels * _UNIT).astype(np.int16))
         begun += len(keys)
     joined = np.concatenate
     return _Layout(
-        np.stack(owners).astype(np.intp), joined(middles, 1).astype(np.int32), joined(ways).astype(np.int32),
-        joined(laid).astype(np.int32), np.stack(relief).reshape(-1),
+        np.stack(owners).astype(np.intp), joined(middles, 1).astype(np.intp), joined(ways).astype(np.intp),
+        joined(laid).astype(np.int16), np.stack(relief).reshape(-1),
     )  # fmt: skip
 
 

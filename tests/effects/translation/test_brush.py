@@ -71,6 +71,19 @@ def test_dabs_are_faint_in_a_face() -> None:
     assert changed[1] < 0.6 * changed[0]
 
 
+def test_dabs_are_faint_on_a_neck_of_the_colour_of_its_face() -> None:
+    face = Features((128, 50), 60, np.full((5, 2), 50.0))
+    light = hair(0.3)[..., :1].astype(float) / 120
+    changed = []
+    for colour in ((110, 140, 190), (150, 140, 120)):  # skin, and a grey wall
+        image = np.asarray((light * colour).clip(0, 255), np.uint8)
+        plain, made = painted(image), painted(image, [face])
+        below = [np.abs(one.astype(int) - image)[120:160, 110:146].mean() for one in (made, plain)]
+        changed.append(below[0] / below[1])
+    assert changed[0] < 0.7
+    assert changed[1] > 0.95
+
+
 def test_dabs_go_along_with_a_scene() -> None:
     """Where the camera has moved, those of the same things are the same, but for what comes in from the border."""
     scene = hair(0.9, (320, 320))
