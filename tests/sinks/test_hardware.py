@@ -161,6 +161,8 @@ def test_words_that_mean_nothing_are_refused(tmp_path: Path) -> None:
         InputError, match=r"no encoder 'nvec' \(did you mean 'nvenc'\?\); there are cpu, auto, nvenc, qsv"
     ):
         check_codec(tmp_path / "a.mp4", None, "nvec")
+    with pytest.raises(InputError, match="no encoder 'x264'; there are cpu, auto, nvenc, qsv"):  # the list once
+        check_codec(tmp_path / "a.mp4", None, "x264")
     with pytest.raises(SinkError, match="--encoder nvenc: makes h264, h265, av1, not ffv1; --encoder cpu makes it"):
         check_codec(tmp_path / "a.mkv", "ffv1", "nvenc")
     with pytest.raises(InputError, match="no codec 'nowhere_qsv'"):
