@@ -13,7 +13,7 @@ from gancam.cli import option
 from gancam.cli.app import Command, app
 from gancam.cli.checks import parse_moment, refuse_url
 from gancam.cli.console import print_note, progress_bar, wrote
-from gancam.errors import InputError, did_you_mean, either
+from gancam.errors import InputError, either, nearest
 from gancam.files import check_target
 from gancam.frame import Frame, Image
 from gancam.media.animated import is_animated
@@ -263,7 +263,7 @@ def _labels(names: Sequence[str], given: Sequence[str] | None) -> Sequence[str]:
 
 def _check_layout(layout: str, columns: int | None, count: int) -> None:
     if layout not in _LAYOUTS:
-        raise InputError(f"--layout {layout!r}: needs {either(_LAYOUTS)}{did_you_mean(layout, _LAYOUTS)}")
+        raise InputError(f"--layout {layout!r}: needs {either(_LAYOUTS)}{nearest(layout, _LAYOUTS)}")
     if layout == "wipe" and count != 2:
         raise InputError(f"--layout wipe: shows two files, and {count} are given; side and split show several")
     if columns is not None and layout != "side":

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import cv2
@@ -88,7 +88,7 @@ class Background(ModelEffect):
         self._person, self._planes = masks.Person(model), Planes()
         self._memory = _Memory()
         self._picture = lru_cache(maxsize=1)(_picture)
-        self._behind = lru_cache(maxsize=1)(self._instead)
+        self._behind = lru_cache(maxsize=1)(partial(_instead, self._picture))  # of `self` it would keep the model alive
         if params.image:
             self._picture(params.image)  # what is wrong with it is found now
 
@@ -115,12 +115,6 @@ class Background(ModelEffect):
                 for one in (behind, own)
             )
         return composite(behind, own, "normal", people, planes=self._planes)
-
-    def _instead(self, path: str, colour: str, size: tuple[int, int]) -> Image:
-        """What is seen behind people instead: the picture in `path`, else a colour; the same for each frame."""
-        if path:
-            return _covering(self._picture(path), size)
-        return np.full((size[1], size[0], 3), masks.parse_colour(colour)[::-1], np.uint8)
 
     def _cut_out(self, image: Image, people: Image) -> Image:
         """People in their own colours, before black where nothing of them is; ``opacity`` is theirs from now on."""
@@ -206,6 +200,13 @@ def _blurred(image: Image, people: NDArray[np.uint8], amount: float, planes: Pla
     made = cv2.cvtColor(cv2.convertScaleAbs(cv2.divide(spread, weight, scale=255), beta=-0.5), cv2.COLOR_BGRA2BGR)
     whole = planes("whole", image.shape, np.uint8)
     return np.asarray(cv2.resize(made, (width, height), dst=whole, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _instead(picture: Callable[[str], Image], path: str, colour: str, size: tuple[int, int]) -> Image:
+    """What is seen behind people instead: the `picture` in `path`, else a colour; the same for each frame."""
+    if path:
+        return _covering(picture(path), size)
+    return np.full((size[1], size[0], 3), masks.parse_colour(colour)[::-1], np.uint8)
 
 
 def build(model: Model, params: Mapping[str, object]) -> Background:

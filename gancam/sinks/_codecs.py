@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from av.codec.codec import UnknownCodecError
 
-from gancam.errors import InputError, SinkError, did_you_mean, nearest
+from gancam.errors import InputError, SinkError, nearest
 from gancam.media.colour import sampling
 from gancam.media.info import VideoInfo
 from gancam.media.paths import OTHER_VIDEOS
@@ -215,7 +215,7 @@ def choose_codec(codec: str | None, encoder: str | None, container: Container, e
         SinkError: It cannot be had here, or the container does not hold it.
     """
     if encoder not in (None, *ENCODERS):
-        meant = did_you_mean(encoder or "", ENCODERS)
+        meant = nearest(encoder or "", ENCODERS)
         raise InputError(f"no encoder {encoder!r}{meant}; there are {', '.join(ENCODERS)}")
     name = container.codecs[0] if codec is None else codec.lower().replace(".", "")
     before, _, last = name.rpartition("_")

@@ -3,8 +3,10 @@
 import io
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 
 import av
+import cv2
 import numpy as np
 
 from gancam._native import environment
@@ -32,7 +34,7 @@ def try_encoder(encoder: str, pixels: str, options: Mapping[str, str] | None = N
         av.Codec(encoder, "w")
     except ValueError:  # UnknownCodecError
         return MISSING
-    frames = [_picture(index) for index in range(_FRAMES)]
+    frames = _pictures()
     file = io.BytesIO()
     try:
         with environment(QUIET), av.open(file, "w", format="matroska") as made:
@@ -51,13 +53,18 @@ def try_encoder(encoder: str, pixels: str, options: Mapping[str, str] | None = N
         return cause(error)
     if len(seen) != len(frames):
         return f"of {len(frames)} frames {len(seen)} come back"
-    most = max(float(np.square(a.astype(float) - b).mean()) for a, b in zip(frames, seen, strict=True))
+    most = max(cv2.norm(a, b, cv2.NORM_L2SQR) / a.size for a, b in zip(frames, seen, strict=True))
     worst = 10 * np.log10(255**2 / max(most, 1e-9))
     return "" if worst >= _LEAST else f"other pictures come back, {worst:.0f} dB"
 
 
-def _picture(index: int) -> Image:
+@cache  # for all encoders of a process: making them takes longer than what most that fail take to do so
+def _pictures() -> tuple[Image, ...]:
     """Coloured waves that go to the right, far enough in a frame that none could be taken for its neighbour."""
-    y, x = np.mgrid[: _SIZE[1], : _SIZE[0]]
-    waves = [np.sin((x - 40 * index) / 40 + phase) * np.cos(y / 30) for phase in (0, 1, 2)]
-    return np.asarray(128 + 60 * np.stack(waves, axis=2), np.uint8)
+    y, x = np.ogrid[: _SIZE[1], : _SIZE[0]]
+
+    def picture(index: int) -> Image:
+        waves = [np.sin((x - 40 * index) / 40 + phase) * np.cos(y / 30) for phase in (0, 1, 2)]
+        return np.asarray(128 + 60 * np.stack(waves, axis=2), np.uint8)
+
+    return tuple(map(picture, range(_FRAMES)))

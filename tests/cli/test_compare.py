@@ -176,6 +176,7 @@ def test_labels_are_the_shortest_names_that_differ() -> None:
         ("small.png large.png a.png --layout wipe", "a.png: an image, in which no bar moves"),
         ("in.mp4 out.mp4 slow.mkv a.mp4 --layout wipe", "--layout wipe: shows two files, and 3 are given"),
         ("in.mp4 out.mp4 a.png --layout spilt", "--layout 'spilt': needs side, split or wipe (did you mean 'split'?)"),
+        ("in.mp4 out.mp4 a.png --layout grid", "--layout 'grid': needs side, split or wipe\n"),
         ("in.mp4 out.mp4 a.png --layout split --columns 1", "--columns: is for --layout side, and not for split"),
         ("in.mp4 out.mp4 a.png --label x", "--label: given 1 times for 2 files; give one for each"),
         ("in.mp4 out.mp4 a.mp4 --at 1s", "--at: is for an image made of videos"),

@@ -1,7 +1,9 @@
 """What effects remember of frames: nothing of it is left by a reset, and all of it goes on in another effect."""
 
 import copy
+import gc
 import inspect
+import weakref
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -208,3 +210,16 @@ def test_a_file_is_told_how_much_of_it_was_computed_not_of_those_before(models: 
     assert effect.notes == []
     played(effect, calm)
     assert effect.notes == [told]
+
+
+@pytest.mark.parametrize("name", ["background", "sketch", "inpaint"])
+def test_an_effect_that_nobody_has_is_freed_at_once(name: str) -> None:
+    gc.collect()
+    gc.disable()  # which seldom comes where frames are all that is made, and each holds a model and planes of a frame
+    try:
+        effect = gancam.load(name, device="cpu", threads=1)
+        gone = weakref.ref(effect)
+        del effect
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -55,6 +55,10 @@ def test_each_encoder_of_the_cpu_passes_the_trial(codec: Codec) -> None:
     assert try_encoder(codec.encoder, codec.pixels, codec.options(80)) == ""
 
 
+def test_the_pictures_of_trials_are_made_once_in_a_process() -> None:
+    assert trial._pictures() is trial._pictures()  # doctor tries fifteen, "auto" three before it takes the CPU's
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_encoder_fails_the_trial(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     codec, says = BROKEN[name]
@@ -101,7 +105,7 @@ def test_hardware_that_does_not_work_is_one_error(name: str, monkeypatch: pytest
 
 
 def test_a_frame_is_not_taken_for_its_neighbour() -> None:
-    frames = [trial._picture(index).astype(float) for index in range(trial._FRAMES)]
+    frames = [picture.astype(float) for picture in trial._pictures()]
     for place, one in enumerate(frames):
         for other in frames[:place]:
             assert 10 * np.log10(255**2 / np.square(one - other).mean()) < trial._LEAST - 5
@@ -157,6 +161,8 @@ def test_words_that_mean_nothing_are_refused(tmp_path: Path) -> None:
         InputError, match=r"no encoder 'nvec' \(did you mean 'nvenc'\?\); there are cpu, auto, nvenc, qsv"
     ):
         check_codec(tmp_path / "a.mp4", None, "nvec")
+    with pytest.raises(InputError, match="no encoder 'x264'; there are cpu, auto, nvenc, qsv"):  # the list once
+        check_codec(tmp_path / "a.mp4", None, "x264")
     with pytest.raises(SinkError, match="--encoder nvenc: makes h264, h265, av1, not ffv1; --encoder cpu makes it"):
         check_codec(tmp_path / "a.mkv", "ffv1", "nvenc")
     with pytest.raises(InputError, match="no codec 'nowhere_qsv'"):

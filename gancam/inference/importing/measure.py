@@ -16,7 +16,7 @@ from gancam.inference.importing.foreign import Foreign
 from gancam.inference.importing.trial import TrialFailed
 
 _USUAL = 64  # pixels along a side of the pictures that are shown
-SIDES = (_USUAL, 96, 128, *range(65, 128), 256, 224, 512)  # tried until a graph of any size takes one
+SIDES = (_USUAL, 96, 128, *range(66, 128, 2), 256, 224, 512)  # tried until a graph of any size takes one
 _REACH = (64, 128, 256, 448)  # pixels of the pictures in which a reach is looked for
 _IDLE = 0.4  # grey levels by which pictures change that are left as they are: of rounding
 _LARGEST = 2048  # pixels along a side of what comes out of these

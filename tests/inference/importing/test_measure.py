@@ -10,7 +10,7 @@ from export.graph import Graph
 from gancam.inference.importing import pictures
 from gancam.inference.importing.convention import RANGES, Convention
 from gancam.inference.importing.foreign import Foreign
-from gancam.inference.importing.measure import sized
+from gancam.inference.importing.measure import SIDES, sized
 from gancam.inference.model import ImageModel
 from tests.helpers.foreign import blurred
 from tests.helpers.foreign_graphs import BOTH, adapted, clipped, number, numbers, written
@@ -82,6 +82,11 @@ def test_a_curve_of_light_explains_light_and_nothing_else() -> None:
     assert pictures.untoned(image[:, ::-1].astype(np.float32), image) > 20.0
     assert pictures.untoned(255.0 - image, image) > 20.0
     assert pictures.untoned(np.full(image.shape, np.nan, np.float32), image) == float("inf")
+
+
+def test_a_side_of_every_multiple_is_tried_and_not_many_more() -> None:
+    assert all(any(side % multiple == 0 for side in SIDES) for multiple in range(1, 65))
+    assert len(SIDES) < 40  # each runs the network of a graph that takes none of them
 
 
 @pytest.mark.parametrize("multiple", [20, 24, 31, 56, 100])
