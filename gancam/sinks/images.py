@@ -143,7 +143,7 @@ class ImageWriter(Sink):
         except OSError as error:
             self._work.clear()
             what, kept = "no room left" if is_full(error) else cause(error), len(self._store.times)
-            then = f"{kept} are kept, --resume goes on" if kept else NOTHING_KEPT
+            then = f"{kept} are kept, --resume continues" if kept else NOTHING_KEPT
             raise SinkError(f"{self._path}: writing failed after {counted(kept, 'frame')} ({what}); {then}") from error
 
     def close(self, *, interrupted: bool = False) -> None:

@@ -192,7 +192,7 @@ class _Pieces:
 
     @property
     def kept(self) -> str:
-        return f"{self.frames} are kept, --resume goes on" if self.frames else NOTHING_KEPT
+        return f"{self.frames} are kept, --resume continues" if self.frames else NOTHING_KEPT
 
     def open(self) -> int:
         """Prove that all can be had, and find what is there."""

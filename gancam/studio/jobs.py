@@ -337,7 +337,7 @@ def _ended(code: int) -> str:
     if code >= 0:
         return f"it ended with {code}"
     name = next((one.name for one in signal.Signals if one == -code), f"signal {-code}")
-    return f"the system ended it ({name}), as it does where memory runs out; --resume goes on"
+    return f"the system ended it ({name}), as it does where memory runs out; --resume continues"
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -286,7 +286,7 @@ def test_a_source_that_goes_away_is_told_with_what_is_kept(tmp_path: Path) -> No
         if frame.index == 5:
             source.rename(away)
 
-    with pytest.raises(SinkError, match=r"a\.mp4: is no longer there.*24 are kept, --resume goes on once it is back"):
+    with pytest.raises(SinkError, match=r"a\.mp4: is no longer there.*24 are kept, --resume continues once it is back"):
         process_video(source, out, [], ProcessOptions(), Report(), notify=lambda note: None, on_frame=[take])
     away.rename(source)
     report, _ = process(source, out, resume=True)
@@ -320,7 +320,7 @@ def test_a_full_disk_between_images_keeps_those_that_are_there(tmp_path: Path) -
     command = [sys.executable, "-c", FULL_DISK, str(source), str(out), "3000"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "20 are kept, --resume goes on" in done.stdout
+    assert "20 are kept, --resume continues" in done.stdout
     report, _ = process(source, out, quality=95, resume=True)
     assert report.frames == 4
     process(source, whole, quality=95)

@@ -253,7 +253,7 @@ def test_a_full_disk_keeps_the_pieces(tmp_path: Path, long: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(long), str(out), str(room)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     assert "no room left" in done.stdout
-    assert "400 are kept, --resume goes on" in done.stdout
+    assert "400 are kept, --resume continues" in done.stdout
     assert not out.exists()
     process(long, out, quality=95, resume=True)
     assert same_pictures(whole, out)

@@ -213,16 +213,16 @@ def test_a_job_that_the_system_ends_says_so(tmp_path: Path, monkeypatch: pytest.
     with queue_of(tmp_path) as queue:
         job = queue.add(tmp_path / "a.mp4", [], 9)
         wait_for(lambda: job.state == "failed")
-    assert job.error == "the system ended it (SIGKILL), as it does where memory runs out; --resume goes on"
+    assert job.error == "the system ended it (SIGKILL), as it does where memory runs out; --resume continues"
 
 
 def test_what_is_told_of_a_job_names_buttons(tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
-    error = "writing failed after 11 frames (no room left); 11 are kept, --resume goes on"
+    error = "writing failed after 11 frames (no room left); 11 are kept, --resume continues"
     job = Job("0001-ab", str(tmp_path / "uploads" / "a.mp4"), [], 9, "failed", error=error)
     (tmp_path / "jobs" / "0001-ab.json").write_text(json.dumps(asdict(job)))
     with studio(tmp_path) as client:
-        assert jobs(client)[0]["error"].endswith("; 11 are kept, Try again goes on")
+        assert jobs(client)[0]["error"].endswith("; 11 are kept, Try again continues")
 
 
 def test_what_was_to_be_followed_is_deleted_with_the_last_job_of_it(
