@@ -114,7 +114,7 @@ class RayPool:
                 break
             self._admit(ready[0])
         if not self._actors:
-            raise SinkError("all workers of the cluster died; the same command with --resume continues where it stopped")
+            raise SinkError("all workers of the cluster died; the same command with --resume continues")
         return [number for number in self._actors if number not in {*self._coming.values(), *self._busy.values()}]
 
     def _admit(self, ref: Any) -> None:
