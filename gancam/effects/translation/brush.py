@@ -68,8 +68,8 @@ class _Layout(NamedTuple):
 def brushed(drawn: Image, seen: Image, faces: Sequence[Features], begins: Place, step: int, planes: Planes) -> Image:
     """Give `drawn` in dabs of its colours, lit from the top left, where there is something to be seen.
 
-    A dab is not seen where its place has another colour, so that shapes stay where they are. On faces, necks, arms and
-    hands dabs are faint, and plain places keep the large ones that the network painted.
+    A dab is not seen where its place has another colour, so that shapes stay where they are. Dabs are faint on faces,
+    and on the necks, arms and hands of the two largest; plain places keep the large ones that the network painted.
 
     Args:
         drawn: uint8 ``(H, W, 3)`` BGR, what a network painted.
