@@ -488,9 +488,9 @@ def test_latents_of_a_wrong_size(tiny: Path, z: Any) -> None:
 def test_a_model_of_another_kind_says_so(path: Path, tiny: Path) -> None:
     with pytest.raises(ModelError, match="small is not a generator: it is for super_resolution"):
         Generator(path, precision="fp32")
-    with pytest.raises(ModelError, match="tiny is no model from images to images: it is for morph"):
+    with pytest.raises(ModelError, match="tiny is not a model from images to images: it is for morph"):
         ImageModel(tiny)
-    with pytest.raises(ModelError, match="small is no model that fills holes"):
+    with pytest.raises(ModelError, match="small is not a model that fills holes"):
         MaskedModel(path, precision="fp32")
 
 
